@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# All targets.  Drivers, actions, helpers and tests are found by wildcard: adding an
+# action is one file, adding a driver is one folder.  See HACKING.md.
+
+CC      ?= cc
+PREFIX  ?= /var/lib/one
+DESTDIR ?=
+OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
+VERSION := $(shell cat packaging/VERSION)
+
+WARN  := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+         -Wvla -Walloca -Wundef -Wwrite-strings $(if $(WERROR),-Werror)
+HARD  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDHARD := -pie -Wl,-z,relro,-z,now,--as-needed
+ifdef SAN
+HARD  := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDHARD := -pie -Wl,--as-needed -fsanitize=address,undefined
+endif
+
+PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib
+PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt)
+LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread
+VIRTLIBS := $(shell pkg-config --libs libvirt)
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDRV_VERSION='"$(VERSION)"' -include helpers/banned.h \
+    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
+LINK = $(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
+
+obj = $(patsubst %.c,$(OUT)/o/%.o,$(wildcard $(1)))
+
+LIBDRV := $(OUT)/libdrv.a
+
+# --- drivers: remotes/<family>/main/<action>.c x remotes/<family>/<driver>/driver.c -----
+# Each executable is its action's main, its driver's slot for that action (driver.c
+# compiled once per action), and from the archives what those two reach.
+family_actions = $(notdir $(basename $(wildcard remotes/$(1)/main/*.c)))
+family_drivers = $(patsubst remotes/$(1)/%/driver.c,%,$(wildcard remotes/$(1)/*/driver.c))
+
+define family
+$(1)_ACTIONS := $$(call family_actions,$(1))
+$(1)_DRIVERS := $$(call family_drivers,$(1))
+$(1)_PROGS   := $$(foreach d,$$($(1)_DRIVERS),$$($(1)_ACTIONS:%=$(OUT)/remotes/$(1)/$$(d)/%))
+$(1)_OPS     := $$(filter-out %/driver.o,$$(call obj,$$(foreach d,common $$($(1)_DRIVERS),remotes/$(1)/$$(d)/*.c)))
+$(1)_LIB     := $(OUT)/lib$(1).a
+$$($(1)_LIB): $$($(1)_OPS) $$(call obj,remotes/$(1)/*.c)
+PROGS += $$($(1)_PROGS)
+FAMILY_LIBS += $$($(1)_LIB)
+OPS += $$($(1)_OPS)
+.SECONDEXPANSION:
+$$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(notdir $$$$*).o \
+    $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV)
+	@mkdir -p $$(@D)
+	$$(LINK) $$^ $$(LIBS)
+$(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*))/driver.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -DDRV_SLOT_$$(notdir $$*)=1 -MMD -MP -c -o $$@ $$<
+endef
+
+FAMILIES := $(patsubst remotes/%/main,%,$(wildcard remotes/*/main))
+all:
+$(foreach f,$(FAMILIES),$(eval $(call family,$(f))))
+
+# --- the worker: every op in one program; live ops need libvirt and go in a second ------
+LIVE_OPS := $(filter %-live.o,$(OPS))
+WORKERS  := $(OUT)/remotes/drv-worker $(OUT)/remotes/drv-worker-virt
+WORKER_MAIN := $(call obj,helpers/worker/*.c)
+
+$(OUT)/remotes/drv-worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS)
+$(OUT)/remotes/drv-worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) $(VIRTLIBS)
+
+# --- what is copied as it is -----------------------------------------------------------
+ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
+SCRIPTS := $(OUT)/remotes/scripts_common.sh
+$(ETC): $(OUT)/remotes/%: remotes/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(OUT)/remotes/%.sh: %.sh
+	@mkdir -p $(@D)
+	cp $< $@
+
+# --- tests, tools ------------------------------------------------------------------------
+UNITS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/test-*.c))
+$(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) $(if $(findstring virt,$*),$(VIRTLIBS))
+
+# --- compile rules --------------------------------------------------------------------
+$(LIBDRV): $(call obj,helpers/*.c)
+$(LIBDRV) $(FAMILY_LIBS):
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+$(OUT)/o/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+-include $(shell find $(OUT)/o -name '*.d' 2>/dev/null)
+
+all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
+units: $(UNITS)
+
+deps:
+	packaging/install-deps.sh
+
+check: deps
+	$(MAKE) all units
+	OUT=$(OUT) tests/run-check
+
+lint:
+	ci/lint.sh
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/remotes
+	cp -a $(OUT)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
+
+clean:
+	rm -rf out out-*
+
+.PHONY: all units deps check lint format install clean
+.DELETE_ON_ERROR:
+.SECONDARY:

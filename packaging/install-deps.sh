@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what building and testing need, from Debian's packages.  Does nothing, and
+# needs no rights, when all is there.
+set -eu
+
+build=(gcc clang make pkg-config libglib2.0-dev libxml2-dev libcurl4-openssl-dev
+    libarchive-dev libssl-dev libvirt-dev zlib1g-dev)
+check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
+    libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients openssh-server
+    openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 xfsprogs e2fsprogs
+    strace shellcheck universal-ctags clang-format codespell genisoimage python3
+    qemu-guest-agent libclang-rt-14-dev util-linux procps)
+
+missing=()
+for package in "${build[@]}" "${check[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+        missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "installing: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >&2
+# Services of the packages are not wanted: the lab starts its own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
+apt-get install -q -y --no-install-recommends "${missing[@]}" >&2
