@@ -7,6 +7,8 @@ PREFIX  ?= /var/lib/one
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
+# Front-end and worker must be of one build: the version and a digest of the sources.
+BUILD   := $(VERSION)-$(shell cat $$(find helpers remotes -name '*.[ch]' | LC_ALL=C sort) | sha256sum | cut -c1-8)
 
 WARN  := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
          -Wvla -Walloca -Wundef -Wwrite-strings $(if $(WERROR),-Werror)
@@ -23,7 +25,7 @@ LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread
 VIRTLIBS := $(shell pkg-config --libs libvirt)
 
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDRV_VERSION='"$(VERSION)"' -include helpers/banned.h \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
     -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
@@ -63,13 +65,13 @@ $(foreach f,$(FAMILIES),$(eval $(call family,$(f))))
 
 # --- the worker: every op in one program; live ops need libvirt and go in a second ------
 LIVE_OPS := $(filter %-live.o,$(OPS))
-WORKERS  := $(OUT)/remotes/drv-worker $(OUT)/remotes/drv-worker-virt
+WORKERS  := $(OUT)/remotes/drv/bin/worker $(OUT)/remotes/drv/bin/worker-virt
 WORKER_MAIN := $(call obj,helpers/worker/*.c)
 
-$(OUT)/remotes/drv-worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV)
+$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
-$(OUT)/remotes/drv-worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV)
+$(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 
@@ -97,6 +99,12 @@ $(LIBDRV) $(FAMILY_LIBS):
 $(OUT)/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/o/helpers/drv-build.o: ALL_CFLAGS += -DDRV_BUILD='"$(BUILD)"'
+$(OUT)/o/helpers/drv-build.o: $(OUT)/build-id
+$(OUT)/build-id: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BUILD)' | cmp -s - $@ || echo '$(BUILD)' >$@
+FORCE:
 -include $(shell find $(OUT)/o -name '*.d' 2>/dev/null)
 
 all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drv-op.h - the work of an action: a function that runs where the data is.
+ *
+ * The executable on the front-end and the worker on a host link the same op.  It looks at
+ * local files, acts on them through helpers, and knows nothing of ssh.
+ *
+ *     static gboolean run(gconstpointer data, DrvSource *in, char **result, GError **error);
+ *     const DrvOp qcow2_clone = { "qcow2.clone", &tm_clone, run };
+ *     DRV_OP_REGISTER(qcow2_clone);
+ *
+ * TRUE when all is done and durable, and then *result (NULL from the caller) may be set to
+ * a text for the front-end; FALSE with @error set and nothing visible changed.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "drv-request.h"
+#include "drv-source.h"
+
+typedef gboolean (*DrvOpRun)(gconstpointer request,
+                             DrvSource *in,
+                             char **result,
+                             GError **error);
+
+typedef struct DrvOp DrvOp;
+struct DrvOp {
+    const char *name; /* unique: "qcow2.clone" */
+    const DrvRequestType *request;
+    DrvOpRun run;
+    /* Says whether this request needs the running domain.  Then the op of name @live, of
+     * the worker that links libvirt, does it instead.  NULL: never.
+     */
+    gboolean (*is_live)(gconstpointer request);
+    const char *live;
+};
+
+/* All registered ops of a program lie in one section, so that the worker needs no list. */
+#define DRV_OP_REGISTER(op)                                                               \
+    static const DrvOp *const op##_entry __attribute__((section("drv_ops"), used)) = &op
+
+/* Run @op at @host: in this process when that is this machine, else by its worker.
+ *
+ * @in is a stream for the op, or NULL; it is read to the end (stays the caller's).
+ * Errors are those of the op with their codes, or DRV_ERROR_REMOTE for host and ssh.
+ */
+gboolean drv_place_run(const char *host,
+                       const DrvOp *op,
+                       gpointer request,
+                       DrvSource *in,
+                       char **result,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE for "", localhost and this machine's own name. */
+gboolean drv_place_is_here(const char *host);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drv-remote.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "drv-action.h"
+#include "drv-config.h"
+#include "drv-error.h"
+#include "drv-install.h"
+#include "drv-log.h"
+#include "drv-ssh.h"
+#include "drv-talk.h"
+
+#define WORKER "drv/bin/worker"
+#define LIVE_WORKER "drv/bin/worker-virt"
+#define REUSED_HELLO_MS 5000 /* over a connection that is up, a hello takes 15 ms */
+
+/* What came of an attempt to get a worker that can take the request. */
+typedef enum {
+    HELLO_OK,
+    HELLO_FAILED,      /* @error is set, no use in trying again */
+    HELLO_UNREACHABLE, /* @error is set; a shared connection may be the reason */
+    HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
+} Hello;
+
+/* --- where the worker is --------------------------------------------------------------- */
+
+/* The path becomes part of a command line that the host's login shell reads. */
+static gboolean
+is_plain_path(const char *path)
+{
+    gboolean ok = *path == '/';
+
+    for (const char *at = path; *at && ok; at++)
+        ok = g_ascii_isalnum(*at) || strchr("/._-+", *at);
+    return ok;
+}
+
+static char *
+host_remotes_dir(GError **error)
+{
+    g_autofree char *file = g_build_filename(drv_var_location(), "config", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(DrvConfig) config = NULL;
+    const char *dir = "/var/tmp/one";
+
+    if (g_file_get_contents(file, &text, NULL, NULL)) {
+        config = drv_config_parse(file, text, error);
+        if (config == NULL)
+            return NULL;
+        dir = drv_config_get(config, "SCRIPTS_REMOTE_DIR", dir);
+    }
+    if (!is_plain_path(dir)) {
+        (void)drv_throw(error,
+                        DRV_ERROR_CONFIG,
+                        "%s: SCRIPTS_REMOTE_DIR '%s' has characters that a shell would read",
+                        file,
+                        dir);
+        return NULL;
+    }
+    return g_strdup(dir);
+}
+
+/* --- hello ------------------------------------------------------------------------------ */
+
+static Hello
+judge_hello(const DrvFrame *frame, const char *host, GError **error)
+{
+    g_autofree char *text = drv_frame_text(frame);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    struct utsname here;
+
+    if (frame->type != DRV_FRAME_HELLO || lines[0] == NULL) {
+        (void)drv_throw(error, DRV_ERROR_REMOTE, "the worker on %s does not say hello", host);
+        return HELLO_FAILED;
+    }
+    if (strcmp(lines[0], drv_build()) == 0)
+        return HELLO_OK;
+    if (uname(&here) < 0 || g_strcmp0(lines[1], here.machine) == 0) {
+        (void)drv_throw(error,
+                        DRV_ERROR_REMOTE,
+                        "the worker on %s is of build %s, not %s",
+                        host,
+                        lines[0],
+                        drv_build());
+        return HELLO_NO_WORKER;
+    }
+    (void)drv_throw(error,
+                    DRV_ERROR_REMOTE,
+                    "the worker on %s is of build %s for %s, not %s: install that package there",
+                    host,
+                    lines[0],
+                    lines[1] ? lines[1] : "?",
+                    drv_build());
+    return HELLO_FAILED;
+}
+
+/* The stream ended before a hello: the exit status tells what ended it. */
+static Hello
+judge_end(DrvTalk *talk, const char *host, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    g_autoptr(GError) said = NULL;
+    int status = 0;
+    int code;
+
+    if (!drv_talk_status(talk, &status, &why)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return drv_error_is(*error, DRV_ERROR_CANCELLED) ? HELLO_FAILED : HELLO_UNREACHABLE;
+    }
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    if (drv_cmd_check("ssh", status, talk->err->str, &said))
+        (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
+    (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
+    if (code == 255)
+        return HELLO_UNREACHABLE;
+    return code == 126 || code == 127 ? HELLO_NO_WORKER : HELLO_FAILED;
+}
+
+static Hello
+wait_hello(DrvTalk *talk, DrvSsh *ssh, guint timeout_ms, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    DrvFrame frame;
+
+    if (drv_talk_next(talk, timeout_ms, &frame, &why)) {
+        drv_ssh_established(ssh);
+        return judge_hello(&frame, ssh->host, error);
+    }
+    if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 && talk->in->len == 0)
+        return judge_end(talk, ssh->host, error);
+    g_propagate_error(error, g_steal_pointer(&why));
+    return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
+}
+
+/* One attempt; on HELLO_OK the talk is ready for the request. */
+static Hello
+greet(DrvTalk *talk, DrvSsh *ssh, const char *command, GError **error)
+{
+    g_autoptr(DrvCmd) cmd = drv_ssh_cmd(ssh, "ssh", NULL);
+    gboolean reused = drv_ssh_is_reused(ssh);
+    Hello hello;
+
+    drv_cmd_arg(cmd, command);
+    drv_cmd_arg(cmd, drv_build());
+    if (!drv_talk_start(talk, cmd, ssh->host, error))
+        return HELLO_FAILED;
+    hello = wait_hello(
+        talk, ssh, reused ? REUSED_HELLO_MS : (ssh->connect_timeout_s + 10) * 1000, error);
+    if (hello != HELLO_OK) {
+        drv_talk_clear(talk);
+        *talk = (DrvTalk) { 0 };
+    }
+    if (hello == HELLO_UNREACHABLE && !reused)
+        return HELLO_FAILED;
+    return hello;
+}
+
+/* Get a worker that listens, replacing once a dead connection and once the worker. */
+static gboolean
+connect_worker(DrvTalk *talk, DrvSsh *ssh, const char *dir, const char *worker, GError **error)
+{
+    g_autofree char *command = g_strconcat(dir, "/", worker, NULL);
+    g_autoptr(GError) why = NULL;
+    Hello hello = greet(talk, ssh, command, &why);
+
+    if (hello == HELLO_UNREACHABLE) {
+        drv_ignore(&why, "the shared connection is dead, a new one is tried");
+        drv_ssh_forget(ssh);
+        hello = greet(talk, ssh, command, &why);
+    }
+    if (hello == HELLO_NO_WORKER) {
+        drv_info("installing the worker on %s: %s", ssh->host, why->message);
+        g_clear_error(&why);
+        if (!drv_install_worker(ssh, dir, worker, &why)) {
+            (void)drv_prefix(&why, "cannot install the worker on %s", ssh->host);
+            hello = HELLO_FAILED;
+        } else {
+            hello = greet(talk, ssh, command, &why);
+        }
+    }
+    if (hello == HELLO_OK)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    if (hello == HELLO_NO_WORKER)
+        (void)drv_prefix(error,
+                         "no worker runs on %s; run 'onehost sync --force %s', or install the "
+                         "package built for its architecture",
+                         ssh->host,
+                         ssh->host);
+    return FALSE;
+}
+
+gboolean
+drv_remote_run(const char *host, const char *name, gboolean live, GVariant *fields,
+               DrvSource *in, char **result, GError **error)
+{
+    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
+    g_autofree char *dir = host_remotes_dir(error);
+    g_auto(DrvSsh) ssh = DRV_SSH_INIT;
+    g_auto(DrvTalk) talk = { 0 };
+
+    return dir && drv_ssh_open(&ssh, host, error) &&
+           connect_worker(&talk, &ssh, dir, live ? LIVE_WORKER : WORKER, error) &&
+           drv_talk_run(&talk, name, packed, in, result, error);
+}
+
+gboolean
+drv_remote_run_here(const char *name, GVariant *fields, DrvSource *in, char **result,
+                    GError **error)
+{
+    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
+    g_autofree char *path = g_build_filename(drv_remotes_dir(), LIVE_WORKER, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
+    g_auto(DrvTalk) talk = { 0 };
+    DrvFrame frame;
+
+    return drv_talk_start(&talk, cmd, "this machine", error) &&
+           drv_talk_next(&talk, REUSED_HELLO_MS, &frame, error) &&
+           judge_hello(&frame, "this machine", error) == HELLO_OK &&
+           drv_talk_run(&talk, name, packed, in, result, error);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Notes of a stage (its plan, its promise), and moves of names that cannot be led astray. */
+#include "drv-stage-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+
+#define NOTE_MAX (1024 * 1024) /* bytes */
+
+gboolean
+drv_stage_write_note(int dir_fd,
+                     const char *where,
+                     const char *name,
+                     const char *text,
+                     GError **error)
+{
+    g_autofree char *part = g_strconcat(name, ".part", NULL);
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        dir_fd, where, part, O_WRONLY | O_CREAT | O_TRUNC, 0600, error);
+
+    if (fd < 0 || !drv_fd_write_all(fd, text, strlen(text), name, error))
+        return FALSE;
+    if (fsync(fd) < 0 || renameat(dir_fd, part, dir_fd, name) < 0)
+        return drv_throw_errno(error, "cannot write '%s/%s'", where, name);
+    return drv_path_sync_dir(dir_fd, where, error);
+}
+
+char **
+drv_stage_read_note(int dir_fd, const char *name)
+{
+    g_auto(DrvFd) fd = drv_path_open_beneath(dir_fd, "", name, O_RDONLY, 0, NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
+    char **words;
+
+    if (fd < 0 || !drv_fd_read_all(fd, text, NOTE_MAX, name, NULL))
+        return NULL;
+    words = g_strsplit(text->str, "\n", -1);
+    for (guint i = 0; words[i]; i++) {
+        char *plain = g_uri_unescape_string(words[i], NULL);
+
+        g_free(words[i]);
+        words[i] = plain ? plain : g_strdup("");
+    }
+    return words;
+}
+
+/* Open the folder that @path's last component is in; @leaf gets that component. */
+static int
+open_parent(int dir_fd, const char *where, const char *path, const char **leaf, GError **error)
+{
+    const char *slash = strrchr(path, '/');
+    g_autofree char *folder = g_strndup(path, slash ? (gsize)(slash - path) : 0);
+
+    *leaf = slash ? slash + 1 : path;
+    return drv_path_open_beneath(
+        dir_fd, where, slash ? folder : ".", O_RDONLY | O_DIRECTORY, 0, error);
+}
+
+gboolean
+drv_stage_move(int from_fd,
+               const char *from,
+               int to_fd,
+               const char *to,
+               const char *where,
+               gboolean missing_is_done,
+               GError **error)
+{
+    const char *from_leaf, *to_leaf;
+    g_autoptr(GError) why = NULL;
+    g_auto(DrvFd) from_dir = open_parent(from_fd, where, from, &from_leaf, &why);
+    g_auto(DrvFd) to_dir = from_dir < 0 ? -1 : open_parent(to_fd, where, to, &to_leaf, &why);
+
+    if (from_dir < 0 && missing_is_done && drv_error_is(why, DRV_ERROR_NOT_FOUND))
+        return TRUE;
+    if (from_dir < 0 || to_dir < 0) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    if (renameat(from_dir, from_leaf, to_dir, to_leaf) < 0) {
+        if (errno == ENOENT && missing_is_done)
+            return TRUE;
+        return drv_throw_errno(error, "cannot rename '%s' to '%s' in '%s'", from, to, where);
+    }
+    return drv_path_sync_dir(to_dir, where, error) &&
+           (from_fd == to_fd || drv_path_sync_dir(from_dir, where, error));
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A live snapshot has a moment when only the hypervisor knows whether it happened: the
+ * new overlay lies at its final place, the domain may or may not write to it already, and
+ * the link to the active file still names the old one.  If we die there, the next owner
+ * settles it without libvirt, by what can be seen of the overlay:
+ *
+ *   the link names it already        → done
+ *   a process holds it open          → the domain switched: make the link name it
+ *   it was written to since          → the domain switched: make the link name it
+ *   it does not exist                → nothing happened
+ *   untouched and unused             → nothing happened: remove it
+ *
+ * "Holds it open" is asked of QEMU's own byte locks.  Where a file system knows no locks,
+ * the answer is taken to be yes: an empty overlay too many harms nobody.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-log.h"
+#include "drv-path.h"
+#include "drv-stage-private.h"
+#include "drv-stage.h"
+
+static char *
+escape(const char *text)
+{
+    return g_uri_escape_string(text, "/.", FALSE);
+}
+
+gboolean
+drv_stage_promise(DrvStage *stage,
+                  const char *file,
+                  const char *link,
+                  const char *target,
+                  GError **error)
+{
+    g_autofree char *safe_file = escape(file);
+    g_autofree char *safe_link = escape(link);
+    g_autofree char *safe_target = escape(target);
+    g_autofree char *text = NULL;
+    struct stat info;
+
+    if (fstatat(drv_stage_fd(stage), "promised", &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return drv_throw_errno(error, "cannot look at '%s/promised'", drv_stage_path(stage));
+    text = g_strdup_printf("%s\n%s\n%s\n%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+                           safe_file,
+                           safe_link,
+                           safe_target,
+                           (gint64)info.st_size,
+                           (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
+    return drv_stage_write_note(
+               drv_stage_fd(stage), drv_stage_path(stage), DRV_STAGE_PROMISE, text, error) &&
+           drv_stage_move(drv_stage_fd(stage),
+                          "promised",
+                          drv_stage_dir_fd(stage),
+                          file,
+                          drv_stage_path(stage),
+                          FALSE,
+                          error);
+}
+
+static gboolean
+is_in_use(int fd)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
+static gboolean
+is_untouched(int fd, const char *recorded)
+{
+    g_autofree char *now = NULL;
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return FALSE;
+    now = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+                          (gint64)info.st_size,
+                          (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
+    return g_strcmp0(now, recorded) == 0;
+}
+
+static gboolean
+make_link_name(int stage_fd, int dir_fd, const char *where, char **note, GError **error)
+{
+    g_autofree char *now = drv_path_read_link(dir_fd, note[1]);
+
+    if (g_strcmp0(now, note[2]) == 0)
+        return TRUE;
+    drv_info("finishing a snapshot in '%s' that was cut short: '%s' is '%s' now",
+             where,
+             note[1],
+             note[2]);
+    if (unlinkat(stage_fd, "relink", 0) < 0 && errno != ENOENT)
+        return drv_throw_errno(error, "cannot settle '%s/%s'", where, note[1]);
+    if (symlinkat(note[2], stage_fd, "relink") < 0)
+        return drv_throw_errno(error, "cannot settle '%s/%s'", where, note[1]);
+    return drv_stage_move(stage_fd, "relink", dir_fd, note[1], where, FALSE, error);
+}
+
+gboolean
+drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **error)
+{
+    g_auto(GStrv) note = drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE);
+    g_auto(DrvFd) fd = -1;
+
+    if (note == NULL || g_strv_length(note) < 4)
+        return TRUE;
+    fd = drv_path_open_beneath(dir_fd, where, note[0], O_RDWR, 0, NULL);
+    if (fd < 0)
+        return TRUE; /* it never got its name: nothing had happened */
+    if (is_in_use(fd) || !is_untouched(fd, note[3]))
+        return make_link_name(stage_fd, dir_fd, where, note, error);
+    drv_info("removing '%s/%s', left by a snapshot that did not happen", where, note[0]);
+    return drv_stage_move(dir_fd, note[0], stage_fd, "unused", where, TRUE, error);
+}
+
+gboolean
+drv_stage_withdraw(DrvStage *stage, GError **error)
+{
+    int stage_fd = drv_stage_fd(stage);
+    g_auto(GStrv) note = drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE);
+
+    if (note == NULL)
+        return TRUE;
+    if (!drv_stage_move(drv_stage_dir_fd(stage),
+                        note[0],
+                        stage_fd,
+                        "unused",
+                        drv_stage_path(stage),
+                        TRUE,
+                        error))
+        return FALSE;
+    if (unlinkat(stage_fd, DRV_STAGE_PROMISE, 0) < 0)
+        return drv_throw_errno(error, "cannot withdraw in '%s'", drv_stage_path(stage));
+    return TRUE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drv-talk.h - the front-end's side of a conversation with a worker, over its pipes. */
+#pragma once
+
+#include <glib.h>
+
+#include "drv-cmd.h"
+#include "drv-frame.h"
+#include "drv-op.h"
+
+/* A worker that says nothing for so long is taken for dead; it says "alive" every 5 s. */
+#define DRV_TALK_SILENCE_MS 60000
+
+typedef struct {
+    DrvChild child;
+    char *where;      /* "host01" or "this machine", for messages */
+    GByteArray *in;   /* read, not yet parsed */
+    GByteArray *out;  /* to be written */
+    gsize out_done;   /* bytes of @out already written */
+    gsize parsed;     /* bytes of @in that belong to the last frame */
+    GString *err;     /* what it said on stderr, bounded */
+} DrvTalk;
+
+/* Start @cmd, a worker. */
+gboolean drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* Ends the child, gently when it still runs: its stdin is closed, which tells a worker to
+ * unwind, and it gets a moment to do so.
+ */
+void drv_talk_clear(DrvTalk *talk);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvTalk, drv_talk_clear)
+
+/* The next frame, which is valid until the next call.  DRV_ERROR_TIMEOUT after
+ * @timeout_ms, DRV_ERROR_REMOTE when the stream ends or is not frames.
+ */
+gboolean drv_talk_next(DrvTalk *talk, guint timeout_ms, DrvFrame *frame, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* Send the request and the stream @in (may be NULL), and follow it to its end. */
+gboolean drv_talk_run(DrvTalk *talk,
+                      const char *op,
+                      GVariant *fields,
+                      DrvSource *in,
+                      char **result,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* How the child ended, when its stream is at its end: waitpid(2)'s status. */
+gboolean drv_talk_status(DrvTalk *talk, int *status, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker - runs one op on this host for a driver on the front-end.
+ *
+ *   <remotes>/drv/bin/worker BUILD        frames on stdin and stdout, see drv-frame.h
+ *
+ * It says hello, takes one request, does it and ends.  When the driver goes away, the op
+ * is cancelled like by a signal.
+ */
+#include <sys/utsname.h>
+
+#include "drv-action.h"
+#include "drv-error.h"
+#include "drv-remote.h"
+#include "worker.h"
+
+/* The linker gives a section's ends these names. */
+extern const DrvOp *const __start_drv_ops[];
+extern const DrvOp *const __stop_drv_ops[];
+
+static const DrvOp *
+find_op(const char *name)
+{
+    for (const DrvOp *const *at = __start_drv_ops; at < __stop_drv_ops; at++) {
+        if (strcmp((*at)->name, name) == 0)
+            return *at;
+    }
+    return NULL;
+}
+
+static gboolean
+run_request(WorkerPort *port, char **result, GError **error)
+{
+    g_autofree char *name = NULL;
+    g_autoptr(GVariant) fields = NULL;
+    g_autoptr(DrvRequest) request = NULL;
+    g_autoptr(DrvSource) in = NULL;
+    const DrvOp *op;
+
+    if (!worker_port_request(port, &name, &fields, error))
+        return FALSE;
+    op = find_op(name);
+    if (op == NULL || op->run == NULL)
+        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "the worker knows no op '%s'", name);
+    request = drv_request_new(op->request);
+    if (!drv_request_unpack(request, fields, error))
+        return FALSE;
+    in = worker_port_stream(port);
+    return op->run(request, in, result, error);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(WorkerPort) port = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *result = NULL;
+    struct utsname here;
+
+    drv_init(argc, argv);
+    port = worker_port_new(&error);
+    if (port == NULL || uname(&here) < 0)
+        return drv_fail(error);
+    worker_port_hello(port, drv_build(), here.machine);
+    if (run_request(port, &result, &error)) {
+        worker_port_done(port, result);
+        return drv_done();
+    }
+    worker_port_failed(port, error);
+    return drv_error_exit_status(drv_error_code(error));
+}
