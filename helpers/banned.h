@@ -13,4 +13,5 @@
 
 #pragma GCC poison system popen
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok mktemp tmpnam gets
-#pragma GCC poison g_spawn_command_line_sync g_spawn_command_line_async g_spawn_sync g_spawn_async
+#pragma GCC poison g_spawn_command_line_sync g_spawn_command_line_async g_spawn_sync     \
+    g_spawn_async

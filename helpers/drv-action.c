@@ -110,7 +110,8 @@ drv_etc_location(void)
 static char *
 error_text(const GError *error)
 {
-    g_autofree char *clean = drv_log_escape(error ? error->message : "no error was given");
+    g_autofree char *clean =
+        drv_log_escape(error ? error->message : "no error was given");
 
     /* Old front-ends look for this at a line's start to find the exit status. */
     if (g_str_has_prefix(clean, "ExitCode:"))

@@ -54,9 +54,9 @@ drv_cancel_fds(struct pollfd *fds)
     if (g_atomic_int_get(&shields) > 0)
         return 0;
     if (signal_fd >= 0)
-        fds[n++] = (struct pollfd) { .fd = signal_fd, .events = POLLIN };
+        fds[n++] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
     if (peer_fd >= 0) /* POLLHUP is always reported; a half-closed socket is POLLRDHUP */
-        fds[n++] = (struct pollfd) { .fd = peer_fd, .events = POLLRDHUP };
+        fds[n++] = (struct pollfd){ .fd = peer_fd, .events = POLLRDHUP };
     return n;
 }
 
@@ -108,7 +108,8 @@ drv_poll(struct pollfd *fds, guint n_fds, int timeout_ms, GError **error)
         memcpy(all, fds, n_fds * sizeof *fds);
     n_cancel = drv_cancel_fds(all + n_fds);
     do {
-        gint64 left_ms = timeout_ms < 0 ? -1 : (end - g_get_monotonic_time() + 999) / 1000;
+        gint64 left_ms =
+            timeout_ms < 0 ? -1 : (end - g_get_monotonic_time() + 999) / 1000;
 
         ready = poll(all, n_fds + n_cancel, timeout_ms < 0 ? -1 : (int)MAX(left_ms, 0));
     } while (ready < 0 && errno == EINTR);

@@ -14,7 +14,8 @@
 #include <glib.h>
 #include <poll.h>
 
-/* Block the signals, ignore SIGPIPE and open the descriptor.  Call once, before threads. */
+/* Block the signals, ignore SIGPIPE and open the descriptor.  Call once, before threads.
+ */
 gboolean drv_cancel_init(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Also count a hang-up of @fd (a pipe or socket whose other end is our caller). */
@@ -32,7 +33,7 @@ void drv_cancel_unshield(void);
 typedef int DrvCancelShield;
 void drv_cancel_shield_clear(DrvCancelShield *shield);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvCancelShield, drv_cancel_shield_clear)
-#define DRV_CANCEL_SHIELD()                                                               \
+#define DRV_CANCEL_SHIELD()                                                              \
     g_auto(DrvCancelShield) drv_shield G_GNUC_UNUSED = (drv_cancel_shield(), 0)
 
 /* poll(2) on @fds that also ends on cancellation.

@@ -213,7 +213,8 @@ find_program(const DrvCmd *cmd, GError **error)
  * -1 with @error when exec failed.
  */
 static pid_t
-spawn_raw(DrvCmd *cmd, const FdPair *extra, guint n_extra, gboolean detach, GError **error)
+spawn_raw(
+    DrvCmd *cmd, const FdPair *extra, guint n_extra, gboolean detach, GError **error)
 {
     g_autofree char *path = find_program(cmd, error);
     g_autofree FdPair *pairs = NULL;
@@ -282,7 +283,7 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
     log_command(cmd);
     for (int i = 0; i < 3 && ok; i++) {
         ok = pipe2(pipes[i], O_CLOEXEC) == 0;
-        extra[i] = (FdPair) { i, pipes[i][i == 0 ? 0 : 1] };
+        extra[i] = (FdPair){ i, pipes[i][i == 0 ? 0 : 1] };
     }
     if (!ok)
         (void)drv_throw_errno(error, "cannot make a pipe");
@@ -350,7 +351,7 @@ drv_child_clear(DrvChild *child)
     drv_fd_close_one(child->stdout_fd);
     drv_fd_close_one(child->stderr_fd);
     g_free(child->program);
-    *child = (DrvChild) DRV_CHILD_INIT;
+    *child = (DrvChild)DRV_CHILD_INIT;
 }
 
 /* --- running to the end ----------------------------------------------------------- */
@@ -380,7 +381,8 @@ drv_cmd_check(const char *program, int status, const char *stderr_text, GError *
     if (said && strstr(said, g_strerror(ENOSPC)))
         code = DRV_ERROR_NO_SPACE;
     if (said)
-        return drv_throw(error, code, "%s%s", g_str_has_prefix(said, prefix) ? "" : prefix, said);
+        return drv_throw(
+            error, code, "%s%s", g_str_has_prefix(said, prefix) ? "" : prefix, said);
     if (WIFSIGNALED(status))
         return drv_throw(error, code, "%s: killed by signal %d", name, WTERMSIG(status));
     return drv_throw(error, code, "%s: exit status %d", name, WEXITSTATUS(status));
@@ -472,7 +474,8 @@ run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
         { &child.stderr_fd, err, STDERR_KEPT, TRUE },
     };
     if (!pump(&child, streams, deadline, error) ||
-        !drv_child_wait(&child, cmd->timeout_ms ? cmd->timeout_ms : G_MAXINT, &status, error))
+        !drv_child_wait(
+            &child, cmd->timeout_ms ? cmd->timeout_ms : G_MAXINT, &status, error))
         return FALSE;
     if (err->len > 0)
         drv_debug("%s said: %s", child.program, err->str);

@@ -54,21 +54,24 @@ gboolean drv_cmd_capture(DrvCmd *cmd, GString *out, gsize max_size, GError **err
 
 /* A running child with pipes to it, for conversations. */
 typedef struct {
-    pid_t pid;       /* 0: none */
-    int stdin_fd;    /* our ends; -1: closed */
+    pid_t pid;    /* 0: none */
+    int stdin_fd; /* our ends; -1: closed */
     int stdout_fd;
     int stderr_fd;
-    char *program;   /* for messages; owned */
+    char *program; /* for messages; owned */
 } DrvChild;
-#define DRV_CHILD_INIT { 0, -1, -1, -1, NULL }
+#define DRV_CHILD_INIT                                                                   \
+    {                                                                                    \
+        0, -1, -1, -1, NULL                                                              \
+    }
 
 /* Kills (SIGTERM, after half a second SIGKILL), reaps and closes. */
 void drv_child_clear(DrvChild *child);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvChild, drv_child_clear)
 
 /* Start with pipes on 0, 1 and 2. */
-gboolean drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Wait up to @timeout_ms for its end; @status gets what waitpid(2) said.  FALSE with
  * DRV_ERROR_TIMEOUT leaves it running.

@@ -83,7 +83,8 @@ read_variable(Reader *reader, GString *out, GError **error)
         gboolean has_default = g_str_has_prefix(reader->at, ":-");
 
         if (end == NULL || (!has_default && *reader->at != '}'))
-            return throw_at(reader, "only ${NAME} and ${NAME:-default} are supported", error);
+            return throw_at(
+                reader, "only ${NAME} and ${NAME:-default} are supported", error);
         if (has_default && (value == NULL || *value == '\0'))
             g_string_append_len(out, reader->at + 2, end - reader->at - 2);
         reader->at = end + 1;
@@ -173,7 +174,8 @@ read_line(Reader *reader, GError **error)
         g_hash_table_replace(
             reader->config->values, g_steal_pointer(&name), g_strdup(value->str));
     } else if (*reader->at && !strchr("#\n", *reader->at)) {
-        drv_debug("%s:%u: not an assignment, skipped", reader->config->name, reader->line);
+        drv_debug(
+            "%s:%u: not an assignment, skipped", reader->config->name, reader->line);
     }
     skip_line(reader);
     return TRUE;
@@ -230,8 +232,12 @@ drv_config_get_uint(const DrvConfig *config,
 
     *value = fallback;
     if (text && !g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, value, NULL))
-        return drv_throw(
-            error, DRV_ERROR_CONFIG, "%s: %s is not a number: '%s'", config->name, name, text);
+        return drv_throw(error,
+                         DRV_ERROR_CONFIG,
+                         "%s: %s is not a number: '%s'",
+                         config->name,
+                         name,
+                         text);
     return TRUE;
 }
 
@@ -247,8 +253,10 @@ drv_config_get_bool(const DrvConfig *config,
     *value = fallback;
     if (text == NULL)
         return TRUE;
-    *value = g_ascii_strcasecmp(text, "yes") == 0 || g_ascii_strcasecmp(text, "true") == 0;
-    if (!*value && g_ascii_strcasecmp(text, "no") != 0 && g_ascii_strcasecmp(text, "false") != 0)
+    *value =
+        g_ascii_strcasecmp(text, "yes") == 0 || g_ascii_strcasecmp(text, "true") == 0;
+    if (!*value && g_ascii_strcasecmp(text, "no") != 0 &&
+        g_ascii_strcasecmp(text, "false") != 0)
         return drv_throw(error,
                          DRV_ERROR_CONFIG,
                          "%s: %s is neither yes nor no: '%s'",

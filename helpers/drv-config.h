@@ -21,7 +21,8 @@ DrvConfig *drv_config_parse(const char *name, const char *text, GError **error);
 DrvConfig *drv_config_load(const char *path, GError **error);
 
 /* Value of @name, or @fallback when it is not set or empty. */
-const char *drv_config_get(const DrvConfig *config, const char *name, const char *fallback);
+const char *
+drv_config_get(const DrvConfig *config, const char *name, const char *fallback);
 
 /* The same as a number; DRV_ERROR_CONFIG when it is none. */
 gboolean drv_config_get_uint(const DrvConfig *config,

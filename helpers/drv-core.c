@@ -67,8 +67,7 @@ drv_core_parse_answer(const char *answer, gsize size, GError **error)
     g_autofree char *code = NULL;
     gboolean missing;
 
-    if (envelope == NULL ||
-        !drv_dump_value(envelope, ANSWER "[1]/boolean", &ok, error) ||
+    if (envelope == NULL || !drv_dump_value(envelope, ANSWER "[1]/boolean", &ok, error) ||
         !drv_dump_value(envelope, ANSWER "[2]/string|" ANSWER "[2]", &text, error) ||
         !drv_dump_value(envelope, ANSWER "[3]", &code, error) ||
         !drv_dump_value(envelope,
@@ -86,7 +85,8 @@ drv_core_parse_answer(const char *answer, gsize size, GError **error)
     if (strcmp(ok, "1") == 0)
         return drv_dump_parse(text, strlen(text), error);
     missing = g_strcmp0(code, "1024") == 0; /* NO_EXISTS */
-    (void)drv_throw(error, missing ? DRV_ERROR_NOT_FOUND : DRV_ERROR_CORE, "oned: %s", text);
+    (void)drv_throw(
+        error, missing ? DRV_ERROR_NOT_FOUND : DRV_ERROR_CORE, "oned: %s", text);
     return NULL;
 }
 
@@ -101,12 +101,13 @@ build_call(const char *method, const char *session, gboolean pool, gint64 id)
                                                    "</i4></value></param>",
                                                    id);
 
-    return g_strdup_printf("<?xml version=\"1.0\"?><methodCall><methodName>%s</methodName>"
-                           "<params><param><value><string>%s</string></value></param>%s"
-                           "</params></methodCall>",
-                           method,
-                           who,
-                           what ? what : "");
+    return g_strdup_printf(
+        "<?xml version=\"1.0\"?><methodCall><methodName>%s</methodName>"
+        "<params><param><value><string>%s</string></value></param>%s"
+        "</params></methodCall>",
+        method,
+        who,
+        what ? what : "");
 }
 
 static size_t
@@ -132,8 +133,8 @@ core_timeout(guint64 *seconds, GError **error)
 {
     g_autoptr(DrvConfig) config = drv_config_load("one-native.conf", error);
 
-    return config && drv_config_get_uint(
-                         config, "CORE_TIMEOUT", DEFAULT_TIMEOUT_S, seconds, error);
+    return config &&
+           drv_config_get_uint(config, "CORE_TIMEOUT", DEFAULT_TIMEOUT_S, seconds, error);
 }
 
 static gboolean
@@ -145,9 +146,11 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
         return drv_throw(error, DRV_ERROR_CANCELLED, "cancelled");
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (result == CURLE_HTTP_RETURNED_ERROR)
-        return drv_throw(error, DRV_ERROR_CORE, "oned at '%s' answered HTTP %ld", url, status);
+        return drv_throw(
+            error, DRV_ERROR_CORE, "oned at '%s' answered HTTP %ld", url, status);
     return drv_throw(error,
-                     result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NOT_FOUND : DRV_ERROR_CORE,
+                     result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NOT_FOUND
+                                                     : DRV_ERROR_CORE,
                      "cannot ask oned at '%s': %s",
                      url,
                      curl_easy_strerror(result));
@@ -194,8 +197,8 @@ ask_xmlrpc(DrvCoreObject object, gint64 id, const char *session, GError **error)
 static DrvDump *
 ask_tool(DrvCoreObject object, gint64 id, GError **error)
 {
-    g_autoptr(DrvCmd) cmd =
-        drv_cmd_new(objects[object].tool, objects[object].pool ? "list" : "show", "-x", NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(
+        objects[object].tool, objects[object].pool ? "list" : "show", "-x", NULL);
     g_autoptr(GString) out = g_string_new(NULL);
     guint64 timeout_s;
 
@@ -228,7 +231,8 @@ drv_core_info(DrvCoreObject object, gint64 id, GError **error)
     }
     if (session)
         info = ask_xmlrpc(object, id, session, &why);
-    if (info == NULL && tool && (session == NULL || drv_error_is(why, DRV_ERROR_NOT_FOUND))) {
+    if (info == NULL && tool &&
+        (session == NULL || drv_error_is(why, DRV_ERROR_NOT_FOUND))) {
         drv_ignore(&why, "the command line tool is asked instead");
         info = ask_tool(object, id, &why);
     }

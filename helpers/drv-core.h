@@ -16,7 +16,12 @@
 
 #include "drv-dump.h"
 
-typedef enum { DRV_CORE_VM, DRV_CORE_DATASTORE, DRV_CORE_HOST, DRV_CORE_HOST_POOL } DrvCoreObject;
+typedef enum {
+    DRV_CORE_VM,
+    DRV_CORE_DATASTORE,
+    DRV_CORE_HOST,
+    DRV_CORE_HOST_POOL
+} DrvCoreObject;
 
 /* The XML of one object (@id is ignored for pools).  NULL with @error. */
 DrvDump *drv_core_info(DrvCoreObject object, gint64 id, GError **error);

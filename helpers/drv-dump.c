@@ -42,21 +42,25 @@ parse_xml(const char *xml, gsize size, GError **error)
     xmlError *why;
 
     if (size > DRV_DUMP_MAX) {
-        (void)drv_throw(error, DRV_ERROR_DUMP, "the dump is larger than %d bytes", DRV_DUMP_MAX);
+        (void)drv_throw(
+            error, DRV_ERROR_DUMP, "the dump is larger than %d bytes", DRV_DUMP_MAX);
         return NULL;
     }
     xmlSetStructuredErrorFunc(NULL, keep_quiet);
-    dump->doc = xmlReadMemory(xml, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
+    dump->doc =
+        xmlReadMemory(xml, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
     if (dump->doc == NULL) {
         g_autofree char *text = NULL;
 
         why = xmlGetLastError();
         text = g_strdup(why && why->message ? why->message : "empty");
-        (void)drv_throw(error, DRV_ERROR_DUMP, "the dump is not XML: %s", g_strstrip(text));
+        (void)drv_throw(
+            error, DRV_ERROR_DUMP, "the dump is not XML: %s", g_strstrip(text));
         return NULL;
     }
     if (xmlGetIntSubset(dump->doc)) {
-        (void)drv_throw(error, DRV_ERROR_DUMP, "the dump has a document type declaration");
+        (void)drv_throw(
+            error, DRV_ERROR_DUMP, "the dump has a document type declaration");
         return NULL;
     }
     dump->xpath = xmlXPathNewContext(dump->doc);
@@ -116,9 +120,8 @@ drv_dump_came_from_stdin(const DrvDump *dump)
 void
 drv_dump_set_variable(DrvDump *dump, const char *name, const char *text)
 {
-    xmlXPathRegisterVariable(dump->xpath,
-                             (const xmlChar *)name,
-                             xmlXPathNewString((const xmlChar *)text));
+    xmlXPathRegisterVariable(
+        dump->xpath, (const xmlChar *)name, xmlXPathNewString((const xmlChar *)text));
 }
 
 static xmlXPathObject *

@@ -6,18 +6,18 @@
 
 #include "drv-log.h"
 
-G_DEFINE_QUARK(drv-error-quark, drv_error)
+G_DEFINE_QUARK(drv - error - quark, drv_error)
 
 /* 126, 127 and 255 are what a shell or ssh says of a program that never ran, and 128+n
  * is a signal, so all of ours are small.
  */
 static const int exit_status[DRV_ERROR_LAST] = {
-    [DRV_ERROR_FAILED] = 1,     [DRV_ERROR_USAGE] = 2,      [DRV_ERROR_DUMP] = 3,
-    [DRV_ERROR_CONFIG] = 4,     [DRV_ERROR_NOT_FOUND] = 5,  [DRV_ERROR_EXISTS] = 6,
-    [DRV_ERROR_NO_SPACE] = 7,   [DRV_ERROR_PERMISSION] = 8, [DRV_ERROR_REFUSED] = 9,
-    [DRV_ERROR_BUSY] = 10,      [DRV_ERROR_TIMEOUT] = 11,   [DRV_ERROR_CANCELLED] = 12,
-    [DRV_ERROR_COMMAND] = 13,   [DRV_ERROR_REMOTE] = 14,    [DRV_ERROR_CORE] = 15,
-    [DRV_ERROR_VIRT] = 16,      [DRV_ERROR_UNSUPPORTED] = 17,
+    [DRV_ERROR_FAILED] = 1,   [DRV_ERROR_USAGE] = 2,        [DRV_ERROR_DUMP] = 3,
+    [DRV_ERROR_CONFIG] = 4,   [DRV_ERROR_NOT_FOUND] = 5,    [DRV_ERROR_EXISTS] = 6,
+    [DRV_ERROR_NO_SPACE] = 7, [DRV_ERROR_PERMISSION] = 8,   [DRV_ERROR_REFUSED] = 9,
+    [DRV_ERROR_BUSY] = 10,    [DRV_ERROR_TIMEOUT] = 11,     [DRV_ERROR_CANCELLED] = 12,
+    [DRV_ERROR_COMMAND] = 13, [DRV_ERROR_REMOTE] = 14,      [DRV_ERROR_CORE] = 15,
+    [DRV_ERROR_VIRT] = 16,    [DRV_ERROR_UNSUPPORTED] = 17,
 };
 
 static DrvErrorCode
@@ -72,11 +72,8 @@ drv_throw_errno(GError **error, const char *format, ...)
     va_start(args, format);
     message = g_strdup_vprintf(format, args);
     va_end(args);
-    return drv_throw(error,
-                     code_of_errno(saved_errno),
-                     "%s: %s",
-                     message,
-                     g_strerror(saved_errno));
+    return drv_throw(
+        error, code_of_errno(saved_errno), "%s: %s", message, g_strerror(saved_errno));
 }
 
 gboolean

@@ -25,11 +25,7 @@ wait_for(int fd, short events, GError **error)
 }
 
 gboolean
-drv_fd_write_all(int fd,
-                 gconstpointer data,
-                 gsize size,
-                 const char *what,
-                 GError **error)
+drv_fd_write_all(int fd, gconstpointer data, gsize size, const char *what, GError **error)
 {
     const char *at = data;
 

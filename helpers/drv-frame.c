@@ -88,9 +88,12 @@ drv_frame_throw(const DrvFrame *frame, GError **error)
         return drv_throw(error, DRV_ERROR_REMOTE, "the worker failed without saying why");
     memcpy(&code, frame->data, sizeof code);
     code = GUINT32_FROM_LE(code);
-    message = g_strndup((const char *)frame->data + sizeof code, frame->size - sizeof code);
-    return drv_throw(
-        error, code < DRV_ERROR_LAST ? (DrvErrorCode)code : DRV_ERROR_FAILED, "%s", message);
+    message =
+        g_strndup((const char *)frame->data + sizeof code, frame->size - sizeof code);
+    return drv_throw(error,
+                     code < DRV_ERROR_LAST ? (DrvErrorCode)code : DRV_ERROR_FAILED,
+                     "%s",
+                     message);
 }
 
 char *
@@ -121,7 +124,10 @@ drv_frame_pack_request(const char *op, GVariant *fields)
 }
 
 gboolean
-drv_frame_unpack_request(const DrvFrame *frame, char **op, GVariant **fields, GError **error)
+drv_frame_unpack_request(const DrvFrame *frame,
+                         char **op,
+                         GVariant **fields,
+                         GError **error)
 {
     g_autoptr(GBytes) bytes = g_bytes_new(frame->data, frame->size);
     g_autoptr(GVariant) wire =

@@ -40,15 +40,19 @@ typedef struct {
 } DrvFrame;
 
 /* Append a frame to @buffer. */
-void drv_frame_append(GByteArray *buffer, DrvFrameType type, gconstpointer data, gsize size);
+void
+drv_frame_append(GByteArray *buffer, DrvFrameType type, gconstpointer data, gsize size);
 void drv_frame_append_u64(GByteArray *buffer, DrvFrameType type, guint64 number);
 void drv_frame_append_error(GByteArray *buffer, const GError *error);
 
 /* Look for a whole frame at @buffer's start.  *size gets its length with the header, or 0
- * when more bytes are needed.  FALSE with DRV_ERROR_REMOTE when these bytes cannot be one.
+ * when more bytes are needed.  FALSE with DRV_ERROR_REMOTE when these bytes cannot be
+ * one.
  */
-gboolean drv_frame_parse(const GByteArray *buffer, DrvFrame *frame, gsize *size, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_frame_parse(const GByteArray *buffer,
+                         DrvFrame *frame,
+                         gsize *size,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Payloads; FALSE when they are malformed. */
 gboolean drv_frame_get_u64(const DrvFrame *frame, guint64 *number);

@@ -2,8 +2,8 @@
 #include "drv-install.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "drv-action.h"
@@ -48,7 +48,8 @@ drv_install_worker(const DrvSsh *ssh, const char *dir, const char *worker, GErro
 
     if (remotes < 0)
         return FALSE;
-    if (batch_fd < 0 || !drv_fd_write_all(batch_fd, batch, strlen(batch), "a batch", error) ||
+    if (batch_fd < 0 ||
+        !drv_fd_write_all(batch_fd, batch, strlen(batch), "a batch", error) ||
         lseek(batch_fd, 0, SEEK_SET) < 0)
         return drv_throw_errno(error, "cannot write sftp's batch");
     drv_cmd_fd(cmd, 0, batch_fd);

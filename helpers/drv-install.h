@@ -4,8 +4,8 @@
 
 #include "drv-ssh.h"
 
-/* Copy <remotes>/@worker of this machine to @dir/@worker on the host ("drv/bin/…"), under a name of its own
- * first and then renamed, so that a half copied one never runs.
+/* Copy <remotes>/@worker of this machine to @dir/@worker on the host ("drv/bin/…"), under
+ * a name of its own first and then renamed, so that a half copied one never runs.
  */
 gboolean drv_install_worker(const DrvSsh *ssh,
                             const char *dir,

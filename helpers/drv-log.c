@@ -57,16 +57,16 @@ drv_log(DrvLogLevel level, const char *text)
     (void)written; /* stderr is gone: there is nobody left to tell */
 }
 
-#define DRV_LOG_FUNCTION(function, level)                                                 \
-    void function(const char *format, ...)                                                \
-    {                                                                                     \
-        g_autofree char *text = NULL;                                                     \
-        va_list args;                                                                     \
-                                                                                          \
-        va_start(args, format);                                                           \
-        text = g_strdup_vprintf(format, args);                                            \
-        va_end(args);                                                                     \
-        drv_log(level, text);                                                             \
+#define DRV_LOG_FUNCTION(function, level)                                                \
+    void function(const char *format, ...)                                               \
+    {                                                                                    \
+        g_autofree char *text = NULL;                                                    \
+        va_list args;                                                                    \
+                                                                                         \
+        va_start(args, format);                                                          \
+        text = g_strdup_vprintf(format, args);                                           \
+        va_end(args);                                                                    \
+        drv_log(level, text);                                                            \
     }
 
 DRV_LOG_FUNCTION(drv_error_log, DRV_LOG_ERROR)

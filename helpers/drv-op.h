@@ -4,12 +4,12 @@
  * The executable on the front-end and the worker on a host link the same op.  It looks at
  * local files, acts on them through helpers, and knows nothing of ssh.
  *
- *     static gboolean run(gconstpointer data, DrvSource *in, char **result, GError **error);
- *     const DrvOp qcow2_clone = { "qcow2.clone", &tm_clone, run };
+ *     static gboolean run(gconstpointer data, DrvSource *in, char **result, GError
+ * **error); const DrvOp qcow2_clone = { "qcow2.clone", &tm_clone, run };
  *     DRV_OP_REGISTER(qcow2_clone);
  *
- * TRUE when all is done and durable, and then *result (NULL from the caller) may be set to
- * a text for the front-end; FALSE with @error set and nothing visible changed.
+ * TRUE when all is done and durable, and then *result (NULL from the caller) may be set
+ * to a text for the front-end; FALSE with @error set and nothing visible changed.
  */
 #pragma once
 
@@ -35,8 +35,9 @@ struct DrvOp {
     const char *live;
 };
 
-/* All registered ops of a program lie in one section, so that the worker needs no list. */
-#define DRV_OP_REGISTER(op)                                                               \
+/* All registered ops of a program lie in one section, so that the worker needs no list.
+ */
+#define DRV_OP_REGISTER(op)                                                              \
     static const DrvOp *const op##_entry __attribute__((section("drv_ops"), used)) = &op
 
 /* Run @op at @host: in this process when that is this machine, else by its worker.

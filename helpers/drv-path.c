@@ -64,11 +64,12 @@ drv_path_open_beneath(int dir_fd,
     if (fd >= 0)
         return fd;
     if (errno == ELOOP || errno == EXDEV)
-        (void)drv_throw(error,
-                        DRV_ERROR_REFUSED,
-                        "'%s/%s' is or goes through a symbolic link, which is not followed",
-                        where,
-                        name);
+        (void)drv_throw(
+            error,
+            DRV_ERROR_REFUSED,
+            "'%s/%s' is or goes through a symbolic link, which is not followed",
+            where,
+            name);
     else
         (void)drv_throw_errno(error, "cannot open '%s/%s'", where, name);
     return -1;
@@ -86,8 +87,12 @@ drv_path_make_beneath(int dir_fd, const char *where, const char *name, GError **
 
 /* --- removing ----------------------------------------------------------------------- */
 
-static gboolean remove_entry(int dir_fd, const char *where, const char *name, dev_t dev,
-                             guint depth, GError **error);
+static gboolean remove_entry(int dir_fd,
+                             const char *where,
+                             const char *name,
+                             dev_t dev,
+                             guint depth,
+                             GError **error);
 
 static gboolean
 remove_contents(int fd, const char *where, dev_t dev, guint depth, GError **error)
@@ -108,7 +113,11 @@ remove_contents(int fd, const char *where, dev_t dev, guint depth, GError **erro
 }
 
 static gboolean
-remove_folder(int dir_fd, const char *where, const char *name, dev_t dev, guint depth,
+remove_folder(int dir_fd,
+              const char *where,
+              const char *name,
+              dev_t dev,
+              guint depth,
               GError **error)
 {
     g_autofree char *path = g_build_filename(where, name, NULL);
@@ -128,7 +137,11 @@ remove_folder(int dir_fd, const char *where, const char *name, dev_t dev, guint 
 }
 
 static gboolean
-remove_entry(int dir_fd, const char *where, const char *name, dev_t dev, guint depth,
+remove_entry(int dir_fd,
+             const char *where,
+             const char *name,
+             dev_t dev,
+             guint depth,
              GError **error)
 {
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
@@ -219,9 +232,13 @@ is_below_any(const char *path, const char *const *roots)
 }
 
 gboolean
-drv_path_is_allowed(const char *path, const char *const *safe, const char *const *restricted)
+drv_path_is_allowed(const char *path,
+                    const char *const *safe,
+                    const char *const *restricted)
 {
-    const char *ours[] = { drv_var_location(), drv_etc_location(), g_get_home_dir(), NULL };
+    const char *ours[] = {
+        drv_var_location(), drv_etc_location(), g_get_home_dir(), NULL
+    };
 
     return is_below_any(path, safe) ||
            (!is_below_any(path, ours) && !is_below_any(path, restricted));

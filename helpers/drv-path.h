@@ -34,8 +34,10 @@ int drv_path_make_beneath(int dir_fd, const char *where, const char *name, GErro
 /* Remove @name (one component) below @dir_fd with all it contains, never following a
  * link nor leaving the file system it is on.  TRUE when it was not there.
  */
-gboolean drv_path_remove_tree(int dir_fd, const char *where, const char *name, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_path_remove_tree(int dir_fd,
+                              const char *where,
+                              const char *name,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Text of the link @name below @dir_fd; NULL without error when it is not a link or does
  * not exist.  Caller frees.
@@ -62,5 +64,6 @@ gboolean drv_path_is_allowed(const char *path,
                              const char *const *restricted);
 
 /* fsync() a folder, so that names made in it last. */
-gboolean drv_path_sync_dir(int dir_fd, const char *where, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_path_sync_dir(int dir_fd,
+                           const char *where,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

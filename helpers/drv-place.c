@@ -8,12 +8,17 @@
 gboolean
 drv_place_is_here(const char *host)
 {
-    return *host == '\0' || strcmp(host, "localhost") == 0 || strcmp(host, g_get_host_name()) == 0;
+    return *host == '\0' || strcmp(host, "localhost") == 0 ||
+           strcmp(host, g_get_host_name()) == 0;
 }
 
 gboolean
-drv_place_run(const char *host, const DrvOp *op, gpointer request, DrvSource *in,
-              char **result, GError **error)
+drv_place_run(const char *host,
+              const DrvOp *op,
+              gpointer request,
+              DrvSource *in,
+              char **result,
+              GError **error)
 {
     gboolean live = op->is_live && op->is_live(request);
     gboolean here = drv_place_is_here(host);
@@ -21,9 +26,15 @@ drv_place_run(const char *host, const DrvOp *op, gpointer request, DrvSource *in
     if (op->run == NULL && !live)
         return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
     if (here && live)
-        return drv_remote_run_here(op->live, drv_request_pack(request), in, result, error);
+        return drv_remote_run_here(
+            op->live, drv_request_pack(request), in, result, error);
     if (here)
         return op->run(request, in, result, error);
-    return drv_remote_run(
-        host, live ? op->live : op->name, live, drv_request_pack(request), in, result, error);
+    return drv_remote_run(host,
+                          live ? op->live : op->name,
+                          live,
+                          drv_request_pack(request),
+                          in,
+                          result,
+                          error);
 }

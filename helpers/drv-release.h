@@ -27,5 +27,6 @@ gboolean drv_release_parse(const char *text, DrvRelease *release);
 /* The release of this tree: <@remotes_dir>/VERSION, read once. */
 const DrvRelease *drv_release_of(const char *remotes_dir);
 
-gboolean drv_release_at_least(const DrvRelease *release, guint major, guint minor, guint patch);
+gboolean
+drv_release_at_least(const DrvRelease *release, guint major, guint minor, guint patch);
 DrvErrorEra drv_release_error_era(const DrvRelease *release);

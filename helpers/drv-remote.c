@@ -25,7 +25,8 @@ typedef enum {
     HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
 } Hello;
 
-/* --- where the worker is --------------------------------------------------------------- */
+/* --- where the worker is ---------------------------------------------------------------
+ */
 
 /* The path becomes part of a command line that the host's login shell reads. */
 static gboolean
@@ -53,17 +54,19 @@ host_remotes_dir(GError **error)
         dir = drv_config_get(config, "SCRIPTS_REMOTE_DIR", dir);
     }
     if (!is_plain_path(dir)) {
-        (void)drv_throw(error,
-                        DRV_ERROR_CONFIG,
-                        "%s: SCRIPTS_REMOTE_DIR '%s' has characters that a shell would read",
-                        file,
-                        dir);
+        (void)drv_throw(
+            error,
+            DRV_ERROR_CONFIG,
+            "%s: SCRIPTS_REMOTE_DIR '%s' has characters that a shell would read",
+            file,
+            dir);
         return NULL;
     }
     return g_strdup(dir);
 }
 
-/* --- hello ------------------------------------------------------------------------------ */
+/* --- hello
+ * ------------------------------------------------------------------------------ */
 
 static Hello
 judge_hello(const DrvFrame *frame, const char *host, GError **error)
@@ -73,7 +76,8 @@ judge_hello(const DrvFrame *frame, const char *host, GError **error)
     struct utsname here;
 
     if (frame->type != DRV_FRAME_HELLO || lines[0] == NULL) {
-        (void)drv_throw(error, DRV_ERROR_REMOTE, "the worker on %s does not say hello", host);
+        (void)drv_throw(
+            error, DRV_ERROR_REMOTE, "the worker on %s does not say hello", host);
         return HELLO_FAILED;
     }
     if (strcmp(lines[0], drv_build()) == 0)
@@ -87,13 +91,14 @@ judge_hello(const DrvFrame *frame, const char *host, GError **error)
                         drv_build());
         return HELLO_NO_WORKER;
     }
-    (void)drv_throw(error,
-                    DRV_ERROR_REMOTE,
-                    "the worker on %s is of build %s for %s, not %s: install that package there",
-                    host,
-                    lines[0],
-                    lines[1] ? lines[1] : "?",
-                    drv_build());
+    (void)drv_throw(
+        error,
+        DRV_ERROR_REMOTE,
+        "the worker on %s is of build %s for %s, not %s: install that package there",
+        host,
+        lines[0],
+        lines[1] ? lines[1] : "?",
+        drv_build());
     return HELLO_FAILED;
 }
 
@@ -108,7 +113,8 @@ judge_end(DrvTalk *talk, const char *host, GError **error)
 
     if (!drv_talk_status(talk, &status, &why)) {
         g_propagate_error(error, g_steal_pointer(&why));
-        return drv_error_is(*error, DRV_ERROR_CANCELLED) ? HELLO_FAILED : HELLO_UNREACHABLE;
+        return drv_error_is(*error, DRV_ERROR_CANCELLED) ? HELLO_FAILED
+                                                         : HELLO_UNREACHABLE;
     }
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     if (drv_cmd_check("ssh", status, talk->err->str, &said))
@@ -129,7 +135,8 @@ wait_hello(DrvTalk *talk, DrvSsh *ssh, guint timeout_ms, GError **error)
         drv_ssh_established(ssh);
         return judge_hello(&frame, ssh->host, error);
     }
-    if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 && talk->in->len == 0)
+    if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 &&
+        talk->in->len == 0)
         return judge_end(talk, ssh->host, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
@@ -147,11 +154,13 @@ greet(DrvTalk *talk, DrvSsh *ssh, const char *command, GError **error)
     drv_cmd_arg(cmd, drv_build());
     if (!drv_talk_start(talk, cmd, ssh->host, error))
         return HELLO_FAILED;
-    hello = wait_hello(
-        talk, ssh, reused ? REUSED_HELLO_MS : (ssh->connect_timeout_s + 10) * 1000, error);
+    hello = wait_hello(talk,
+                       ssh,
+                       reused ? REUSED_HELLO_MS : (ssh->connect_timeout_s + 10) * 1000,
+                       error);
     if (hello != HELLO_OK) {
         drv_talk_clear(talk);
-        *talk = (DrvTalk) { 0 };
+        *talk = (DrvTalk){ 0 };
     }
     if (hello == HELLO_UNREACHABLE && !reused)
         return HELLO_FAILED;
@@ -160,7 +169,8 @@ greet(DrvTalk *talk, DrvSsh *ssh, const char *command, GError **error)
 
 /* Get a worker that listens, replacing once a dead connection and once the worker. */
 static gboolean
-connect_worker(DrvTalk *talk, DrvSsh *ssh, const char *dir, const char *worker, GError **error)
+connect_worker(
+    DrvTalk *talk, DrvSsh *ssh, const char *dir, const char *worker, GError **error)
 {
     g_autofree char *command = g_strconcat(dir, "/", worker, NULL);
     g_autoptr(GError) why = NULL;
@@ -185,17 +195,23 @@ connect_worker(DrvTalk *talk, DrvSsh *ssh, const char *dir, const char *worker, 
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
     if (hello == HELLO_NO_WORKER)
-        (void)drv_prefix(error,
-                         "no worker runs on %s; run 'onehost sync --force %s', or install the "
-                         "package built for its architecture",
-                         ssh->host,
-                         ssh->host);
+        (void)drv_prefix(
+            error,
+            "no worker runs on %s; run 'onehost sync --force %s', or install the "
+            "package built for its architecture",
+            ssh->host,
+            ssh->host);
     return FALSE;
 }
 
 gboolean
-drv_remote_run(const char *host, const char *name, gboolean live, GVariant *fields,
-               DrvSource *in, char **result, GError **error)
+drv_remote_run(const char *host,
+               const char *name,
+               gboolean live,
+               GVariant *fields,
+               DrvSource *in,
+               char **result,
+               GError **error)
 {
     g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
     g_autofree char *dir = host_remotes_dir(error);
@@ -208,8 +224,8 @@ drv_remote_run(const char *host, const char *name, gboolean live, GVariant *fiel
 }
 
 gboolean
-drv_remote_run_here(const char *name, GVariant *fields, DrvSource *in, char **result,
-                    GError **error)
+drv_remote_run_here(
+    const char *name, GVariant *fields, DrvSource *in, char **result, GError **error)
 {
     g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
     g_autofree char *path = g_build_filename(drv_remotes_dir(), LIVE_WORKER, NULL);

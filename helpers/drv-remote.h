@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-remote.h - have an op run by the worker of another host.
  *
- * The remote command is always "<remotes>/drv/bin/worker BUILD"; what to do travels as a frame
- * (drv-frame.h) once the worker has said hello, so a connection or worker that turns out
- * to be unusable has never begun to act and may be replaced.
+ * The remote command is always "<remotes>/drv/bin/worker BUILD"; what to do travels as a
+ * frame (drv-frame.h) once the worker has said hello, so a connection or worker that
+ * turns out to be unusable has never begun to act and may be replaced.
  */
 #pragma once
 

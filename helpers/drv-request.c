@@ -55,7 +55,8 @@ drv_check_path(const char *what, const char *path, GError **error)
     g_auto(GStrv) parts = NULL;
 
     if (*path != '/')
-        return drv_throw(error, DRV_ERROR_USAGE, "%s: not an absolute path: '%s'", what, path);
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "%s: not an absolute path: '%s'", what, path);
     parts = g_strsplit(path, "/", -1);
     for (guint i = 0; parts[i]; i++) {
         if (strcmp(parts[i], "..") == 0)
@@ -77,7 +78,8 @@ drv_check_host(const char *what, const char *host, GError **error)
     return TRUE;
 }
 
-/* --- text to value ------------------------------------------------------------------- */
+/* --- text to value -------------------------------------------------------------------
+ */
 
 static gboolean
 parse_bool(const char *text, gboolean *value)
@@ -141,7 +143,8 @@ check_text(const DrvField *field, const char *text, GError **error)
 {
     if (*text == '\0')
         return TRUE;
-    if ((field->flags & (DRV_PATH | DRV_PATH_OF)) && !drv_check_path(field->name, text, error))
+    if ((field->flags & (DRV_PATH | DRV_PATH_OF)) &&
+        !drv_check_path(field->name, text, error))
         return FALSE;
     return !(field->flags & DRV_HOST_OF) || drv_check_host(field->name, text, error);
 }
@@ -162,8 +165,11 @@ set_value(gpointer request, const DrvField *field, const char *text, GError **er
         return TRUE;
     case DRV_BOOL:
         if (*text && !parse_bool(text, at))
-            return drv_throw(
-                error, DRV_ERROR_USAGE, "%s: neither YES nor NO: '%s'", field->name, text);
+            return drv_throw(error,
+                             DRV_ERROR_USAGE,
+                             "%s: neither YES nor NO: '%s'",
+                             field->name,
+                             text);
         return TRUE;
     case DRV_INT:
         return *text == '\0' || parse_int(field->name, text, G_MININT64, at, error);
@@ -186,7 +192,8 @@ drv_request_set(gpointer request, const DrvField *field, const char *text, GErro
         request, field, blank && field->fallback ? field->fallback : part, error);
 }
 
-/* --- readers ------------------------------------------------------------------------- */
+/* --- readers -------------------------------------------------------------------------
+ */
 
 static char *
 usage_of(const DrvRequestType *type)
@@ -279,7 +286,8 @@ drv_request_wants_dump(const DrvRequestType *type)
     return FALSE;
 }
 
-/* --- the wire ------------------------------------------------------------------------ */
+/* --- the wire ------------------------------------------------------------------------
+ */
 
 static GVariant *
 pack_field(gconstpointer request, const DrvField *field)
@@ -326,7 +334,8 @@ unpack_field(gpointer request, const DrvField *field, GVariant *value, GError **
     gpointer at = member(request, field);
 
     if (!g_variant_is_of_type(value, G_VARIANT_TYPE(types[field->kind])))
-        return drv_throw(error, DRV_ERROR_USAGE, "%s: wrong type in the request", field->name);
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "%s: wrong type in the request", field->name);
     switch (field->kind) {
     case DRV_TEXT:
         *(char **)at = g_variant_dup_bytestring(value, NULL);

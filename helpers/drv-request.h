@@ -51,17 +51,17 @@ typedef struct {
     guint flags;
 } DrvField;
 
-#define DRV_KIND_OF(type, member)                                                         \
+#define DRV_KIND_OF(type, member)                                                        \
     _Generic(((type *)0)->member,                                                         \
         char *: DRV_TEXT,                                                                 \
         guint64: DRV_UINT,                                                                \
         gint64: DRV_INT,                                                                  \
         gboolean: DRV_BOOL,                                                               \
         char **: DRV_WORDS)
-#define DRV_FIELD(type, member, ...)                                                      \
-    {                                                                                     \
-        .name = #member, .kind = DRV_KIND_OF(type, member),                               \
-        .offset = G_STRUCT_OFFSET(type, member), __VA_ARGS__                              \
+#define DRV_FIELD(type, member, ...)                                                     \
+    {                                                                                    \
+        .name = #member, .kind = DRV_KIND_OF(type, member),                              \
+        .offset = G_STRUCT_OFFSET(type, member), __VA_ARGS__                             \
     }
 
 typedef struct {
@@ -71,9 +71,10 @@ typedef struct {
     guint n_fields;
 } DrvRequestType;
 
-#define DRV_REQUEST_TYPE(id, type, table)                                                 \
-    {                                                                                     \
-        .name = id, .size = sizeof(type), .fields = table, .n_fields = G_N_ELEMENTS(table) \
+#define DRV_REQUEST_TYPE(id, type, table)                                                \
+    {                                                                                    \
+        .name = id, .size = sizeof(type), .fields = table,                               \
+        .n_fields = G_N_ELEMENTS(table)                                                  \
     }
 
 /* First member of every request. */
@@ -96,8 +97,9 @@ gboolean drv_request_read_args(gpointer request, int argc, char **argv, GError *
     G_GNUC_WARN_UNUSED_RESULT;
 
 /* Fill what comes from @dump.  DRV_ERROR_DUMP names the element. */
-gboolean drv_request_read_dump(gpointer request, DrvDump *dump, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_request_read_dump(gpointer request,
+                               DrvDump *dump,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE when a field of @type has an xpath, so a dump is needed. */
 gboolean drv_request_wants_dump(const DrvRequestType *type);
@@ -112,14 +114,17 @@ gboolean drv_request_set(gpointer request,
 GVariant *drv_request_pack(gconstpointer request);
 
 /* The reverse; every value is checked as if it had come from argv.  DRV_ERROR_USAGE. */
-gboolean drv_request_unpack(gpointer request, GVariant *packed, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_request_unpack(gpointer request,
+                            GVariant *packed,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* "name=value" lines of all fields, secrets as ***. */
 char *drv_request_explain(gconstpointer request);
 
 /* Checks of their own use: absolute and without ".."; a host name safe as an argument. */
-gboolean drv_check_path(const char *what, const char *path, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_check_host(const char *what, const char *host, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_check_path(const char *what,
+                        const char *path,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_check_host(const char *what,
+                        const char *host,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;

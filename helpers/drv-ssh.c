@@ -15,13 +15,14 @@
 #include "drv-request.h"
 
 #define N_SLOTS (DRV_SSH_MASTERS * DRV_SSH_SESSIONS)
-#define OPENING_AT 1000      /* bytes N_SLOTS… are slots, OPENING_AT + master the openers */
-#define RETRY_MS 5           /* byte locks have no deadline either */
-#define SLOT_TIMEOUT_S 600   /* for a free slot: actions on a host may take that long */
+#define OPENING_AT 1000 /* bytes N_SLOTS… are slots, OPENING_AT + master the openers */
+#define RETRY_MS 5      /* byte locks have no deadline either */
+#define SLOT_TIMEOUT_S 600 /* for a free slot: actions on a host may take that long */
 #define ALIVE_INTERVAL_S "15"
 #define ALIVE_COUNT "3"
 
-/* --- the folder of the sockets --------------------------------------------------------- */
+/* --- the folder of the sockets ---------------------------------------------------------
+ */
 
 static gboolean
 is_private(const char *path)
@@ -29,8 +30,8 @@ is_private(const char *path)
     struct stat info;
 
     return g_mkdir_with_parents(path, 0700) == 0 && lstat(path, &info) == 0 &&
-           S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 077) == 0 &&
-           access(path, W_OK) == 0;
+           S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+           (info.st_mode & 077) == 0 && access(path, W_OK) == 0;
 }
 
 /* A socket's path may have 108 bytes, so the folder must be short. */
@@ -50,12 +51,15 @@ control_folder(void)
     return NULL;
 }
 
-/* --- byte locks ------------------------------------------------------------------------ */
+/* --- byte locks ------------------------------------------------------------------------
+ */
 
 static gboolean
 try_lock(int fd, off_t byte)
 {
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+    };
 
     return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
@@ -63,14 +67,21 @@ try_lock(int fd, off_t byte)
 static void
 unlock(int fd, off_t byte)
 {
-    struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+    };
 
     fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 /* Lock one of the bytes; which one comes back in *got. */
 static gboolean
-wait_for_lock(int fd, off_t first, guint n, guint timeout_s, const char *host, guint *got,
+wait_for_lock(int fd,
+              off_t first,
+              guint n,
+              guint timeout_s,
+              const char *host,
+              guint *got,
               GError **error)
 {
     gint64 end = g_get_monotonic_time() + (gint64)timeout_s * G_USEC_PER_SEC;
@@ -92,7 +103,8 @@ wait_for_lock(int fd, off_t first, guint n, guint timeout_s, const char *host, g
                      timeout_s);
 }
 
-/* --- a session --------------------------------------------------------------------------- */
+/* --- a session
+ * --------------------------------------------------------------------------- */
 
 static gboolean
 read_settings(DrvSsh *ssh, GError **error)
@@ -113,7 +125,8 @@ read_settings(DrvSsh *ssh, GError **error)
 static gboolean
 take_slot(DrvSsh *ssh, const char *folder, GError **error)
 {
-    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, ssh->host, -1);
+    g_autofree char *digest =
+        g_compute_checksum_for_string(G_CHECKSUM_SHA256, ssh->host, -1);
     g_autofree char *locks = g_strdup_printf("%s/%.16s.locks", folder, digest);
     guint slot, ignored;
 
@@ -151,7 +164,8 @@ drv_ssh_open(DrvSsh *ssh, const char *host, GError **error)
     folder = ssh->multiplex ? control_folder() : NULL;
     if (folder == NULL) {
         if (ssh->multiplex)
-            drv_debug("no private folder for ssh's control sockets: connections are not shared");
+            drv_debug(
+                "no private folder for ssh's control sockets: connections are not shared");
         ssh->multiplex = FALSE;
         return TRUE;
     }
@@ -164,7 +178,7 @@ drv_ssh_clear(DrvSsh *ssh)
     drv_fd_close_one(ssh->lock_fd); /* gives the slot back */
     g_free(ssh->host);
     g_free(ssh->control_path);
-    *ssh = (DrvSsh) DRV_SSH_INIT;
+    *ssh = (DrvSsh)DRV_SSH_INIT;
 }
 
 gboolean

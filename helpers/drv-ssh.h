@@ -29,11 +29,14 @@ typedef struct {
     guint master;       /* which connection */
     gboolean opening;   /* we hold the lock of whoever opens it */
 } DrvSsh;
-#define DRV_SSH_INIT { NULL, FALSE, 0, 0, NULL, -1, 0, FALSE }
+#define DRV_SSH_INIT                                                                     \
+    {                                                                                    \
+        NULL, FALSE, 0, 0, NULL, -1, 0, FALSE                                            \
+    }
 
 /* Get a session slot for @host; waits when all are taken. */
-gboolean drv_ssh_open(DrvSsh *ssh, const char *host, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+drv_ssh_open(DrvSsh *ssh, const char *host, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void drv_ssh_clear(DrvSsh *ssh);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvSsh, drv_ssh_clear)
 

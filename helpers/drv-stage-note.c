@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Notes of a stage (its plan, its promise), and moves of names that cannot be led astray. */
+/* Notes of a stage (its plan, its promise), and moves of names that cannot be led astray.
+ */
 #include "drv-stage-private.h"
 
 #include <errno.h>
@@ -14,11 +15,8 @@
 #define NOTE_MAX (1024 * 1024) /* bytes */
 
 gboolean
-drv_stage_write_note(int dir_fd,
-                     const char *where,
-                     const char *name,
-                     const char *text,
-                     GError **error)
+drv_stage_write_note(
+    int dir_fd, const char *where, const char *name, const char *text, GError **error)
 {
     g_autofree char *part = g_strconcat(name, ".part", NULL);
     g_auto(DrvFd) fd = drv_path_open_beneath(
@@ -52,7 +50,8 @@ drv_stage_read_note(int dir_fd, const char *name)
 
 /* Open the folder that @path's last component is in; @leaf gets that component. */
 static int
-open_parent(int dir_fd, const char *where, const char *path, const char **leaf, GError **error)
+open_parent(
+    int dir_fd, const char *where, const char *path, const char **leaf, GError **error)
 {
     const char *slash = strrchr(path, '/');
     g_autofree char *folder = g_strndup(path, slash ? (gsize)(slash - path) : 0);
@@ -74,7 +73,8 @@ drv_stage_move(int from_fd,
     const char *from_leaf, *to_leaf;
     g_autoptr(GError) why = NULL;
     g_auto(DrvFd) from_dir = open_parent(from_fd, where, from, &from_leaf, &why);
-    g_auto(DrvFd) to_dir = from_dir < 0 ? -1 : open_parent(to_fd, where, to, &to_leaf, &why);
+    g_auto(DrvFd) to_dir =
+        from_dir < 0 ? -1 : open_parent(to_fd, where, to, &to_leaf, &why);
 
     if (from_dir < 0 && missing_is_done && drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return TRUE;
@@ -85,7 +85,8 @@ drv_stage_move(int from_fd,
     if (renameat(from_dir, from_leaf, to_dir, to_leaf) < 0) {
         if (errno == ENOENT && missing_is_done)
             return TRUE;
-        return drv_throw_errno(error, "cannot rename '%s' to '%s' in '%s'", from, to, where);
+        return drv_throw_errno(
+            error, "cannot rename '%s' to '%s' in '%s'", from, to, where);
     }
     return drv_path_sync_dir(to_dir, where, error) &&
            (from_fd == to_fd || drv_path_sync_dir(from_dir, where, error));

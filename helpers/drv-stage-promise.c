@@ -44,15 +44,20 @@ drv_stage_promise(DrvStage *stage,
     struct stat info;
 
     if (fstatat(drv_stage_fd(stage), "promised", &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return drv_throw_errno(error, "cannot look at '%s/promised'", drv_stage_path(stage));
-    text = g_strdup_printf("%s\n%s\n%s\n%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
-                           safe_file,
-                           safe_link,
-                           safe_target,
-                           (gint64)info.st_size,
-                           (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
-    return drv_stage_write_note(
-               drv_stage_fd(stage), drv_stage_path(stage), DRV_STAGE_PROMISE, text, error) &&
+        return drv_throw_errno(
+            error, "cannot look at '%s/promised'", drv_stage_path(stage));
+    text =
+        g_strdup_printf("%s\n%s\n%s\n%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+                        safe_file,
+                        safe_link,
+                        safe_target,
+                        (gint64)info.st_size,
+                        (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
+    return drv_stage_write_note(drv_stage_fd(stage),
+                                drv_stage_path(stage),
+                                DRV_STAGE_PROMISE,
+                                text,
+                                error) &&
            drv_stage_move(drv_stage_fd(stage),
                           "promised",
                           drv_stage_dir_fd(stage),
@@ -78,9 +83,10 @@ is_untouched(int fd, const char *recorded)
 
     if (fstat(fd, &info) < 0)
         return FALSE;
-    now = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
-                          (gint64)info.st_size,
-                          (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
+    now =
+        g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+                        (gint64)info.st_size,
+                        (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
     return g_strcmp0(now, recorded) == 0;
 }
 

@@ -26,13 +26,13 @@ typedef DIR DrvDir;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDir, closedir)
 
 struct DrvStage {
-    int dir_fd;   /* ours: a duplicate */
-    int fd;       /* the stage's folder */
-    int lock_fd;  /* flock held */
-    char *where;  /* the folder's path */
-    char *name;   /* ".drv-<key>" */
-    char *path;   /* where/name */
-    GString *plan;  /* "put FROM TO" and "take TO NAME" lines, escaped */
+    int dir_fd;    /* ours: a duplicate */
+    int fd;        /* the stage's folder */
+    int lock_fd;   /* flock held */
+    char *where;   /* the folder's path */
+    char *name;    /* ".drv-<key>" */
+    char *path;    /* where/name */
+    GString *plan; /* "put FROM TO" and "take TO NAME" lines, escaped */
     guint n_steps;
     guint n_taken;
     gboolean half_done; /* the plan must stay for the next owner */
@@ -42,7 +42,11 @@ struct DrvStage {
 
 /* One try to own folder @name: TRUE with the descriptors set, or with *busy. */
 static gboolean
-try_claim(int dir_fd, const char *where, const char *name, DrvStage *stage, gboolean *busy,
+try_claim(int dir_fd,
+          const char *where,
+          const char *name,
+          DrvStage *stage,
+          gboolean *busy,
           GError **error)
 {
     g_auto(DrvFd) fd = drv_path_make_beneath(dir_fd, where, name, error);
@@ -62,7 +66,8 @@ try_claim(int dir_fd, const char *where, const char *name, DrvStage *stage, gboo
             return TRUE;
         return drv_throw_errno(error, "cannot lock '%s/%s'", where, name);
     }
-    if (fstat(lock_fd, &mine) < 0 || fstatat(fd, LOCK_NAME, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+    if (fstat(lock_fd, &mine) < 0 ||
+        fstatat(fd, LOCK_NAME, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
         mine.st_ino != there.st_ino)
         return TRUE;
     *busy = FALSE;
@@ -86,7 +91,8 @@ claim(DrvStage *stage, guint64 timeout_s, GError **error)
         if (g_get_monotonic_time() >= end)
             return drv_throw(error,
                              DRV_ERROR_BUSY,
-                             "'%s' is in use by another driver since %" G_GUINT64_FORMAT " s",
+                             "'%s' is in use by another driver since %" G_GUINT64_FORMAT
+                             " s",
                              stage->path,
                              timeout_s);
         if (drv_poll(NULL, 0, RETRY_MS, error) < 0)
@@ -145,15 +151,21 @@ drv_stage_free(DrvStage *stage)
     g_free(stage);
 }
 
-/* --- the plan ------------------------------------------------------------------------ */
+/* --- the plan ------------------------------------------------------------------------
+ */
 
 /* Steps can be done again: what has moved is not there to be moved a second time. */
 static gboolean
-do_step(DrvStage *stage, const char *verb, const char *from, const char *to, gboolean again,
+do_step(DrvStage *stage,
+        const char *verb,
+        const char *from,
+        const char *to,
+        gboolean again,
         GError **error)
 {
     if (strcmp(verb, "put") == 0)
-        return drv_stage_move(stage->fd, from, stage->dir_fd, to, stage->where, again, error);
+        return drv_stage_move(
+            stage->fd, from, stage->dir_fd, to, stage->where, again, error);
     if (drv_path_exists(stage->fd, to))
         return TRUE;
     return drv_stage_move(stage->dir_fd, from, stage->fd, to, stage->where, TRUE, error);
@@ -164,7 +176,8 @@ do_plan(DrvStage *stage, char **words, gboolean again, GError **error)
 {
     for (guint i = 0; words[i] && *words[i]; i += 3) {
         if (words[i + 1] == NULL || words[i + 2] == NULL)
-            return drv_throw(error, DRV_ERROR_FAILED, "'%s/plan' is damaged", stage->path);
+            return drv_throw(
+                error, DRV_ERROR_FAILED, "'%s/plan' is damaged", stage->path);
         if (!do_step(stage, words[i], words[i + 1], words[i + 2], again, error))
             return FALSE;
     }
@@ -215,14 +228,16 @@ drv_stage_take(DrvStage *stage, const char *target)
 static gboolean
 sync_tree(int dir_fd, const char *where, const char *name, GError **error)
 {
-    g_auto(DrvFd) fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    g_auto(DrvFd) fd =
+        openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     g_autoptr(DrvDir) dir = NULL;
     struct dirent *entry;
     struct stat info;
     int list_fd;
 
     if (fd < 0)
-        return errno == ELOOP || drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
+        return errno == ELOOP ||
+               drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
     if (fsync(fd) < 0 || fstat(fd, &info) < 0)
         return drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
     if (!S_ISDIR(info.st_mode))
@@ -263,8 +278,8 @@ drv_stage_commit(DrvStage *stage, GError **error)
     if (!sync_all(stage, words, error) || !drv_cancel_check(error))
         return FALSE;
     /* One rename is atomic by itself; several are made so by the plan. */
-    if (several && !drv_stage_write_note(
-                       stage->fd, stage->path, PLAN_NAME, stage->plan->str, error))
+    if (several &&
+        !drv_stage_write_note(stage->fd, stage->path, PLAN_NAME, stage->plan->str, error))
         return FALSE;
     DRV_CANCEL_SHIELD();
     stage->half_done = several;
@@ -278,7 +293,8 @@ drv_stage_commit(DrvStage *stage, GError **error)
     return empty_stage(stage, error);
 }
 
-/* --- opening --------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------
+ */
 
 static gboolean
 lock_timeout(guint64 *seconds, GError **error)

@@ -51,12 +51,15 @@ void drv_stage_take(DrvStage *stage, const char *target);
 gboolean drv_stage_commit(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Make symbolic link @name with text @target in the stage. */
-gboolean drv_stage_link(DrvStage *stage, const char *name, const char *target, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_link(DrvStage *stage,
+                        const char *name,
+                        const char *target,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Create file @name in the stage for writing; the descriptor, or -1. */
-int drv_stage_create(DrvStage *stage, const char *name, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+int drv_stage_create(DrvStage *stage,
+                     const char *name,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Finish or discard what dead processes left in the folder.  Logs, never fails. */
 void drv_stage_sweep(int dir_fd, const char *where);

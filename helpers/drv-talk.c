@@ -20,7 +20,7 @@
 gboolean
 drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
 {
-    talk->child = (DrvChild) DRV_CHILD_INIT;
+    talk->child = (DrvChild)DRV_CHILD_INIT;
     talk->where = g_strdup(where);
     talk->in = g_byte_array_new();
     talk->out = g_byte_array_new();
@@ -39,7 +39,8 @@ close_stdin(DrvTalk *talk)
     talk->child.stdin_fd = -1;
 }
 
-/* --- moving bytes ------------------------------------------------------------------------ */
+/* --- moving bytes
+ * ------------------------------------------------------------------------ */
 
 static void
 read_stderr(DrvTalk *talk)
@@ -128,7 +129,8 @@ drv_talk_status(DrvTalk *talk, int *status, GError **error)
     return drv_child_wait(&talk->child, UNWIND_MS, status, error);
 }
 
-/* --- frames -------------------------------------------------------------------------------- */
+/* --- frames
+ * -------------------------------------------------------------------------------- */
 
 /* TRUE with *size 0 when more bytes are needed. */
 static gboolean
@@ -147,12 +149,13 @@ parse_next(DrvTalk *talk, DrvFrame *frame, gsize *size, GError **error)
     }
     start = g_strndup((const char *)talk->in->data, MIN(talk->in->len, 60));
     shown = drv_log_escape(start);
-    return drv_throw(error,
-                     DRV_ERROR_REMOTE,
-                     "%s answers '%s' where a worker should speak: its login shell must not "
-                     "print anything",
-                     talk->where,
-                     shown);
+    return drv_throw(
+        error,
+        DRV_ERROR_REMOTE,
+        "%s answers '%s' where a worker should speak: its login shell must not "
+        "print anything",
+        talk->where,
+        shown);
 }
 
 gboolean
@@ -170,7 +173,8 @@ drv_talk_next(DrvTalk *talk, guint timeout_ms, DrvFrame *frame, GError **error)
         if (size > 0)
             return TRUE;
         if (talk->child.stdout_fd < 0)
-            return drv_throw(error, DRV_ERROR_REMOTE, "%s: the connection ended", talk->where);
+            return drv_throw(
+                error, DRV_ERROR_REMOTE, "%s: the connection ended", talk->where);
         ready = serve_pipes(talk, (int)MAX(left_ms, 0), error);
         if (ready < 0)
             return FALSE;
@@ -240,7 +244,8 @@ check_incoming(DrvTalk *talk, GError **error)
     return TRUE;
 }
 
-/* --- the data stream ------------------------------------------------------------------------ */
+/* --- the data stream
+ * ------------------------------------------------------------------------ */
 
 static gboolean
 is_zero(const guint8 *data, gsize size)
@@ -303,7 +308,11 @@ send_stream(DrvTalk *talk, DrvSource *in, GError **error)
 }
 
 gboolean
-drv_talk_run(DrvTalk *talk, const char *op, GVariant *fields, DrvSource *in, char **result,
+drv_talk_run(DrvTalk *talk,
+             const char *op,
+             GVariant *fields,
+             DrvSource *in,
+             char **result,
              GError **error)
 {
     g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
@@ -338,7 +347,8 @@ let_unwind(DrvTalk *talk)
     talk->out_done = 0;
     close_stdin(talk);
     while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < end) {
-        if (serve_pipes(talk, (int)((end - g_get_monotonic_time()) / 1000), &ignored) <= 0)
+        if (serve_pipes(talk, (int)((end - g_get_monotonic_time()) / 1000), &ignored) <=
+            0)
             return;
         g_byte_array_set_size(talk->in, 0);
     }

@@ -13,12 +13,12 @@
 
 typedef struct {
     DrvChild child;
-    char *where;      /* "host01" or "this machine", for messages */
-    GByteArray *in;   /* read, not yet parsed */
-    GByteArray *out;  /* to be written */
-    gsize out_done;   /* bytes of @out already written */
-    gsize parsed;     /* bytes of @in that belong to the last frame */
-    GString *err;     /* what it said on stderr, bounded */
+    char *where;     /* "host01" or "this machine", for messages */
+    GByteArray *in;  /* read, not yet parsed */
+    GByteArray *out; /* to be written */
+    gsize out_done;  /* bytes of @out already written */
+    gsize parsed;    /* bytes of @in that belong to the last frame */
+    GString *err;    /* what it said on stderr, bounded */
 } DrvTalk;
 
 /* Start @cmd, a worker. */
@@ -46,5 +46,5 @@ gboolean drv_talk_run(DrvTalk *talk,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How the child ended, when its stream is at its end: waitpid(2)'s status. */
-gboolean drv_talk_status(DrvTalk *talk, int *status, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+drv_talk_status(DrvTalk *talk, int *status, GError **error) G_GNUC_WARN_UNUSED_RESULT;

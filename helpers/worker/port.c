@@ -29,7 +29,8 @@ struct WorkerPort {
     gboolean stop;
 };
 
-/* A reader that is gone is noticed as cancellation, so a failed write is nobody's news. */
+/* A reader that is gone is noticed as cancellation, so a failed write is nobody's news.
+ */
 static void
 send_buffer(WorkerPort *port, GByteArray *buffer)
 {
@@ -150,7 +151,8 @@ worker_port_failed(WorkerPort *port, const GError *error)
     send_buffer(port, buffer);
 }
 
-/* --- reading --------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------
+ */
 
 static gboolean
 next_frame(WorkerPort *port, DrvFrame *frame, GError **error)
@@ -203,8 +205,8 @@ take_stream_frame(WorkerPort *port, gboolean *end, GError **error)
     if (frame.type == DRV_FRAME_DATA) {
         port->data = frame.data;
         port->data_size = frame.size;
-    } else if (!*end &&
-               (frame.type != DRV_FRAME_ZEROS || !drv_frame_get_u64(&frame, &port->zeros))) {
+    } else if (!*end && (frame.type != DRV_FRAME_ZEROS ||
+                         !drv_frame_get_u64(&frame, &port->zeros))) {
         return drv_throw(error, DRV_ERROR_REMOTE, "the data stream is broken");
     }
     return TRUE;

@@ -18,8 +18,10 @@ void worker_port_done(WorkerPort *port, const char *result);
 void worker_port_failed(WorkerPort *port, const GError *error);
 
 /* Wait for the request; its op and fields are the caller's. */
-gboolean worker_port_request(WorkerPort *port, char **op, GVariant **fields, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean worker_port_request(WorkerPort *port,
+                             char **op,
+                             GVariant **fields,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The data stream that follows the request; borrows @port. */
 DrvSource *worker_port_stream(WorkerPort *port);
