@@ -117,6 +117,10 @@ check: deps
 	$(MAKE) all units
 	OUT=$(OUT) tests/run-check
 
+check-long: deps
+	$(MAKE) all units
+	OUT=$(OUT) tests/run-check --long
+
 lint:
 	ci/lint.sh
 
@@ -130,6 +134,6 @@ install: all
 clean:
 	rm -rf out out-*
 
-.PHONY: all units deps check lint format install clean
+.PHONY: all units deps check check-long lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

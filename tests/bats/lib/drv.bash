@@ -51,7 +51,6 @@ need() { # PROGRAM...
 # --- a front-end here -------------------------------------------------------------------
 
 drv_setup() {
-    local entry
     export ONE_LOCATION=$BATS_TEST_TMPDIR/one
     export HOME=$BATS_TEST_TMPDIR/home
     REMOTES=$ONE_LOCATION/var/remotes
@@ -62,13 +61,11 @@ drv_setup() {
     CORE=$BATS_TEST_TMPDIR/core
     mkdir -p "$REMOTES" "$DS" "$SYS" "$HOME" "$ONE_LOCATION/etc" \
         "$CORE"/{vm,datastore,host,image}
-    # Linked, so that argv[0] leads to this tree; etc is a copy, for tests to change.
-    for entry in "$DRV_OUT"/remotes/*; do
-        case ${entry##*/} in
-        etc) cp -a "$entry" "$REMOTES/" ;;
-        *) ln -s "$entry" "$REMOTES/" ;;
-        esac
-    done
+    # Links to this tree's files; etc is a copy, for tests to change.
+    cp -as "$DRV_OUT/remotes/." "$REMOTES/"
+    if [ -d "$DRV_OUT/remotes/etc" ]; then
+        cp -a --remove-destination "$DRV_OUT/remotes/etc" "$REMOTES/"
+    fi
     with_release "$DRV_RELEASE"
 }
 
