@@ -77,8 +77,9 @@ $(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(
 
 # --- what is copied as it is -----------------------------------------------------------
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
-SCRIPTS := $(OUT)/remotes/scripts_common.sh
-$(ETC): $(OUT)/remotes/%: remotes/%
+SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
+SCRIPTS := $(OUT)/remotes/scripts_common.sh $(SHELL_LIBS)
+$(ETC) $(SHELL_LIBS): $(OUT)/remotes/%: remotes/%
 	@mkdir -p $(@D)
 	cp $< $@
 $(OUT)/remotes/%.sh: %.sh
