@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drv-virt-disk.h - the disks of a running domain. */
+#pragma once
+
+#include <glib.h>
+
+#include "drv-virt.h"
+
+typedef struct {
+    char *target; /* "vda" */
+    char *device; /* "disk", "cdrom", "floppy", "lun" */
+    char *type;   /* of the source: "file", "block", "network" … */
+    char *source; /* path or network name as libvirt has it; "" for an empty drive */
+    char *format; /* of the driver element; "raw" when not given */
+    gboolean readonly;
+} DrvDisk;
+
+void drv_disk_free(DrvDisk *disk);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDisk, drv_disk_free)
+
+/* All disks in the order of the XML, elements owned by the array; NULL with @error. */
+GPtrArray *drv_domain_disks(DrvDomain *domain, GError **error);
+
+/* The disk with this target; NULL and DRV_ERROR_FAILED when the domain has none. */
+DrvDisk *drv_domain_disk(DrvDomain *domain, const char *target, GError **error);
+
+/* The disk whose source is @path: compared as text without double slashes, then by what
+ * the paths lead to (links followed).  NULL and DRV_ERROR_FAILED when there is none.
+ */
+DrvDisk *drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error);
