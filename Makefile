@@ -130,6 +130,7 @@ format:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/remotes
+	packaging/keep-stock $(DESTDIR)$(PREFIX)/remotes
 	cp -a $(OUT)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
 
 clean:

@@ -93,7 +93,7 @@ _fs_is_below() {
     _one_split "$2"
     for folder in "${_one_words[@]}"; do
         real=$(realpath -m -- "$folder" 2>/dev/null) || continue
-        case $path in "$real" | "${real%/}"/*) return 0 ;; esac
+        [[ $path/ != "${real%/}/"* ]] || return 0
     done
     return 1
 }

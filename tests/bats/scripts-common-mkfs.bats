@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # scripts_common.sh: mkfs_command builds real images; messages to monitord; the core's XML.
-# shellcheck disable=SC2016,SC2154 # code for lib is in single quotes; run sets variables
+# shellcheck disable=SC1010,SC2016,SC2030,SC2031,SC2154,SC2210 # lib is given code as text
 load lib/shell
 
 setup() {
     make_tree 7.4.0
     WORK=$BATS_TEST_TMPDIR/work
     mkdir "$WORK"
-    cd "$WORK"
+    cd "$WORK" || return
 }
 
 # build ARGUMENT...: make the image that mkfs_command prints the commands for.

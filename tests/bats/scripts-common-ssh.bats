@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # scripts_common.sh: the functions that work on other hosts, against a real sshd and,
 # where it matters how ssh is called, a fake one.
-# shellcheck disable=SC2016,SC2154 # code for lib is in single quotes; run sets variables
+# shellcheck disable=SC1010,SC2016,SC2030,SC2031,SC2154,SC2210 # lib is given code as text
 load lib/shell
 
 setup_file() {
@@ -17,7 +17,7 @@ setup() {
     make_tree 7.4.0
     WORK=$BATS_TEST_TMPDIR/work
     mkdir "$WORK"
-    cd "$WORK"
+    cd "$WORK" || return
 }
 
 @test "ssh_exec_and_log runs all of a script on the host" {

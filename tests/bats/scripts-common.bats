@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # scripts_common.sh: what it sets, words and paths, log and errors in each era.
-# shellcheck disable=SC2016,SC2154 # code for lib is in single quotes; run sets variables
+# shellcheck disable=SC1010,SC2016,SC2030,SC2031,SC2154,SC2210 # lib is given code as text
 load lib/shell
 
 setup() {
     make_tree 7.4.0
+    cd "$BATS_TEST_TMPDIR" || return
 }
 
 @test "sourcing prints nothing, sets the variables and starts no program" {
@@ -150,4 +151,16 @@ ERROR MESSAGE ------>8--"
     lib 'get_disk_information a "b c"'
     assert_success
     assert_output "stock a b c"
+}
+
+@test "keep-stock keeps the stock library once, and never ours" {
+    mkdir r
+    echo stock >r/scripts_common.sh
+    "$ROOT/packaging/keep-stock" r
+    assert_equal "$(cat r/scripts_common.stock.sh)" stock
+    cp "$REMOTES/scripts_common.sh" r/
+    "$ROOT/packaging/keep-stock" r
+    assert_equal "$(cat r/scripts_common.stock.sh)" stock
+    "$ROOT/packaging/keep-stock" "$BATS_TEST_TMPDIR"
+    only r scripts_common.sh scripts_common.stock.sh
 }
