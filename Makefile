@@ -2,6 +2,9 @@
 # All targets.  Drivers, actions, helpers and tests are found by wildcard: adding an
 # action is one file, adding a driver is one folder.  See HACKING.md.
 
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
 CC      ?= cc
 PREFIX  ?= /var/lib/one
 DESTDIR ?=

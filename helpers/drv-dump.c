@@ -189,3 +189,21 @@ drv_dump_to_text(DrvDump *dump)
     xmlFree(xml);
     return text;
 }
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlBuffer, xmlBufferFree)
+
+char *
+drv_dump_build(const char *root, const char *const *children)
+{
+    g_autoptr(xmlDoc) doc = xmlNewDoc((const xmlChar *)"1.0");
+    g_autoptr(xmlBuffer) buffer = xmlBufferCreate();
+    xmlNode *top = xmlNewNode(NULL, (const xmlChar *)root);
+
+    xmlDocSetRootElement(doc, top);
+    for (guint i = 0; children[i] && children[i + 1]; i += 2)
+        xmlNewTextChild(
+            top, NULL, (const xmlChar *)children[i], (const xmlChar *)children[i + 1]);
+    xmlNodeDump(buffer, doc, top, 0, 0);
+    return g_strdup((const char *)xmlBufferContent(buffer));
+}

@@ -44,3 +44,8 @@ void drv_dump_set_variable(DrvDump *dump, const char *name, const char *text);
 
 /* The document as text, e.g. to hand it on; caller frees. */
 char *drv_dump_to_text(DrvDump *dump);
+
+/* A document of one level: @children is name, text, name, text, …, NULL.  Without XML
+ * declaration; caller frees.
+ */
+char *drv_dump_build(const char *root, const char *const *children);

@@ -33,12 +33,29 @@ struct DrvOp {
      */
     gboolean (*is_live)(gconstpointer request);
     const char *live;
+    /* Says that there is nothing to do for this request, so that no host is asked. */
+    gboolean (*is_nothing)(gconstpointer request);
+    /* The work is the same everywhere and needs no stream: never ask a host. */
+    gboolean here;
 };
 
 /* All registered ops of a program lie in one section, so that the worker needs no list.
  */
 #define DRV_OP_REGISTER(op)                                                              \
     static const DrvOp *const op##_entry __attribute__((section("drv_ops"), used)) = &op
+
+/* One line of a driver's table: in programs of @action, @variable is &@op.  driver.c is
+ * compiled once for each action, with DRV_SLOT_<action> defined as 1, and only the line
+ * of that action counts; so a program links just its own op and what that needs.
+ */
+#define DRV_SLOT(variable, action, op)                                                   \
+    DRV_SLOT_IF(DRV_SLOT_##action, extern const DrvOp op;                                \
+                const DrvOp *const variable = &op)
+#define DRV_SLOT_IF(flag, code) DRV_SLOT_IF_(flag, code)
+#define DRV_SLOT_IF_(flag, code) DRV_SLOT_SECOND(DRV_SLOT_MARK_##flag code, , )
+#define DRV_SLOT_SECOND(...) DRV_SLOT_SECOND_(__VA_ARGS__)
+#define DRV_SLOT_SECOND_(first, second, ...) second
+#define DRV_SLOT_MARK_1 ,
 
 /* Run @op at @host: in this process when that is this machine, else by its worker.
  *

@@ -21,8 +21,10 @@ drv_place_run(const char *host,
               GError **error)
 {
     gboolean live = op->is_live && op->is_live(request);
-    gboolean here = drv_place_is_here(host);
+    gboolean here = op->here || drv_place_is_here(host);
 
+    if (op->is_nothing && op->is_nothing(request))
+        return TRUE;
     if (op->run == NULL && !live)
         return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
     if (here && live)

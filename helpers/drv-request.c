@@ -376,6 +376,30 @@ drv_request_unpack(gpointer request, GVariant *packed, GError **error)
     return TRUE;
 }
 
+gpointer
+drv_request_copy(gconstpointer request)
+{
+    const DrvRequestType *type = ((const DrvRequest *)request)->type;
+    gpointer copy = drv_request_new(type);
+
+    for (guint i = 0; i < type->n_fields; i++) {
+        const DrvField *field = &type->fields[i];
+        gpointer from = member(request, field);
+        gpointer to = member(copy, field);
+
+        clear_field(copy, field);
+        if (field->kind == DRV_TEXT)
+            *(char **)to = g_strdup(*(char **)from);
+        else if (field->kind == DRV_WORDS)
+            *(char ***)to = g_strdupv(*(char ***)from);
+        else if (field->kind == DRV_BOOL)
+            *(gboolean *)to = *(gboolean *)from;
+        else
+            *(gint64 *)to = *(gint64 *)from;
+    }
+    return copy;
+}
+
 char *
 drv_request_explain(gconstpointer request)
 {

@@ -110,6 +110,9 @@ gboolean drv_request_set(gpointer request,
                          const char *text,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A copy of @request, to be changed; free with drv_request_free(). */
+gpointer drv_request_copy(gconstpointer request);
+
 /* For the wire: a floating a{sv} of all fields, little-endian once serialised. */
 GVariant *drv_request_pack(gconstpointer request);
 

@@ -188,16 +188,23 @@ fd_free(gpointer state)
     g_free(self);
 }
 
+static const DrvSourceOps fd_ops = { .read = fd_read, .size = fd_size, .free = fd_free };
+
+int
+drv_source_plain_fd(const DrvSource *source)
+{
+    return source && source->ops == &fd_ops ? ((FdState *)source->state)->fd : -1;
+}
+
 DrvSource *
 drv_source_new_fd(int fd, const char *name)
 {
-    static const DrvSourceOps ops = { .read = fd_read, .size = fd_size, .free = fd_free };
     FdState *self = g_new0(FdState, 1);
 
     self->fd = fd;
     self->what = g_strdup_printf("'%s'", name);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* advice only */
-    return drv_source_new(&ops, self, name);
+    return drv_source_new(&fd_ops, self, name);
 }
 
 /* --- memory ------------------------------------------------------------------------- */

@@ -78,6 +78,11 @@ void drv_source_interrupt(DrvSource *source);
 /* The bytes of @fd from its offset on; takes @fd and closes it. */
 DrvSource *drv_source_new_fd(int fd, const char *name);
 
+/* The descriptor of a source that is just a file, for those who can copy it faster than
+ * by reading; -1 for all others and for NULL.  Stays the source's.
+ */
+int drv_source_plain_fd(const DrvSource *source);
+
 /* The bytes of @data, which is copied. */
 DrvSource *drv_source_new_memory(gconstpointer data, gsize size, const char *name);
 

@@ -14,8 +14,8 @@
 #include "worker.h"
 
 /* The linker gives a section's ends these names. */
-extern const DrvOp *const __start_drv_ops[];
-extern const DrvOp *const __stop_drv_ops[];
+extern const DrvOp *const __start_drv_ops[] __attribute__((weak));
+extern const DrvOp *const __stop_drv_ops[] __attribute__((weak));
 
 static const DrvOp *
 find_op(const char *name)

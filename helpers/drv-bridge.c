@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drv-bridge.h"
+
+#include "drv-core.h"
+#include "drv-error.h"
+#include "drv-request.h"
+
+/* HOST/STATE: 3 error, 4 disabled, 5 and 7 monitoring of those, 8 offline. */
+static gboolean
+is_unusable(const char *state)
+{
+    static const char *const unusable[] = { "3", "4", "5", "7", "8", NULL };
+
+    return g_strv_contains(unusable, state);
+}
+
+static gboolean
+is_down(DrvDump *pool, const char *host)
+{
+    g_autofree char *state = NULL;
+
+    drv_dump_set_variable(pool, "host", host);
+    return drv_dump_value(pool, "HOST[NAME=$host]/STATE", &state, NULL) && state &&
+           is_unusable(state);
+}
+
+char *
+drv_bridge_host(const char *const *bridges, guint64 pick, GError **error)
+{
+    g_autoptr(GPtrArray) good = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) why = NULL;
+    g_autoptr(DrvDump) pool = NULL;
+
+    if (bridges == NULL || bridges[0] == NULL)
+        return g_strdup("");
+    pool = drv_core_info(DRV_CORE_HOST_POOL, 0, &why);
+    if (drv_error_is(why, DRV_ERROR_CANCELLED)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return NULL;
+    }
+    drv_ignore(&why, "all bridge hosts are taken to be usable");
+    for (guint i = 0; bridges[i]; i++) {
+        if (!drv_check_host("BRIDGE_LIST", bridges[i], error))
+            return NULL;
+        if (pool == NULL || !is_down(pool, bridges[i]))
+            g_ptr_array_add(good, g_strdup(bridges[i]));
+    }
+    if (good->len == 0) {
+        (void)drv_throw(error,
+                        DRV_ERROR_REMOTE,
+                        "All hosts from 'BRIDGE_LIST' are offline, error or disabled");
+        return NULL;
+    }
+    return g_strdup(good->pdata[pick % good->len]);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/random.h>
+
+#include "drv-action.h"
+#include "drv-bridge.h"
+#include "drv-error.h"
+#include "ds.h"
+
+char *
+ds_new_name(GError **error)
+{
+    guint8 random[16];
+    char *name;
+
+    if (getrandom(random, sizeof random, 0) != sizeof random) {
+        (void)drv_throw_errno(error, "cannot make a name");
+        return NULL;
+    }
+    name = g_malloc0(2 * sizeof random + 1);
+    for (guint i = 0; i < sizeof random; i++)
+        g_snprintf(name + 2 * i, 3, "%02x", random[i]);
+    return name;
+}
+
+char *
+ds_source_text(const char *base_path, const char *name)
+{
+    return g_strconcat(base_path, "/", name, NULL);
+}
+
+static gboolean
+run_at(const DsAction *action,
+       DsHead *request,
+       const char *host,
+       char **result,
+       GError **error)
+{
+    g_autoptr(DrvSource) in = NULL;
+
+    if (action->open && !ds_op->here && !action->open(request, &in, error))
+        return FALSE;
+    return drv_place_run(host, ds_op, request, in, result, error);
+}
+
+static gboolean
+act(const DsAction *action,
+    DsHead *request,
+    DrvDump *dump,
+    const char *id,
+    char **result,
+    GError **error)
+{
+    g_autofree char *host = NULL;
+
+    g_free(request->image_id);
+    request->image_id = g_strdup(id);
+    if (!drv_request_read_dump(request, dump, error) ||
+        (action->prepare && !action->prepare(request, dump, error)))
+        return FALSE;
+    if (ds_op->here || (ds_op->is_nothing && ds_op->is_nothing(request)))
+        host = g_strdup("");
+    else
+        host = drv_bridge_host(
+            (const char *const *)request->bridges, g_ascii_strtoull(id, NULL, 10), error);
+    return host && run_at(action, request, host, result, error);
+}
+
+int
+ds_main(int argc, char **argv, const DsAction *action)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvRequest) request = drv_request_new(action->type);
+    g_autoptr(DrvDump) dump = NULL;
+    g_autofree char *result = NULL;
+    g_autofree char *answer = NULL;
+    const char *id;
+
+    drv_init(argc, argv);
+    dump = drv_dump_read_action(argc, argv, &id, &error);
+    if (dump == NULL)
+        return drv_fail(error);
+    if (&ds_op == NULL) {
+        (void)drv_throw(&error,
+                        DRV_ERROR_UNSUPPORTED,
+                        "%s: Operation not supported",
+                        drv_action_name());
+        return drv_fail(error);
+    }
+    if (!act(action, (DsHead *)request, dump, id, &result, &error)) {
+        (void)drv_prefix(&error, "cannot %s %s", action->subject, id);
+        return drv_fail(error);
+    }
+    answer = action->answer && !ds_op->here ? action->answer(request, result)
+                                            : g_strdup(result);
+    return answer ? drv_reply("%s", g_strchomp(answer)) : drv_done();
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ds-origin.h - open what an image's PATH names, checked and decoded. */
+#pragma once
+
+#include "ds.h"
+
+/* The stream of the image's bytes: fetched, compared with its digests, decompressed
+ * unless NO_DECOMPRESS; request->is_packed tells whether there was something to
+ * decompress.  A local path must be allowed, and what was checked is what is read.
+ */
+gboolean ds_origin_open(DsCp *request,
+                        DrvSource **source,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Size in bytes of what a guest would see of the image. */
+gboolean
+ds_origin_size(DsCp *request, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export's op: result "MD5 FORMAT". */
+#include <fcntl.h>
+
+#include "drv-digest.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-inspect.h"
+#include "drv-path.h"
+#include "fs/fs.h"
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsImage *request = data;
+    g_auto(DrvFd) fd = open(request->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_auto(DrvImageInfo) info = { 0 };
+    g_autofree char *md5 = NULL;
+    const char *format = request->format;
+
+    (void)in;
+    if (fd < 0)
+        return drv_throw_errno(error, "cannot open '%s'", request->source);
+    if (*format == '\0') {
+        if (!drv_inspect_fd(fd, request->source, &info, error))
+            return FALSE;
+        format = drv_image_core_format(info.format);
+    }
+    md5 = drv_digest_fd(fd, DRV_DIGEST_MD5, request->source, error);
+    if (md5 == NULL)
+        return FALSE;
+    *result = g_strdup_printf("%s %s", md5, format);
+    return TRUE;
+}
+
+const DrvOp fs_export = { .name = "fs.export", .request = &ds_export, .run = run };
+DRV_OP_REGISTER(fs_export);

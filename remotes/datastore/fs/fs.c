@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/fs.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+
+void
+fs_image_clear(FsImage *image)
+{
+    g_clear_pointer(&image->stage, drv_stage_free);
+    drv_fd_close_one(image->dir_fd);
+    g_free(image->dir);
+    g_free(image->name);
+    g_free(image->snap_dir);
+    *image = (FsImage)FS_IMAGE_INIT;
+}
+
+static gboolean
+hold(FsImage *image, GError **error)
+{
+    image->snap_dir = g_strconcat(image->name, ".snap", NULL);
+    image->stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
+    return image->stage != NULL;
+}
+
+gboolean
+fs_image_open(FsImage *image, const char *base_path, const char *source, GError **error)
+{
+    g_autofree char *clean = drv_path_collapse(source);
+    g_autofree char *base = drv_path_collapse(base_path);
+
+    if (!drv_check_path("SOURCE", source, error))
+        return FALSE;
+    image->dir = g_path_get_dirname(clean);
+    image->name = g_path_get_basename(clean);
+    if ((*base && !g_str_equal(image->dir, base)) || *image->name == '.' ||
+        g_str_equal(image->dir, "/"))
+        return drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "Bad formed or unavailable Image source '%s': it is not in '%s'",
+                         source,
+                         base_path);
+    image->dir_fd = drv_path_open_dir(image->dir, error);
+    return image->dir_fd >= 0 && hold(image, error);
+}
+
+gboolean
+fs_image_new(FsImage *image, const char *base_path, const char *name, GError **error)
+{
+    image->dir = drv_path_collapse(base_path);
+    image->name = g_strdup(name);
+    image->dir_fd = drv_path_make_dir(image->dir, error);
+    if (image->dir_fd < 0)
+        return FALSE;
+    drv_stage_sweep(image->dir_fd, image->dir);
+    return hold(image, error);
+}
+
+gboolean
+fs_image_is_chain(const FsImage *image)
+{
+    g_autofree char *self = g_build_filename(image->snap_dir, image->snap_dir, NULL);
+    g_autofree char *link = drv_path_read_link(image->dir_fd, self);
+
+    return link != NULL;
+}
+
+char *
+fs_image_snapshot(const FsImage *image, gint64 id)
+{
+    g_autofree char *plain = g_strdup_printf("%s/%" G_GINT64_FORMAT, image->snap_dir, id);
+    g_autofree char *note = g_strconcat(plain, ".current", NULL);
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        image->dir_fd, image->dir, note, O_RDONLY | O_NONBLOCK, 0, NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *name = NULL;
+
+    if (fd < 0 || !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
+        return g_steal_pointer(&plain);
+    name = g_path_get_basename(g_strchomp(text->str));
+    if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, NULL, NULL))
+        return g_steal_pointer(&plain);
+    return g_build_filename(image->snap_dir, name, NULL);
+}
+
+void
+fs_image_take_sidecars(FsImage *image)
+{
+    g_autofree char *md5 = g_strconcat(image->name, ".md5sum", NULL);
+
+    if (drv_path_exists(image->dir_fd, md5))
+        drv_stage_take(image->stage, md5);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fs.h - an image of a file datastore, looked at where it is. */
+#pragma once
+
+#include "drv-stage.h"
+#include "ds.h"
+
+typedef struct {
+    int dir_fd;
+    char *dir;       /* path of the datastore's folder, collapsed */
+    char *name;      /* of the image there */
+    char *snap_dir;  /* "<name>.snap" */
+    DrvStage *stage; /* held for the image's name */
+} FsImage;
+#define FS_IMAGE_INIT                                                                    \
+    {                                                                                    \
+        -1, NULL, NULL, NULL, NULL                                                       \
+    }
+
+void fs_image_clear(FsImage *image);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FsImage, fs_image_clear)
+
+/* Hold the image @source, which must be right below @base_path ("" : wherever it is). */
+gboolean fs_image_open(FsImage *image,
+                       const char *base_path,
+                       const char *source,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Hold a new name in @base_path, and sweep up after those who died there. */
+gboolean fs_image_new(FsImage *image,
+                      const char *base_path,
+                      const char *name,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when snapshots are overlays on one another (the transfer managers qcow2 and
+ * shared), not copies: then their folder has a link to itself.
+ */
+gboolean fs_image_is_chain(const FsImage *image);
+
+/* "<snap_dir>/<id>", or what "<id>.current" names; caller frees. */
+char *fs_image_snapshot(const FsImage *image, gint64 id);
+
+/* Plan that checksum files of the image, which are stale then, go too. */
+void fs_image_take_sidecars(FsImage *image);

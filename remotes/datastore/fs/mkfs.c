@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drv-error.h"
+#include "drv-mkfs.h"
+#include "fs/fs.h"
+
+#define MIB (1024 * 1024ULL)
+
+static gboolean
+is_nothing(gconstpointer data)
+{
+    return g_str_equal(((const DsMkfs *)data)->format, "save_as");
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsMkfs *request = data;
+    g_auto(FsImage) image = FS_IMAGE_INIT;
+    DrvMkfs want = {
+        .format = request->format,
+        .fs = request->fs,
+        .size = request->size_mb * MIB,
+        .supported_fs = (const char *const *)request->supported_fs,
+        .fs_options = (const char *const *)request->fs_options,
+    };
+
+    (void)in, (void)result;
+    if (request->size_mb > G_MAXINT64 / MIB)
+        return drv_throw(error, DRV_ERROR_DUMP, "SIZE is no size of an image");
+    if (!fs_image_new(&image, request->base_path, request->name, error) ||
+        !drv_mkfs(drv_stage_fd(image.stage), "data", &want, error))
+        return FALSE;
+    drv_stage_put(image.stage, "data", image.name);
+    return drv_stage_commit(image.stage, error);
+}
+
+const DrvOp fs_mkfs = {
+    .name = "fs.mkfs",
+    .request = &ds_mkfs,
+    .run = run,
+    .is_nothing = is_nothing,
+};
+DRV_OP_REGISTER(fs_mkfs);

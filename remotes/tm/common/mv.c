@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mv on shared storage: a disk is where it was, and the folder of a VM moves with one
+ * rename; to another file system it is copied, made durable and compared before the
+ * source goes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "common/tm-tree.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+#include "drv-stage.h"
+#include "tm.h"
+
+typedef struct {
+    int fd;
+    char *path;
+    char *name;
+} Place;
+
+static void
+place_clear(Place *place)
+{
+    drv_fd_close_one(place->fd);
+    g_free(place->path);
+    g_free(place->name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
+
+static gboolean
+place_open(Place *place, const char *path, gboolean make, GError **error)
+{
+    place->name = g_path_get_basename(path);
+    place->path = g_path_get_dirname(path);
+    place->fd = make ? drv_path_make_dir(place->path, error)
+                     : drv_path_open_dir(place->path, error);
+    return place->fd >= 0;
+}
+
+static gboolean
+move_by_copy(const Place *from, const Place *to, GError **error)
+{
+    g_autoptr(DrvStage) from_stage =
+        drv_stage_open(from->fd, from->path, from->name, error);
+    g_autoptr(DrvStage) stage =
+        from_stage ? drv_stage_open(to->fd, to->path, to->name, error) : NULL;
+
+    if (stage == NULL ||
+        !tm_tree_copy(from->fd, from->name, drv_stage_fd(stage), "copy", error))
+        return FALSE;
+    drv_stage_put(stage, "copy", to->name);
+    if (!drv_stage_commit(stage, error) ||
+        !tm_tree_compare(from->fd, from->name, to->fd, to->name, error))
+        return FALSE;
+    drv_stage_take(from_stage, from->name);
+    return drv_stage_commit(from_stage, error);
+}
+
+static gboolean
+move_folder(const char *source, const char *target, GError **error)
+{
+    g_auto(Place) from = { -1, NULL, NULL };
+    g_auto(Place) to = { -1, NULL, NULL };
+
+    if (!place_open(&from, source, FALSE, error) || !place_open(&to, target, TRUE, error))
+        return FALSE;
+    if (!drv_path_exists(from.fd, from.name)) {
+        if (drv_path_exists(to.fd, to.name))
+            return TRUE; /* moved already */
+        return drv_throw(error, DRV_ERROR_NOT_FOUND, "'%s' is missing", source);
+    }
+    if (renameat2(from.fd, from.name, to.fd, to.name, RENAME_NOREPLACE) == 0)
+        return drv_path_sync_dir(to.fd, to.path, error) &&
+               drv_path_sync_dir(from.fd, from.path, error);
+    if (errno == EXDEV)
+        return move_by_copy(&from, &to, error);
+    return drv_throw_errno(error, "cannot move '%s' to '%s'", source, target);
+}
+
+static gboolean
+is_nothing(gconstpointer data)
+{
+    const TmMove *request = data;
+    g_autofree char *source = drv_path_collapse(request->source);
+    g_autofree char *target = drv_path_collapse(request->target);
+
+    return request->disk_id >= 0 || g_str_equal(source, target);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmMove *request = data;
+    g_autofree char *source = drv_path_collapse(request->source);
+    g_autofree char *target = drv_path_collapse(request->target);
+
+    (void)in, (void)result;
+    return move_folder(source, target, error);
+}
+
+const DrvOp tm_common_mv = {
+    .name = "tm.mv",
+    .request = &tm_mv,
+    .run = run,
+    .is_nothing = is_nothing,
+};
+DRV_OP_REGISTER(tm_common_mv);

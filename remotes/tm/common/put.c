@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* put: a stream from the front-end becomes a file in the VM's folder (context's ISO).
+ * A guest that has the old one mounted keeps it: the new one is another file.
+ */
+#include "common/tm-dir.h"
+#include "drv-copy.h"
+#include "drv-fd.h"
+#include "drv-stage.h"
+#include "tm.h"
+
+static gboolean
+put_in(TmDir *dir, DrvSource *in, GError **error)
+{
+    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    g_auto(DrvFd) fd = -1;
+
+    if (stage == NULL)
+        return FALSE;
+    fd = drv_stage_create(stage, "new", error);
+    if (fd < 0 || !drv_sparse_write(in, fd, TRUE, NULL, error))
+        return FALSE;
+    drv_stage_put(stage, "new", dir->disk);
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmPut *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
+    (void)result;
+    if (!tm_dir_open(&dir, request->target, TRUE, error))
+        return FALSE;
+    if (!put_in(&dir, in, error)) {
+        tm_dir_undo(&dir);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+const DrvOp tm_common_put = { .name = "tm.put", .request = &tm_put, .run = run };
+DRV_OP_REGISTER(tm_common_put);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resize: a disk file, or what its link names, gets larger. */
+#include <fcntl.h>
+
+#include "common/tm-dir.h"
+#include "common/tm-image.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-image.h"
+#include "drv-path.h"
+#include "drv-stage.h"
+#include "tm.h"
+
+static gboolean
+resize_qcow2(const TmResize *request, const TmDisk *disk, guint64 size, GError **error)
+{
+    g_autoptr(DrvCmd) cmd =
+        drv_image_resize_cmd(disk->file, "qcow2", size, !request->sparse);
+    guint64 now;
+
+    if (!tm_overlay_read(disk->base_fd, disk->base, disk->file, &now, NULL, error))
+        return FALSE;
+    if (now >= size)
+        return TRUE;
+    drv_cmd_cwd(cmd, disk->base_fd);
+    return drv_cmd_run(cmd, error);
+}
+
+static gboolean
+resize_raw(const TmResize *request, const TmDisk *disk, guint64 size, GError **error)
+{
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        disk->base_fd, disk->base, disk->file, O_RDWR | O_NONBLOCK, 0, error);
+
+    if (fd < 0 || !tm_raw_grow(fd, size, !request->sparse, disk->file, error))
+        return FALSE;
+    if (fsync(fd) < 0)
+        return drv_throw_errno(error, "cannot sync '%s/%s'", disk->base, disk->file);
+    return TRUE;
+}
+
+/* Of a running VM the hypervisor does it, and knows better when. */
+static gboolean
+is_nothing(gconstpointer data)
+{
+    return ((const TmResize *)data)->lcm_state == TM_LCM_DISK_RESIZE;
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmResize *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+    g_auto(TmDisk) disk = TM_DISK_INIT;
+    g_autoptr(DrvStage) stage = NULL;
+    guint64 size;
+
+    (void)in, (void)result;
+    if (!tm_size_of_mb(request->size_mb, &size, error) ||
+        !tm_dir_open(&dir, request->target, FALSE, error))
+        return FALSE;
+    stage = drv_stage_open(dir.fd, dir.path, dir.disk, error);
+    if (stage == NULL || !tm_disk_look(&disk, &dir, error))
+        return FALSE;
+    if (disk.kind == TM_DISK_MISSING)
+        return drv_throw(
+            error, DRV_ERROR_NOT_FOUND, "'%s/%s' is missing", dir.path, dir.disk);
+    if (disk.kind == TM_DISK_CHAIN || disk.kind == TM_DISK_PERSISTENT ||
+        g_str_equal(request->format, "qcow2"))
+        return resize_qcow2(request, &disk, size, error);
+    return resize_raw(request, &disk, size, error);
+}
+
+const DrvOp tm_common_resize = {
+    .name = "tm.resize",
+    .request = &tm_resize,
+    .run = run,
+    .is_nothing = is_nothing,
+};
+DRV_OP_REGISTER(tm_common_resize);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/tm-image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "drv-copy.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-image.h"
+#include "drv-inspect.h"
+#include "drv-path.h"
+
+#define MIB (1024 * 1024ULL)
+
+void
+tm_image_clear(TmImage *image)
+{
+    drv_fd_close_one(image->dir_fd);
+    drv_fd_close_one(image->fd);
+    g_free(image->path);
+    g_free(image->dir);
+    g_free(image->name);
+    *image = (TmImage)TM_IMAGE_INIT;
+}
+
+static gboolean
+read_format(TmImage *image, const char *format, GError **error)
+{
+    g_auto(DrvImageInfo) info = { 0 };
+    struct stat file;
+
+    if (fstat(image->fd, &file) < 0)
+        return drv_throw_errno(error, "cannot look at '%s'", image->path);
+    image->virtual_size = (guint64)file.st_size;
+    if (g_str_equal(format, "raw"))
+        return TRUE;
+    if (!drv_inspect_fd(image->fd, image->path, &info, error))
+        return FALSE;
+    image->is_qcow2 = info.format == DRV_IMAGE_QCOW2;
+    if (g_str_equal(format, "qcow2") && !image->is_qcow2)
+        return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", image->path);
+    if (image->is_qcow2)
+        image->virtual_size = info.virtual_size;
+    return TRUE;
+}
+
+gboolean
+tm_image_open(TmImage *image, const char *path, const char *format, GError **error)
+{
+    g_autofree char *inside = NULL;
+
+    image->path = drv_path_collapse(path);
+    image->dir = g_path_get_dirname(image->path);
+    image->name = g_path_get_basename(image->path);
+    image->dir_fd = drv_path_open_dir(image->dir, error);
+    if (image->dir_fd < 0)
+        return FALSE;
+    /* An image with snapshots may be a link into its own .snap folder, nothing else. */
+    inside = drv_path_read_link(image->dir_fd, image->name);
+    if (inside) {
+        g_autofree char *head = g_strconcat(image->name, ".snap/", NULL);
+
+        if (!g_str_has_prefix(inside, head))
+            return drv_throw(error,
+                             DRV_ERROR_REFUSED,
+                             "'%s' is a symbolic link to '%s', which is not followed",
+                             image->path,
+                             inside);
+    }
+    image->fd = drv_path_open_beneath(image->dir_fd,
+                                      image->dir,
+                                      inside ? inside : image->name,
+                                      O_RDONLY | O_NONBLOCK,
+                                      0,
+                                      error);
+    return image->fd >= 0 && read_format(image, format, error);
+}
+
+gboolean
+tm_size_of_mb(guint64 mb, guint64 *size, GError **error)
+{
+    if (mb > G_MAXINT64 / MIB)
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "%" G_GUINT64_FORMAT " MB is no size of a disk", mb);
+    *size = mb * MIB;
+    return TRUE;
+}
+
+gboolean
+tm_overlay_make(int fd,
+                const char *name,
+                guint64 size,
+                const char *backing,
+                gboolean backing_is_qcow2,
+                const char *options,
+                GError **error)
+{
+    g_autoptr(DrvCmd) cmd = drv_image_overlay_cmd(
+        name, size, backing, backing_is_qcow2 ? "qcow2" : "raw", options);
+
+    drv_cmd_cwd(cmd, fd);
+    return drv_cmd_run(cmd, error);
+}
+
+gboolean
+tm_overlay_read(int base_fd,
+                const char *base,
+                const char *file,
+                guint64 *size,
+                char **backing,
+                GError **error)
+{
+    g_auto(DrvImageInfo) info = { 0 };
+    g_autofree char *path = g_build_filename(base, file, NULL);
+    g_auto(DrvFd) fd = -1;
+    g_autofree char *link = drv_path_read_link(base_fd, file);
+
+    /* "0" of a persistent image is a link to the image itself, made by us. */
+    if (link && *link == '/')
+        fd = drv_path_open_beneath(
+            base_fd, base, strrchr(link, '/') + 1, O_RDONLY | O_NONBLOCK, 0, error);
+    else
+        fd = drv_path_open_beneath(base_fd, base, file, O_RDONLY | O_NONBLOCK, 0, error);
+    if (fd < 0 || !drv_inspect_fd(fd, path, &info, error))
+        return FALSE;
+    if (info.format != DRV_IMAGE_QCOW2)
+        return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", path);
+    *size = info.virtual_size;
+    if (backing)
+        *backing = g_steal_pointer(&info.backing_file);
+    return TRUE;
+}
+
+gboolean
+tm_raw_grow(int fd, guint64 size, gboolean full, const char *name, GError **error)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return drv_throw_errno(error, "cannot look at '%s'", name);
+    if ((guint64)info.st_size >= size)
+        return TRUE;
+    if (full && fallocate(fd, 0, info.st_size, (off_t)size - info.st_size) == 0)
+        return TRUE;
+    if (full && errno != EOPNOTSUPP)
+        return drv_throw_errno(error, "cannot grow '%s'", name);
+    if (ftruncate(fd, (off_t)size) < 0)
+        return drv_throw_errno(error, "cannot grow '%s'", name);
+    return TRUE;
+}
+
+gboolean
+tm_copy_to_stage(
+    DrvStage *stage, int in_fd, const char *name, int *out_fd, GError **error)
+{
+    g_auto(DrvFd) fd = drv_stage_create(stage, name, error);
+    DrvCopyOptions options = { .name = drv_stage_path(stage) };
+
+    if (fd < 0 || !drv_copy_fd(in_fd, fd, &options, NULL, error))
+        return FALSE;
+    if (out_fd)
+        *out_fd = drv_fd_steal(&fd);
+    return TRUE;
+}

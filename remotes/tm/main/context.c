@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* context - make the CD with the context of a VM.
+ *
+ *   context FILE|FILE:'NAME'|URL... HOST:SYSDIR/disk.N VM_ID DS_ID
+ *
+ * The image is made here, in a file without a name, and streamed to the host, where it
+ * becomes disk.N when it is complete.  Running it again makes it anew.
+ */
+#include <fcntl.h>
+#include <glib/gstdio.h>
+
+#include "drv-action.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "tm-context.h"
+#include "tm.h"
+
+#define LABEL "CONTEXT"
+
+static int
+make_iso(int n, char **words, GError **error)
+{
+    g_autofree char *work = g_dir_make_tmp("one-context-XXXXXX", error);
+    g_auto(DrvFd) fd = work ? open(work, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+    g_autoptr(DrvIso) iso = NULL;
+    gboolean ok;
+
+    if (work == NULL)
+        return -1;
+    if (fd < 0)
+        (void)drv_throw_errno(error, "cannot make a file in '%s'", work);
+    else
+        iso = drv_iso_new(fd, LABEL, error);
+    ok = iso != NULL;
+    for (int i = 0; ok && i < n; i++)
+        ok = tm_context_add(iso, work, words[i], error);
+    ok = ok && drv_iso_finish(iso, error);
+    g_rmdir(work);
+    return ok && lseek(fd, 0, SEEK_SET) == 0 ? drv_fd_steal(&fd) : -1;
+}
+
+static gboolean
+act(TmPut *request, int argc, char **argv, GError **error)
+{
+    int n = argc - 4;
+    g_autoptr(DrvSource) source = NULL;
+    int fd;
+
+    if (n < 1)
+        return drv_throw(error, DRV_ERROR_USAGE, "usage: FILE... HOST:DISK VM_ID DS_ID");
+    if (!drv_request_read_args(request, argc - n, argv + n, error))
+        return FALSE;
+    fd = make_iso(n, argv + 1, error);
+    source = fd < 0 ? NULL : drv_source_new_fd(fd, "the context image");
+    if (source == NULL ||
+        !drv_place_run(request->host, tm_op, request, source, NULL, error))
+        return drv_prefix(
+            error, "cannot make context of VM %" G_GUINT64_FORMAT, request->vm_id);
+    return TRUE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TmPut) request = drv_request_new(&tm_put);
+
+    drv_init(argc, argv);
+    if (&tm_op == NULL)
+        return drv_fail(tm_unsupported(&error));
+    return act(request, argc, argv, &error) ? drv_done() : drv_fail(error);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ln - make the disk of a VM the image itself (persistent images, CDROMs).
+ *
+ *   ln FE:SOURCE HOST:SYSDIR/disk.N VM_ID DS_ID
+ *
+ * Running it again makes the disk anew; the image's data stay as they are.
+ */
+#include "tm.h"
+
+static char *
+subject(gconstpointer data)
+{
+    const TmClone *request = data;
+    g_autofree char *disk = tm_disk_name(request);
+
+    return g_strdup_printf("link image '%s' to %s", request->source, disk);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const TmAction action = { .type = &tm_clone, .subject = subject };
+
+    return tm_main(argc, argv, &action);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mkimage - make a volatile disk.
+ *
+ *   mkimage SIZE_MB FORMAT HOST:SYSDIR/disk.N VM_ID DS_ID
+ *
+ * Running it again makes the disk anew.
+ */
+#include "tm.h"
+
+static char *
+subject(gconstpointer data)
+{
+    g_autofree char *disk = tm_disk_name(data);
+
+    return g_strdup_printf("make %s", disk);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const TmAction action = { .type = &tm_mkimage,
+                                     .subject = subject,
+                                     .prepare = tm_read_fs_config };
+
+    return tm_main(argc, argv, &action);
+}

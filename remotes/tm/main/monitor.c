@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor - how full a system datastore is.
+ *
+ *   monitor [DUMP|-] DS_ID < dump        prints: USED_MB=n FREE_MB=n TOTAL_MB=n
+ *
+ * With MONITOR_VM_DISKS the sizes of the VMs' disks follow: in the same answer up to
+ * 5.10, as a message to the monitor daemon from 5.12 on.
+ */
+#include "drv-action.h"
+#include "drv-bridge.h"
+#include "drv-error.h"
+#include "tm.h"
+
+static gboolean
+act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
+{
+    const char *id;
+    g_autoptr(DrvDump) dump = drv_dump_read_action(argc, argv, &id, error);
+    g_autofree char *host = NULL;
+
+    if (dump == NULL || !drv_request_read_dump(request, dump, error))
+        return FALSE;
+    host = drv_bridge_host(
+        (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
+    if (host == NULL || !drv_place_run(host, tm_op, request, NULL, text, error))
+        return drv_prefix(error, "cannot monitor datastore %s", id);
+    return TRUE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TmMonitor) request = drv_request_new(&tm_monitor);
+    g_autofree char *text = NULL;
+    g_autofree char *answer = NULL;
+
+    drv_init(argc, argv);
+    if (&tm_op == NULL)
+        return drv_fail(tm_unsupported(&error));
+    if (!act(request, argc, argv, &text, &error))
+        return drv_fail(error);
+    answer = tm_monitor_answer(text);
+    return drv_reply_text(answer);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* premigrate - before a live migration.
+ *
+ *   premigrate SOURCE_HOST DESTINATION_HOST SYSDIR VM_ID DS_ID [VM_XML] [CALLER_TM] <
+ * VM_XML
+ *
+ * Other drivers whose disks the VM has are called too, unless one of them called us.
+ */
+#include "tm.h"
+
+int
+main(int argc, char **argv)
+{
+    return tm_migrate_main(argc, argv);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_create - take a snapshot of a disk whose VM is off.
+ *
+ *   snap_create HOST:SYSDIR/disk.N SNAPSHOT_ID VM_ID DS_ID
+ *
+ * A snapshot that is there already, and nothing written since, counts as taken.
+ */
+#include "tm.h"
+
+static char *
+subject(gconstpointer data)
+{
+    const TmSnapshot *request = data;
+    g_autofree char *disk = tm_disk_name(request);
+
+    return g_strdup_printf(
+        "create snapshot %" G_GUINT64_FORMAT " of %s", request->snapshot_id, disk);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const TmAction action = { .type = &tm_snapshot, .subject = subject };
+
+    return tm_main(argc, argv, &action);
+}

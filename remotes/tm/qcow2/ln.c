@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ln: the image itself is the disk.  A qcow2 image has its snapshots beside it, and the
+ * disk is a link to the newest of them; any other is linked as it is.
+ */
+#include <fcntl.h>
+
+#include "common/tm-dir.h"
+#include "common/tm-image.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+#include "drv-stage.h"
+#include "tm.h"
+
+/* Make "<image>.snap" with its link to itself and "0" → the image, unless it is there. */
+static gboolean
+prepare_snap_dir(const TmImage *image, TmDisk *disk, GError **error)
+{
+    g_autoptr(DrvStage) stage = NULL;
+    g_autofree char *self = NULL;
+
+    disk->base = g_strdup(image->dir);
+    disk->snap_dir = g_strconcat(image->name, ".snap", NULL);
+    disk->base_fd = fcntl(image->dir_fd, F_DUPFD_CLOEXEC, 3);
+    if (tm_disk_highest(disk) >= 0)
+        return TRUE;
+    stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
+    if (stage == NULL)
+        return FALSE;
+    if (!drv_path_exists(image->dir_fd, disk->snap_dir)) {
+        g_auto(DrvFd) fd = drv_path_make_beneath(
+            drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
+
+        self = g_strconcat("snap/", disk->snap_dir, NULL);
+        if (fd < 0 || !drv_stage_link(stage, self, ".", error) ||
+            !drv_stage_link(stage, "snap/0", image->path, error))
+            return FALSE;
+        drv_stage_put(stage, "snap", disk->snap_dir);
+    } else {
+        g_autofree char *first = g_strconcat(disk->snap_dir, "/0", NULL);
+
+        if (!drv_stage_link(stage, "0", image->path, error))
+            return FALSE;
+        drv_stage_put(stage, "0", first);
+    }
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+link_in(const TmClone *request, TmDir *dir, gboolean layout_if_unsaid, GError **error)
+{
+    g_autofree char *path = tm_dir_image_path(dir, request->source);
+    gboolean unsaid = *request->format == '\0';
+    gboolean layout = unsaid ? layout_if_unsaid && g_str_equal(request->disk_type, "FILE")
+                             : g_str_equal(request->format, "qcow2");
+    g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
+    g_autofree char *target = NULL;
+    g_auto(TmImage) image = TM_IMAGE_INIT;
+    g_auto(TmDisk) disk = TM_DISK_INIT;
+    g_autoptr(DrvStage) stage = NULL;
+
+    /* A persistent raw disk was written by guests, so its header is never looked at. */
+    if (!tm_image_open(&image, path, layout && !unsaid ? "qcow2" : "raw", error))
+        return FALSE;
+    stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    if (stage == NULL || !tm_dir_unmonitor(dir, error) ||
+        (layout && !prepare_snap_dir(&image, &disk, error)))
+        return FALSE;
+    target = layout ? g_strdup_printf(
+                          "%s.snap/%" G_GINT64_FORMAT, image.path, tm_disk_highest(&disk))
+                    : g_strdup(image.path);
+    if (!drv_stage_link(stage, "link", target, error))
+        return FALSE;
+    if (drv_path_exists(dir->fd, snap))
+        drv_stage_take(stage, snap);
+    drv_stage_put(stage, "link", dir->disk);
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+link_as(gconstpointer data, gboolean layout_if_unsaid, GError **error)
+{
+    const TmClone *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
+    if (!tm_dir_open(&dir, request->target, TRUE, error))
+        return FALSE;
+    if (!link_in(request, &dir, layout_if_unsaid, error)) {
+        tm_dir_undo(&dir);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+run_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return link_as(data, TRUE, error);
+}
+
+static gboolean
+run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return link_as(data, FALSE, error);
+}
+
+const DrvOp qcow2_ln = { .name = "qcow2.ln", .request = &tm_clone, .run = run_qcow2 };
+DRV_OP_REGISTER(qcow2_ln);
+
+const DrvOp shared_ln = { .name = "shared.ln", .request = &tm_clone, .run = run_shared };
+DRV_OP_REGISTER(shared_ln);

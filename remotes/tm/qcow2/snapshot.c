@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "qcow2/snapshot.h"
+
+#include <string.h>
+
+#include "common/tm-image.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+
+void
+tm_snap_disk_clear(TmSnapDisk *snap)
+{
+    g_clear_pointer(&snap->image_stage, drv_stage_free);
+    g_clear_pointer(&snap->vm_stage, drv_stage_free);
+    tm_disk_clear(&snap->disk);
+    tm_dir_clear(&snap->dir);
+}
+
+gboolean
+tm_snap_disk_open(TmSnapDisk *snap, const TmSnapshot *request, GError **error)
+{
+    TmDir *dir = &snap->dir;
+    g_autofree char *image = NULL;
+
+    if (!tm_dir_open(dir, request->target, FALSE, error))
+        return FALSE;
+    snap->vm_stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    if (snap->vm_stage == NULL || !tm_disk_look(&snap->disk, dir, error))
+        return FALSE;
+    if (snap->disk.kind == TM_DISK_MISSING)
+        return drv_throw(
+            error, DRV_ERROR_NOT_FOUND, "'%s/%s' is missing", dir->path, dir->disk);
+    if (snap->disk.kind != TM_DISK_PERSISTENT && snap->disk.kind != TM_DISK_IMAGE)
+        return TRUE;
+    image = g_strndup(snap->disk.snap_dir, strlen(snap->disk.snap_dir) - strlen(".snap"));
+    snap->image_stage = drv_stage_open(snap->disk.base_fd, snap->disk.base, image, error);
+    return snap->image_stage != NULL;
+}
+
+DrvStage *
+tm_snap_data_stage(TmSnapDisk *snap)
+{
+    return snap->image_stage ? snap->image_stage : snap->vm_stage;
+}
+
+gboolean
+tm_snap_is_chain(const TmSnapDisk *snap)
+{
+    return snap->disk.kind == TM_DISK_CHAIN || snap->disk.kind == TM_DISK_PERSISTENT;
+}
+
+char *
+tm_snap_text(const TmSnapDisk *snap, guint64 n)
+{
+    return g_strdup_printf("%s%" G_GUINT64_FORMAT, snap->disk.link_head, n);
+}
+
+gboolean
+tm_snap_overlay(TmSnapDisk *snap, const char *name, const char *file, GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    g_autofree char *number = g_path_get_basename(file);
+    g_autofree char *backing = g_strconcat(disk->link_head, number, NULL);
+    guint64 size;
+
+    return tm_overlay_read(disk->base_fd, disk->base, file, &size, NULL, error) &&
+           tm_overlay_make(drv_stage_fd(tm_snap_data_stage(snap)),
+                           name,
+                           size,
+                           backing,
+                           TRUE,
+                           NULL,
+                           error);
+}
+
+gboolean
+tm_snap_relink(TmSnapDisk *snap, const char *text, GError **error)
+{
+    if (!drv_stage_link(snap->vm_stage, "relink", text, error))
+        return FALSE;
+    drv_stage_put(snap->vm_stage, "relink", snap->dir.disk);
+    return drv_stage_commit(snap->vm_stage, error);
+}
+
+/* Backing texts are absolute, or relative by way of the folder's link to itself; the last
+ * component tells which file is meant, if the one before is this folder.
+ */
+static gboolean
+names_file(const TmSnapDisk *snap, const char *backing, const char *file)
+{
+    g_autofree char *clean = drv_path_collapse(backing);
+    g_autofree char *full = g_strconcat(snap->disk.base, "/", file, NULL);
+
+    return g_str_equal(clean, file) || g_str_equal(clean, full) ||
+           (strchr(clean, '/') == NULL && g_str_has_suffix(file, clean) &&
+            file[strlen(file) - strlen(clean) - 1] == '/');
+}
+
+static gboolean
+is_child(const TmSnapDisk *snap,
+         const char *candidate,
+         const char *file,
+         gboolean *child,
+         GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    g_autofree char *link = drv_path_read_link(disk->base_fd, candidate);
+    g_autofree char *backing = NULL;
+    guint64 size;
+
+    *child = FALSE;
+    if (link || g_str_equal(candidate, file))
+        return TRUE; /* "0" of a persistent disk: the image, which stands on nothing */
+    if (!tm_overlay_read(disk->base_fd, disk->base, candidate, &size, &backing, error))
+        return FALSE;
+    *child = backing && names_file(snap, backing, file);
+    return TRUE;
+}
+
+char **
+tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    g_autofree char *path = g_build_filename(disk->base, disk->snap_dir, NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, error);
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    if (dir == NULL)
+        return NULL;
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *candidate = g_build_filename(disk->snap_dir, name, NULL);
+        gboolean child;
+
+        if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, NULL, NULL))
+            continue;
+        if (!is_child(snap, candidate, file, &child, error))
+            return NULL;
+        if (child)
+            g_ptr_array_add(found, g_steal_pointer(&candidate));
+    }
+    g_ptr_array_add(found, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&found), FALSE);
+}
+
+gboolean
+tm_snap_make_dir(TmSnapDisk *snap, GError **error)
+{
+    g_auto(DrvFd) fd = drv_path_make_beneath(
+        snap->disk.base_fd, snap->disk.base, snap->disk.snap_dir, error);
+
+    return fd >= 0;
+}

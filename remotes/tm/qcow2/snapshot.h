@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot.h - what the snapshot ops have in common.
+ *
+ * Snapshots of qcow2 disks (storage protocol 3.1): files are numbered, disk.N names the
+ * active one, and each has the one before as backing file.  File i is the state at
+ * snapshot i, so the file after snapshot i is i + 1.  Snapshots of raw disks are full
+ * copies, numbered as the snapshots.
+ */
+#pragma once
+
+#include "common/tm-dir.h"
+#include "drv-stage.h"
+#include "tm.h"
+
+/* The disk of a snapshot request, looked at and held. */
+typedef struct {
+    TmDir dir;
+    TmDisk disk;
+    DrvStage *vm_stage;    /* in the VM's folder: the lock, and where links are made */
+    DrvStage *image_stage; /* in the image datastore, for persistent disks; or NULL */
+} TmSnapDisk;
+#define TM_SNAP_DISK_INIT                                                                \
+    {                                                                                    \
+        TM_DIR_INIT, TM_DISK_INIT, NULL, NULL                                            \
+    }
+
+void tm_snap_disk_clear(TmSnapDisk *snap);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TmSnapDisk, tm_snap_disk_clear)
+
+gboolean tm_snap_disk_open(TmSnapDisk *snap,
+                           const TmSnapshot *request,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The stage in the folder where data and snapshots are. */
+DrvStage *tm_snap_data_stage(TmSnapDisk *snap);
+
+/* TRUE for a disk with overlays. */
+gboolean tm_snap_is_chain(const TmSnapDisk *snap);
+
+/* "<link_head><n>": link and backing text of file @n; caller frees. */
+char *tm_snap_text(const TmSnapDisk *snap, guint64 n);
+
+/* Make overlay @name in the data stage on the disk's file @file ("<snap_dir>/2"). */
+gboolean tm_snap_overlay(TmSnapDisk *snap,
+                         const char *name,
+                         const char *file,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Point disk.N to @text, in one rename. */
+gboolean tm_snap_relink(TmSnapDisk *snap,
+                        const char *text,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Files of the snapshot folder whose backing file is @file, as paths below base; and the
+ * backing text of one of them.  NULL-terminated; caller frees.
+ */
+char **tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error);
+
+/* Make a missing snapshot folder for copies of a raw disk. */
+gboolean tm_snap_make_dir(TmSnapDisk *snap, GError **error) G_GNUC_WARN_UNUSED_RESULT;

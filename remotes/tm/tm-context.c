@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tm-context.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drv-copy.h"
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-fetch.h"
+#include "drv-request.h"
+
+/* The front-end may pass the quotes of 'NAME' on or have had them removed. */
+static char *
+strip_quotes(const char *text)
+{
+    gsize size = strlen(text);
+
+    if (size >= 2 && text[0] == '\'' && text[size - 1] == '\'')
+        return g_strndup(text + 1, size - 2);
+    return g_strdup(text);
+}
+
+/* A name in the root of the image: one component. */
+static gboolean
+check_name(const char *name, GError **error)
+{
+    if (*name == '\0' || strchr(name, '/') || g_str_equal(name, ".") ||
+        g_str_equal(name, ".."))
+        return drv_throw(
+            error, DRV_ERROR_REFUSED, "'%s' is no name for a context file", name);
+    return TRUE;
+}
+
+static gboolean
+fetch_to(const char *url, const char *path, GError **error)
+{
+    DrvFetchRequest request = DRV_FETCH_REQUEST_INIT;
+    g_autoptr(DrvSource) source = NULL;
+    g_auto(DrvFd) fd = -1;
+
+    request.url = url;
+    source = drv_fetch_open(&request, error);
+    if (source == NULL)
+        return FALSE;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return drv_throw_errno(error, "cannot make '%s'", path);
+    return drv_sparse_write(source, fd, TRUE, NULL, error);
+}
+
+static gboolean
+add_url(DrvIso *iso, const char *work, const char *url, GError **error)
+{
+    g_autofree char *plain = drv_fetch_display_name(url);
+    g_autofree char *name = g_path_get_basename(plain);
+    g_autofree char *path = g_build_filename(work, "fetched", NULL);
+    gboolean ok = check_name(name, error) && fetch_to(url, path, error) &&
+                  drv_iso_add(iso, path, name, error);
+
+    unlink(path);
+    return ok;
+}
+
+gboolean
+tm_context_add(DrvIso *iso, const char *work, const char *word, GError **error)
+{
+    const char *colon = strchr(word, ':');
+    g_autofree char *path = NULL;
+    g_autofree char *name = NULL;
+
+    if (drv_fetch_scheme(word) == DRV_FETCH_HTTP)
+        return add_url(iso, work, word, error);
+    path = colon ? g_strndup(word, (gsize)(colon - word)) : g_strdup(word);
+    name = colon ? strip_quotes(colon + 1) : g_path_get_basename(path);
+    return drv_check_path("context file", path, error) && check_name(name, error) &&
+           drv_iso_add(iso, path, name, error);
+}

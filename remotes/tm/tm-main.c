@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drv-action.h"
+#include "drv-core.h"
+#include "drv-error.h"
+#include "tm.h"
+
+char *
+tm_disk_name(gconstpointer request)
+{
+    const TmHead *head = request;
+    g_autofree char *name = g_path_get_basename(head->target);
+
+    if (g_ascii_isdigit(*name))
+        return g_strdup_printf("the folder of VM %" G_GUINT64_FORMAT, head->vm_id);
+    return g_strdup_printf("%s of VM %" G_GUINT64_FORMAT, name, head->vm_id);
+}
+
+/* Images have their facts in the VM's document; kernels and whole folders have none. */
+static gboolean
+read_facts(TmHead *request, GError **error)
+{
+    g_autoptr(DrvDump) vm = NULL;
+
+    if (!drv_request_wants_dump(request->head.type) || request->disk_id < 0)
+        return TRUE;
+    vm = drv_core_info(DRV_CORE_VM, (gint64)request->vm_id, error);
+    return vm && drv_request_read_dump(request, vm, error);
+}
+
+static gboolean
+act(const TmAction *action,
+    TmHead *request,
+    int argc,
+    char **argv,
+    char **result,
+    GError **error)
+{
+    g_autofree char *what = NULL;
+
+    if (!drv_request_read_args(request, argc, argv, error))
+        return FALSE;
+    what = action->subject(request);
+    if (!read_facts(request, error) ||
+        (action->prepare && !action->prepare(request, error)) ||
+        !drv_place_run(request->host, tm_op, request, NULL, result, error))
+        return drv_prefix(error, "cannot %s", what);
+    return TRUE;
+}
+
+const GError *
+tm_unsupported(GError **error)
+{
+    (void)drv_throw(
+        error, DRV_ERROR_UNSUPPORTED, "%s: Operation not supported", drv_action_name());
+    return *error;
+}
+
+int
+tm_main(int argc, char **argv, const TmAction *action)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvRequest) request = drv_request_new(action->type);
+    g_autofree char *result = NULL;
+
+    drv_init(argc, argv);
+    if (&tm_op == NULL)
+        return drv_fail(tm_unsupported(&error));
+    if (!act(action, (TmHead *)request, argc, argv, &result, &error))
+        return drv_fail(error);
+    return result ? drv_reply_text(result) : drv_done();
+}
