@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 
 CC      ?= cc
 PREFIX  ?= /var/lib/one
+MANDIR  ?= /usr/share/man
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
@@ -135,6 +136,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/remotes
 	packaging/keep-stock $(DESTDIR)$(PREFIX)/remotes
 	cp -a $(OUT)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
+	install -d $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/man/*.7 $(DESTDIR)$(MANDIR)/man7/
 
 clean:
 	rm -rf out out-*

@@ -46,8 +46,13 @@ check_spelling() {
     sources | grep -vE '^(LICENSE|tests/(data|fuzz)/)' | xargs -r codespell -q 3 -I ci/words
 }
 
+check_man() {
+    sources '*.7' | xargs -r mandoc -T lint -W warning
+}
+
 step format check_format
 step shellcheck check_shell
+step man check_man
 step spelling check_spelling
 step source ci/lint-source
 
