@@ -18,17 +18,6 @@
 #define RETRY_MS 1000
 #define UNKNOWN DRV_SOURCE_SIZE_UNKNOWN
 
-/* The answer to one try. */
-typedef struct {
-    char *reason; /* of its status line */
-    char *etag;
-    char *modified;
-    guint64 range_begin; /* of Content-Range */
-    guint64 range_total; /* UNKNOWN: "*" or none */
-    gboolean has_range;
-    gboolean checked; /* it was found to be what we asked for */
-} Answer;
-
 typedef struct {
     DrvHttpTarget target;
     guint64 rate;
@@ -42,7 +31,7 @@ typedef struct {
     CURL *easy; /* of the running try; NULL: none */
     struct curl_slist *headers;
     char curl_error[CURL_ERROR_SIZE];
-    Answer answer;
+    DrvHttpAnswer answer;
     GError *error; /* found in a callback */
 
     GByteArray *pending; /* received, not read yet, from: */
@@ -59,25 +48,6 @@ typedef struct {
     int interrupted;         /* atomic */
 } Http;
 
-void
-drv_http_target_clear(DrvHttpTarget *target)
-{
-    if (target->free_data)
-        target->free_data(target->data);
-    g_free(target->url);
-    g_free(target->name);
-    *target = (DrvHttpTarget){ 0 };
-}
-
-static void
-answer_clear(Answer *answer)
-{
-    g_free(answer->reason);
-    g_free(answer->etag);
-    g_free(answer->modified);
-    *answer = (Answer){ .range_total = UNKNOWN };
-}
-
 static gboolean
 throw_fetch(Http *http, DrvErrorCode code, const char *reason, GError **error)
 {
@@ -93,7 +63,7 @@ end_try(Http *http)
     }
     http->easy = NULL;
     curl_slist_free_all(g_steal_pointer(&http->headers));
-    answer_clear(&http->answer);
+    drv_http_answer_clear(&http->answer);
     http->paused = FALSE;
 }
 
@@ -130,59 +100,6 @@ http_size(gpointer state)
 
 /* --- what the server answers -------------------------------------------------------- */
 
-/* The value of header @name, if that is what this line is; caller frees. */
-static char *
-header_value(const char *line, const char *name)
-{
-    gsize size = strlen(name);
-
-    if (g_ascii_strncasecmp(line, name, size) != 0 || line[size] != ':')
-        return NULL;
-    return g_strstrip(g_strdup(line + size + 1));
-}
-
-static void
-set_once(char **place, char *value)
-{
-    if (value == NULL)
-        return;
-    g_free(*place);
-    *place = value;
-}
-
-/* "bytes 10-19/20" or "bytes 10-19/" and a star */
-static void
-take_range(Answer *answer, const char *line)
-{
-    g_autofree char *value = header_value(line, "Content-Range");
-    char *end;
-
-    if (value == NULL || !g_str_has_prefix(value, "bytes ") || !g_ascii_isdigit(value[6]))
-        return;
-    answer->range_begin = g_ascii_strtoull(value + 6, &end, 10);
-    answer->has_range = *end == '-';
-    end = strchr(end, '/');
-    if (end && g_ascii_isdigit(end[1]))
-        answer->range_total = g_ascii_strtoull(end + 1, NULL, 10);
-}
-
-/* "HTTP/1.1 404 Not Found"; a redirect's answer comes first, so all begins anew. */
-static void
-take_status(Answer *answer, const char *line)
-{
-    const char *code = strchr(line, ' ');
-    const char *reason = code ? strchr(code + 1, ' ') : NULL;
-
-    answer_clear(answer);
-    if (reason == NULL)
-        return;
-    answer->reason = g_strndup(reason + 1, 60);
-    for (char *at = answer->reason; *at; at++)
-        if (!g_ascii_isprint(*at))
-            *at = ' ';
-    g_strstrip(answer->reason);
-}
-
 static size_t
 on_header(char *data, size_t one G_GNUC_UNUSED, size_t size, void *user)
 {
@@ -190,11 +107,7 @@ on_header(char *data, size_t one G_GNUC_UNUSED, size_t size, void *user)
     g_autofree char *line = g_strndup(data, size);
 
     http->last_progress_us = g_get_monotonic_time();
-    if (g_str_has_prefix(line, "HTTP/"))
-        take_status(&http->answer, line);
-    take_range(&http->answer, line);
-    set_once(&http->answer.etag, header_value(line, "ETag"));
-    set_once(&http->answer.modified, header_value(line, "Last-Modified"));
+    drv_http_answer_line(&http->answer, line);
     return size;
 }
 
@@ -211,8 +124,10 @@ check_first(Http *http, long status)
     }
     curl_easy_getinfo(http->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     http->total = length >= 0 ? (guint64)length : UNKNOWN;
-    set_once(&http->etag, g_strdup(http->answer.etag));
-    set_once(&http->modified, g_strdup(http->answer.modified));
+    g_free(http->etag);
+    g_free(http->modified);
+    http->etag = g_strdup(http->answer.etag);
+    http->modified = g_strdup(http->answer.modified);
     return TRUE;
 }
 
@@ -220,7 +135,7 @@ check_first(Http *http, long status)
 static gboolean
 check_resumed(Http *http, long status)
 {
-    const Answer *answer = &http->answer;
+    const DrvHttpAnswer *answer = &http->answer;
 
     if (status != 206)
         return throw_fetch(http,
@@ -276,8 +191,7 @@ add_header(Http *http, const char *line)
     http->headers = longer;
 }
 
-/* If-Range wants a strong ETag; a weak one is no proof, and then the date is all we have.
- */
+/* If-Range wants a strong ETag; without one the date is all we have. */
 static void
 set_headers(Http *http)
 {
@@ -367,9 +281,7 @@ check_stop(Http *http, GError **error)
     return drv_cancel_check(error);
 }
 
-/* Until the network, an interruption or a cancellation wants attention.  libcurl's poll
- * does not know all events that mean a stop, hence the short times.
- */
+/* libcurl's poll does not know all events that mean a stop, hence the short times. */
 static gboolean
 wait_some(Http *http, int timeout_ms, GError **error)
 {
@@ -402,41 +314,13 @@ pause_before_retry(Http *http, GError **error)
 /* --- when a try has failed ---------------------------------------------------------- */
 
 static gboolean
-is_temporary(CURLcode result, long status)
-{
-    switch (result) {
-    case CURLE_HTTP_RETURNED_ERROR:
-        return (status >= 500 && status != 501) || status == 429 || status == 408;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return TRUE;
-    default:
-        return FALSE;
-    }
-}
-
-static gboolean
 throw_status(Http *http, long status, GError **error)
 {
     const char *phrase = http->answer.reason ? http->answer.reason : "";
     g_autofree char *reason =
         g_strdup_printf(*phrase ? "%ld %s" : "status %ld%s", status, phrase);
-    DrvErrorCode code = DRV_ERROR_FAILED;
 
-    if (status == 404 || status == 410)
-        code = DRV_ERROR_NOT_FOUND;
-    else if (status == 401 || status == 403 || status == 407)
-        code = DRV_ERROR_PERMISSION;
-    return throw_fetch(http, code, reason, error);
+    return throw_fetch(http, drv_http_status_code(status), reason, error);
 }
 
 /* Set @error to what ended this try. */
@@ -509,7 +393,7 @@ take_result(Http *http, CURLcode result, GError **error)
                throw_fetch(http, DRV_ERROR_FAILED, "it is shorter than promised", error);
     }
     (void)throw_result(http, result, status, &reason);
-    return try_again(http, is_temporary(result, status), reason, error);
+    return try_again(http, drv_http_is_temporary(result, status), reason, error);
 }
 
 static gboolean
@@ -532,8 +416,7 @@ check_stall(Http *http, GError **error)
 static gboolean
 step(Http *http, GError **error)
 {
-    int running = 0;
-    int left;
+    int running, left;
     CURLMsg *message;
 
     if (http->paused) {

@@ -5,6 +5,7 @@
 #endif
 #pragma once
 
+#include "drv-error.h"
 #include "drv-fetch.h"
 
 #define DRV_FETCH_BLOCK ((gsize)1024 * 1024)
@@ -46,3 +47,25 @@ GStrv drv_fetch_s3_sign(const DrvFetchS3 *s3,
 /* Split "ssh://[user@]host:path" or "ssh://[user@]host/path". */
 gboolean drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a server says before the content. */
+typedef struct {
+    char *reason; /* of its status line, printable; NULL: none */
+    char *etag;
+    char *modified;
+    guint64 range_begin; /* of Content-Range */
+    guint64 range_total; /* DRV_SOURCE_SIZE_UNKNOWN: a star, or none */
+    gboolean has_range;
+    gboolean checked; /* it was found to be what we asked for */
+} DrvHttpAnswer;
+
+void drv_http_answer_clear(DrvHttpAnswer *answer);
+
+/* Take over one line of it.  A status line begins it anew: redirects come first. */
+void drv_http_answer_line(DrvHttpAnswer *answer, const char *line);
+
+/* The code for a status of 400 and up. */
+DrvErrorCode drv_http_status_code(long status);
+
+/* Whether asking again may help, after a transfer that ended with this CURLcode. */
+gboolean drv_http_is_temporary(int curl_code, long status);

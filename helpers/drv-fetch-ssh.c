@@ -435,38 +435,6 @@ sftp_read(gpointer state, guint8 *data, gsize size, GError **error)
 
 /* --- beginning ---------------------------------------------------------------------- */
 
-gboolean
-drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
-{
-    static const char in_host[] = "-._@:[]%";
-    const char *rest = url + strlen("ssh://");
-    gsize size = strcspn(rest, ":/");
-    const char *bracket = strchr(rest, '[');
-    const char *end = bracket && bracket < rest + size + 1 ? strchr(bracket, ']') : NULL;
-    gboolean ok;
-
-    if (end)
-        size = (gsize)(end - rest) + 1;
-    ok = size > 0 && rest[0] != '-' && rest[0] != '@' && rest[size] != '\0';
-    for (gsize i = 0; i < size; i++)
-        ok = ok && (g_ascii_isalnum(rest[i]) || strchr(in_host, rest[i]));
-    if (!ok || (rest[size] == ':' && rest[size + 1] == '\0') ||
-        g_strstr_len(rest, (gssize)size, "@-"))
-        return drv_throw(
-            error, DRV_ERROR_REFUSED, "cannot fetch '%s': no host and path", url);
-    *host = g_strndup(rest, size);
-    *path = g_strdup(rest[size] == ':' ? rest + size + 1 : rest + size);
-    if (g_str_has_prefix(*path, "~/"))
-        memmove(*path, *path + 2, strlen(*path) - 1);
-    if (end) { /* ssh itself wants no brackets */
-        char *open = strchr(*host, '[');
-
-        memmove(open, open + 1, strlen(open));
-        (*host)[strlen(*host) - 1] = '\0';
-    }
-    return TRUE;
-}
-
 static gboolean
 start(Sftp *sftp, const char *host, const char *path, GError **error)
 {
@@ -504,7 +472,7 @@ drv_fetch_open_ssh(const DrvFetchRequest *request, GError **error)
     if (!drv_fetch_split_ssh(request->url, &host, &path, error))
         return NULL;
     sftp = g_new0(Sftp, 1);
-    sftp->name = g_strdup(request->url);
+    sftp->name = drv_fetch_display_name(request->url);
     sftp->child = (DrvChild)DRV_CHILD_INIT;
     sftp->wake_fd = -1;
     sftp->stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : STALL_MS;

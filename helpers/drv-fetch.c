@@ -50,6 +50,39 @@ drv_fetch_display_name(const char *url)
                            at ? at + 1 : rest);
 }
 
+gboolean
+drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
+{
+    static const char in_host[] = "-._@:[]%";
+    const char *rest = url + strlen("ssh://");
+    gsize size = strcspn(rest, ":/");
+    const char *bracket = strchr(rest, '[');
+    const char *end = bracket && bracket < rest + size + 1 ? strchr(bracket, ']') : NULL;
+    g_autofree char *name = drv_fetch_display_name(url);
+    gboolean ok;
+
+    if (end)
+        size = (gsize)(end - rest) + 1;
+    ok = size > 0 && rest[0] != '-' && rest[0] != '@' && rest[size] != '\0';
+    for (gsize i = 0; i < size; i++)
+        ok = ok && (g_ascii_isalnum(rest[i]) || strchr(in_host, rest[i]));
+    if (!ok || (rest[size] == ':' && rest[size + 1] == '\0') ||
+        g_strstr_len(rest, (gssize)size, "@-"))
+        return drv_throw(
+            error, DRV_ERROR_REFUSED, "cannot fetch '%s': no host and path", name);
+    *host = g_strndup(rest, size);
+    *path = g_strdup(rest[size] == ':' ? rest + size + 1 : rest + size);
+    if (g_str_has_prefix(*path, "~/"))
+        memmove(*path, *path + 2, strlen(*path) - 1);
+    if (end) { /* ssh itself wants no brackets */
+        char *open = strchr(*host, '[');
+
+        memmove(open, open + 1, strlen(open));
+        (*host)[strlen(*host) - 1] = '\0';
+    }
+    return TRUE;
+}
+
 static gboolean
 throw_rate(const char *text, GError **error)
 {
@@ -110,6 +143,16 @@ open_path(const DrvFetchRequest *request, GError **error)
         return NULL;
     }
     return drv_source_new_fd(drv_fd_steal(&fd), request->url);
+}
+
+void
+drv_http_target_clear(DrvHttpTarget *target)
+{
+    if (target->free_data)
+        target->free_data(target->data);
+    g_free(target->url);
+    g_free(target->name);
+    *target = (DrvHttpTarget){ 0 };
 }
 
 static DrvSource *

@@ -101,8 +101,8 @@ drv_image_parse_vhd(const DrvImageReader *reader, DrvImageInfo *info, GError **e
 #define VHDX_TABLE_SIZE ((gsize)64 * 1024)
 #define VHDX_MAX_ENTRIES 2047
 #define VHDX_ENTRY 32
-#define VHDX_SEEN ((guint64)4 * 1024 * 1024) /* of a stream: where all this usually is   \
-                                              */
+/* Of a stream: where all this usually is. */
+#define VHDX_SEEN ((guint64)4 * 1024 * 1024)
 
 /* GUIDs as they lie in the file. */
 static const guint8 guid_metadata[16] = {
