@@ -96,6 +96,23 @@ $(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(if $(findstring virt,$*),$(VIRTLIBS))
 
+# Fuzz harnesses: with libFuzzer in out-fuzz (make fuzz), and as tests over their corpora.
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNITS    += $(FUZZ:%=$(OUT)/tests/unit/%)
+$(OUT)/tests/unit/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(OUT)/o/tests/fuzz/replay-main.o \
+    $(FAMILY_LIBS) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS)
+$(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
+fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
+fuzz:
+	$(MAKE) CC=clang OUT=out-fuzz HARD='-fPIE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \
+	    LDHARD='-pie -Wl,--as-needed $(FUZZ_SAN)' fuzzers
+	OUT=out-fuzz tests/fuzz/run
+
 # --- compile rules --------------------------------------------------------------------
 $(LIBDRV): $(call obj,helpers/*.c)
 $(LIBDRV) $(FAMILY_LIBS):
@@ -142,6 +159,6 @@ install: all
 clean:
 	rm -rf out out-*
 
-.PHONY: all units deps check check-long lint format install clean
+.PHONY: all units fuzz fuzzers deps check check-long lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

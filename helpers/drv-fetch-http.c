@@ -9,7 +9,7 @@
 #include "drv-fetch-private.h"
 #include "drv-log.h"
 
-#define MAX_TRIES 4 /* without a byte of progress worth mentioning */
+#define MAX_TRIES 4 /* without progress */
 #define WORTH_MENTIONING ((guint64)16 * 1024 * 1024)
 #define MAX_REDIRECTS 10L
 #define WAIT_MS 500 /* at most, before looking at deadlines and cancellation again */

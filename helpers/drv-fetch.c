@@ -50,37 +50,53 @@ drv_fetch_display_name(const char *url)
                            at ? at + 1 : rest);
 }
 
+/* What ssh takes for a destination, and never for an option. */
+static gboolean
+is_ssh_host(const char *host)
+{
+    const char *at = strrchr(host, '@');
+    const char *name = at ? at + 1 : host;
+
+    for (const char *c = host; *c; c++)
+        if (!g_ascii_isalnum(*c) && strchr("-._@:%", *c) == NULL)
+            return FALSE;
+    return *name && *name != '-' && *host != '-' && *host != '@';
+}
+
+/* The length of "[user@]host" or "[user@][address]". */
+static gsize
+ssh_host_length(const char *rest)
+{
+    gsize size = strcspn(rest, ":/[");
+    const char *end = rest[size] == '[' ? strchr(rest + size, ']') : NULL;
+
+    return end ? (gsize)(end - rest) + 1 : size;
+}
+
 gboolean
 drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
 {
-    static const char in_host[] = "-._@:[]%";
     const char *rest = url + strlen("ssh://");
-    gsize size = strcspn(rest, ":/");
-    const char *bracket = strchr(rest, '[');
-    const char *end = bracket && bracket < rest + size + 1 ? strchr(bracket, ']') : NULL;
-    g_autofree char *name = drv_fetch_display_name(url);
-    gboolean ok;
+    gsize size = ssh_host_length(rest);
+    g_auto(GStrv) pieces = NULL;
+    g_autofree char *found = g_strndup(rest, size);
+    g_autofree char *name = NULL;
 
-    if (end)
-        size = (gsize)(end - rest) + 1;
-    ok = size > 0 && rest[0] != '-' && rest[0] != '@' && rest[size] != '\0';
-    for (gsize i = 0; i < size; i++)
-        ok = ok && (g_ascii_isalnum(rest[i]) || strchr(in_host, rest[i]));
-    if (!ok || (rest[size] == ':' && rest[size + 1] == '\0') ||
-        g_strstr_len(rest, (gssize)size, "@-"))
-        return drv_throw(
-            error, DRV_ERROR_REFUSED, "cannot fetch '%s': no host and path", name);
-    *host = g_strndup(rest, size);
-    *path = g_strdup(rest[size] == ':' ? rest + size + 1 : rest + size);
-    if (g_str_has_prefix(*path, "~/"))
-        memmove(*path, *path + 2, strlen(*path) - 1);
-    if (end) { /* ssh itself wants no brackets */
-        char *open = strchr(*host, '[');
-
-        memmove(open, open + 1, strlen(open));
-        (*host)[strlen(*host) - 1] = '\0';
-    }
-    return TRUE;
+    rest += size;
+    if (*rest == ':')
+        rest++;
+    else if (*rest != '/')
+        rest = "";
+    if (g_str_has_prefix(rest, "~/"))
+        rest += 2;
+    pieces = g_strsplit_set(found, "[]", -1); /* ssh itself wants no brackets */
+    *host = g_strjoinv("", pieces);
+    *path = g_strdup(rest);
+    if (is_ssh_host(*host) && **path)
+        return TRUE;
+    name = drv_fetch_display_name(url);
+    return drv_throw(
+        error, DRV_ERROR_REFUSED, "cannot fetch '%s': no host and path", name);
 }
 
 static gboolean

@@ -548,6 +548,8 @@ test_ssh_errors(void)
         { "ssh://host", DRV_ERROR_REFUSED, "no host and path", 0 },
         { "ssh://host:", DRV_ERROR_REFUSED, "no host and path", 0 },
         { "ssh://:x", DRV_ERROR_REFUSED, "no host and path", 0 },
+        { "ssh://[-x]:y", DRV_ERROR_REFUSED, "no host and path", 0 },
+        { "ssh://h:~/", DRV_ERROR_REFUSED, "no host and path", 0 },
         { "ssh://h$(id):x", DRV_ERROR_REFUSED, "no host and path", 0 },
     };
 
