@@ -240,9 +240,7 @@ _one_capture() {
     local all
 
     all=$(
-        {
-            _one_run_split "$@"
-        } 198>&1
+        _one_run_split "$@"
         printf '\001%s\001%s' "${_one_err//$'\001'/?}" "$_one_rc"
     )
     _one_rc=${all##*$'\001'}
@@ -251,9 +249,14 @@ _one_capture() {
     _one_out=${all%$'\001'*}
 }
 
+# _one_run_split COMMAND...: as _one_run, but stdout is ours.
 _one_run_split() {
+    local _one_to
+
+    exec {_one_to}>&1
     _one_rc=0
-    _one_err=$("$@" 2>&1 >&198 198>&-) || _one_rc=$?
+    _one_err=$("$@" 2>&1 >&"$_one_to" {_one_to}>&-) || _one_rc=$?
+    exec {_one_to}>&-
 }
 
 # _one_failed COMMAND-TEXT [MESSAGE]: log it, and tell the user.
@@ -339,6 +342,8 @@ _one_monitored() {
 
 # timeout_exec_and_log SECONDS COMMAND [MESSAGE]: 124 when it took longer.
 timeout_exec_and_log() {
+    local _one_to
+
     if ! [[ $1 =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
         error_message "timeout_exec_and_log: not a number of seconds: '$1'"
         exit 1
@@ -346,11 +351,11 @@ timeout_exec_and_log() {
     _one_split "$2"
     # A file, because a pipe would stay open for as long as what left its group lives.
     _one_rc=0 _one_err=$(mktemp)
-    exec 198<>"$_one_err"
+    exec {_one_to}<>"$_one_err"
     rm -f -- "$_one_err"
-    _one_within "$1" "${_one_words[@]}" 2>&198 >/dev/null || _one_rc=$?
-    _one_err=$(cat /dev/fd/198)
-    exec 198>&-
+    _one_within "$1" "${_one_words[@]}" 2>&"$_one_to" >/dev/null || _one_rc=$?
+    _one_err=$(cat "/dev/fd/$_one_to")
+    exec {_one_to}>&-
     [ "$_one_rc" -ne 0 ] || return 0
     if [ "$_one_rc" -eq 124 ] && [[ $_one_err == *"Timeout executing"* ]]; then
         log_error "$_one_err"
@@ -430,7 +435,7 @@ retry_if_no_error() {
 
     shift 3
     while :; do
-        { _one_run_split "$@"; } 198>&1
+        _one_run_split "$@"
         [ -z "$_one_err" ] || _one_said+="${_one_said:+ }${_one_err//$'\n'/ }"
         _one_left=$((_one_left - 1))
         [ "$_one_rc" -ne 0 ] || break

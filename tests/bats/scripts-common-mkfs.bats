@@ -134,6 +134,7 @@ CASES
     export ONE_LOCATION=$BATS_TEST_TMPDIR/one
     mkdir -p "$ONE_LOCATION/etc"
     python3 "$ROOT/tests/data/third-party/monitord" "$WORK/port" >got 3>&- &
+    receiver=$!
     until_true 100 test -s port
     printf '# PORT = 1\nNETWORK = [\n  ADDRESS = "0.0.0.0",\n  MONITOR_ADDRESS = "auto", # x
   PORT = %s, THREADS=8 ]\n' "$(cat port)" >"$ONE_LOCATION/etc/monitord.conf"
@@ -141,7 +142,7 @@ CASES
     assert_success
     lib 'send_to_monitor MONITOR_VM 3 7 "$(head -c 300000 /dev/urandom | base64 -w 0)"'
     assert_success
-    wait
+    wait "$receiver"
     assert_equal "$(sed -n 1p got)" "udp MONITOR_VM SUCCESS -1 0 $(
         printf '%s' "VM=[ID=1, MONITOR=\"$HOSTILE\"]" | md5sum)"
     [[ $(sed -n 2p got) == "tcp MONITOR_VM FAILURE 7 0 "* ]]
@@ -153,13 +154,14 @@ CASES
     openssl genrsa -out key 2048 2>/dev/null
     openssl rsa -in key -pubout -out pub 2>/dev/null
     python3 "$ROOT/tests/data/third-party/monitord" "$WORK/port" "$WORK/key" >got 3>&- &
+    receiver=$!
     until_true 100 test -s port
     printf 'NETWORK = [ MONITOR_ADDRESS = "127.0.0.1", PORT = %s,\n PUBKEY = "%s" ]\n' \
         "$(cat port)" "$WORK/pub" >"$ONE_LOCATION/etc/monitord.conf"
     lib 'send_to_monitor MONITOR_VM SUCCESS -1 "$1"' "$(seq 1 300)"
     assert_success
     lib 'send_to_monitor END SUCCESS 1 x'
-    wait
+    wait "$receiver"
     assert_equal "$(sed -n 1p got)" "udp MONITOR_VM SUCCESS -1 0 $(printf '%s' "$(seq 1 300)" | md5sum)"
 }
 
