@@ -131,6 +131,54 @@ tm/shared teleport"
     assert_equal "$in_page" "$in_code"
 }
 
+# unsupported FAMILY/DRIVER: the actions the page says that of.
+unsupported() {
+    awk -v name="$1" '
+        /^\.\\" begin / { on = $3 == name; next }
+        /^\.It / { items = $0; next }
+        on && /^not supported/ {
+            n = split(items, word, " ")
+            for (i = 3; i <= n; i++) if (word[i] != ",") print word[i]
+        }' "$MAN/one-native-dummy-dev.7"
+}
+
+@test "dummy and dev support what their page says, and nothing else" {
+    fake onevm 'echo "<VM><TEMPLATE><DISK><DISK_ID>0</DISK_ID></DISK></TEMPLATE></VM>"'
+    export HOME=$BATS_TEST_TMPDIR PATH=$BIN:$PATH
+    unset ONE_AUTH
+    dump="<DS_DRIVER_ACTION_DATA><IMAGE><PATH>/x</PATH><SOURCE>/x</SOURCE><SIZE>1</SIZE>
+        <TARGET_SNAPSHOT>0</TARGET_SNAPSHOT></IMAGE><DATASTORE><BASE_PATH>$PWD</BASE_PATH>
+        </DATASTORE></DS_DRIVER_ACTION_DATA>"
+    for driver in datastore/dummy datastore/dev tm/dummy tm/dev; do
+        said=$(unsupported $driver)
+        for program in "$REMOTES/$driver"/*; do
+            action=${program##*/}
+            args=("localhost:$PWD/25/disk.0" 1 25 0) input=$dump
+            case $driver/$action in
+            datastore/* | */monitor) args=(1) ;;
+            */monitor_ds) args=("$PWD") ;;
+            */mkimage) args=(1 raw "localhost:$PWD/25/disk.0" 25 0) ;;
+            */mkswap) args=(1 "localhost:$PWD/25/disk.0" 25 0) ;;
+            */clone | */ln) args=(localhost:/dev/null "localhost:$PWD/25/disk.0" 25 0) ;;
+            */mv) args=("localhost:$PWD/25" "localhost:$PWD/25" 25 0) ;;
+            */mvds) args=("localhost:$PWD/25/disk.0" /x 25 0) ;;
+            */cpds) args=("localhost:$PWD/25/disk.0" /x -1 25 0) ;;
+            */delete) args=("localhost:$PWD/25" 25 0) ;;
+            */context) args=(/etc/passwd "localhost:$PWD/25/disk.1" 25 0) ;;
+            */*migrate)
+                args=(host01 host02 "$PWD/25" 25 0)
+                input="<VM/>"
+                ;;
+            esac
+            run --separate-stderr "$program" "${args[@]}" <<<"$(base64 -w 0 <<<"$input")"
+            want=0
+            ! grep -qx "$action" <<<"$said" || want=17
+            assert_equal "$driver/$action $status $stderr" "$driver/$action $want $(
+                [ $want = 0 ] || echo "$action: Operation not supported")"
+        done
+    done
+}
+
 @test "the pages are well formed, and each is named by another" {
     cd "$MAN"
     for page in *.7; do
