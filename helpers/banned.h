@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Macros with clang and _FORTIFY_SOURCE, and a macro cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison system popen
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok mktemp tmpnam gets
 #pragma GCC poison g_spawn_command_line_sync g_spawn_command_line_async g_spawn_sync     \

@@ -82,7 +82,7 @@ test_made(gconstpointer data)
 {
     const Made *image = data;
     g_autoptr(Scratch) dir = scratch_new();
-    g_autofree char *path = make_image(dir, image);
+    g_autofree char *path G_GNUC_UNUSED = make_image(dir, image);
     g_auto(DrvImageInfo) info = { 0 };
     g_auto(DrvImageInfo) streamed = { 0 };
     g_autoptr(GError) error = NULL;
@@ -108,7 +108,7 @@ test_made_cut(gconstpointer data)
 {
     const Made *image = data;
     g_autoptr(Scratch) dir = scratch_new();
-    g_autofree char *path = make_image(dir, image);
+    g_autofree char *path G_GNUC_UNUSED = make_image(dir, image);
     g_auto(DrvFd) fd = reopen(dir, "image");
     struct stat st;
 
@@ -198,7 +198,7 @@ static int
 fresh_qcow2(const char *dir)
 {
     static const Made image = { "qcow2", "compat=1.1", "10M", TRUE, "" };
-    g_autofree char *path = make_image(dir, &image);
+    g_autofree char *path G_GNUC_UNUSED = make_image(dir, &image);
 
     return reopen(dir, "image");
 }
@@ -275,7 +275,7 @@ test_qcow2_backing(void)
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *path = g_build_filename(dir, "overlay", NULL);
     g_autofree char *base = g_build_filename(dir, "image", NULL);
-    g_auto(DrvFd) base_fd = fresh_qcow2(dir);
+    g_auto(DrvFd) base_fd G_GNUC_UNUSED = fresh_qcow2(dir);
     g_auto(DrvFd) fd = -1;
     g_auto(DrvImageInfo) info = { 0 };
     g_autoptr(GError) error = NULL;
@@ -321,7 +321,7 @@ changed(const char *dir,
         gsize size)
 {
     const Made image = { format, options, "10M", TRUE, "" };
-    g_autofree char *path = make_image(dir, &image);
+    g_autofree char *path G_GNUC_UNUSED = make_image(dir, &image);
     int fd = reopen(dir, "image");
 
     put_at(fd, bytes, size, offset);
@@ -562,7 +562,7 @@ test_file(void)
     g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
     g_autofree char *link = g_build_filename(dir, "link", NULL);
     g_auto(DrvFd) dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    g_auto(DrvFd) fd = fresh_qcow2(dir);
+    g_auto(DrvFd) fd G_GNUC_UNUSED = fresh_qcow2(dir);
     g_auto(DrvImageInfo) info = { 0 };
     g_autoptr(GError) error = NULL;
 
