@@ -26,7 +26,7 @@ endif
 PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib
 PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt)
 LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread
-VIRTLIBS := $(shell pkg-config --libs libvirt)
+VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
@@ -52,16 +52,21 @@ $(1)_LIB     := $(OUT)/lib$(1).a
 $$($(1)_LIB): $$($(1)_OPS) $$(call obj,remotes/$(1)/*.c)
 PROGS += $$($(1)_PROGS)
 FAMILY_LIBS += $$($(1)_LIB)
-OPS += $$($(1)_OPS)
+OPS += $$(if $$($(1)_HERE),,$$($(1)_OPS))
 .SECONDEXPANSION:
 $$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(notdir $$$$*).o \
     $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV)
 	@mkdir -p $$(@D)
-	$$(LINK) $$^ $$(LIBS)
+	$$(LINK) $$^ $$(LIBS) $$($(1)_LIBS)
 $(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*))/driver.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -DDRV_SLOT_$$(notdir $$*)=1 -MMD -MP -c -o $$@ $$<
 endef
+
+# What a family's programs link besides; and families whose ops are not in the worker,
+# because the front-end starts them on the host itself.
+vmm_LIBS := $(VIRTLIBS)
+vmm_HERE := yes
 
 FAMILIES := $(patsubst remotes/%/main,%,$(wildcard remotes/*/main))
 all:

@@ -201,6 +201,10 @@ drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
 void
 drv_node_set_text(DrvNode *node, const char *text)
 {
+    if (node->type == XML_ATTRIBUTE_NODE) {
+        xmlSetProp(node->parent, node->name, S(text));
+        return;
+    }
     xmlNodeSetContent(node, NULL);
     xmlNodeAddContent(node, S(text)); /* this one escapes */
 }

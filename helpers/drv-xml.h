@@ -51,7 +51,7 @@ DrvNode *drv_node_add(DrvNode *parent, const char *name, const char *text);
 void drv_node_set(DrvNode *node, const char *name, const char *value);
 void drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
-/* Replace an element's whole content. */
+/* Replace the whole content of an element, attribute or text node. */
 void drv_node_set_text(DrvNode *node, const char *text);
 void drv_node_unset(DrvNode *node, const char *name);
 void drv_node_remove(DrvNode *node);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.h - the files of a saved domain: CHECKPOINT itself; CHECKPOINT.xml, with
+ * what it is restored; CHECKPOINT.saving, which is there while save is at work, so that
+ * its repetition knows that a checkpoint without domain is its own; CHECKPOINT.TIME, an
+ * older one that nobody restored.
+ */
+#pragma once
+
+#include "vmm.h"
+
+/* Put an older checkpoint aside and make place for a new one: an empty file that also a
+ * daemon without rights of root on its storage can write.
+ */
+gboolean kvm_checkpoint_begin(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when a save to @file was interrupted. */
+gboolean kvm_checkpoint_was_begun(const char *file);
+
+/* The checkpoint is complete: make it last. */
+gboolean kvm_checkpoint_commit(const char *file,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Remove it with all that belongs to it.  Failure is logged: a domain that runs has no
+ * use for it.
+ */
+void kvm_checkpoint_remove(const char *file);
+
+/* Paths in @xml of the VM's folder in any datastore become those in the folder where
+ * @file is: the VM may have moved while it slept.
+ */
+void kvm_checkpoint_move_paths(DrvXml *xml, const char *file);

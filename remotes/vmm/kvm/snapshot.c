@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot_create, snapshot_delete, snapshot_revert: of memory and disks together. */
+#include <string.h>
+
+#include "drv-cancel.h"
+#include "drv-error.h"
+#include "drv-log.h"
+#include "drv-virt-guest.h"
+#include "vmm.h"
+
+typedef struct {
+    DrvConfig *config;
+    DrvVirt *virt;
+    DrvDomain *domain;
+    char *folder; /* may be NULL: front-ends before 5.8 */
+} Place;
+
+static void
+place_clear(Place *place)
+{
+    g_clear_pointer(&place->domain, drv_domain_free);
+    g_clear_pointer(&place->virt, drv_virt_close);
+    g_clear_pointer(&place->config, drv_config_free);
+    g_clear_pointer(&place->folder, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
+
+static gboolean
+place_open(Place *place, const VmmSnapshot *request, GError **error)
+{
+    place->config = vmm_config(error);
+    place->virt = place->config ? vmm_open(place->config, error) : NULL;
+    place->domain =
+        place->virt ? vmm_find(place->virt, (const VmmHead *)request, error) : NULL;
+    return place->domain &&
+           vmm_folder(place->domain, place->config, &place->folder, error);
+}
+
+static gboolean
+check_active(DrvDomain *domain, GError **error)
+{
+    DrvDomainState state;
+
+    if (!drv_domain_state(domain, &state, NULL, error))
+        return FALSE;
+    return drv_domain_state_is_active(state) ||
+           drv_throw(error, DRV_ERROR_VIRT, "the domain has ended");
+}
+
+static gboolean
+create(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmSnapshot *request = data;
+    g_auto(Place) place = { 0 };
+    g_autofree char *name = g_strdup_printf("snap-%s", request->snapshot);
+    g_autofree char *xml = NULL;
+
+    (void)in;
+    if (strspn(request->snapshot, "0123456789") != strlen(request->snapshot))
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "SNAPSHOT: not a number: '%s'", request->snapshot);
+    if (!place_open(&place, request, error) ||
+        !drv_domain_snapshot_xml(place.domain, name, &xml, error))
+        return FALSE;
+    if (xml)
+        drv_info("%s is there already", name);
+    else if (!drv_domain_snapshot(place.domain, name, error))
+        return FALSE;
+    DRV_CANCEL_SHIELD();
+    if (!check_active(place.domain, error))
+        return FALSE;
+    if (place.folder)
+        vmm_snapshots_store(place.domain, place.folder, NULL);
+    *result = g_steal_pointer(&name);
+    return TRUE;
+}
+
+static gboolean delete (gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmSnapshot *request = data;
+    g_auto(Place) place = { 0 };
+
+    (void)in;
+    (void)result;
+    if (!place_open(&place, request, error) ||
+        !drv_domain_snapshot_delete(place.domain, request->snapshot, FALSE, error))
+        return FALSE;
+    DRV_CANCEL_SHIELD();
+    if (place.folder)
+        vmm_snapshots_store(place.domain, place.folder, request->snapshot);
+    return TRUE;
+}
+
+static gboolean
+revert_domain(DrvDomain *domain, const char *name, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    gboolean risky = FALSE;
+
+    if (drv_domain_snapshot_revert(domain, name, FALSE, &risky, &why))
+        return TRUE;
+    if (risky) {
+        drv_debug("%s", why->message);
+        return drv_domain_snapshot_revert(domain, name, TRUE, &risky, error);
+    }
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+static gboolean
+revert(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmSnapshot *request = data;
+    g_auto(Place) place = { 0 };
+    g_autoptr(GError) dead = NULL;
+    gboolean ok;
+
+    (void)in;
+    (void)result;
+    if (!place_open(&place, request, error))
+        return FALSE;
+    ok = revert_domain(place.domain, request->snapshot, error);
+    DRV_CANCEL_SHIELD();
+    if (!ok && !check_active(place.domain, &dead))
+        return drv_prefix(error, "%s", dead->message);
+    if (ok && !check_active(place.domain, error))
+        return FALSE;
+    if (ok && place.folder)
+        vmm_snapshots_store(place.domain, place.folder, NULL);
+    return ok;
+}
+
+const DrvOp kvm_snapshot_create = { .name = "kvm.snapshot_create",
+                                    .request = &vmm_snapshot,
+                                    .run = create };
+const DrvOp kvm_snapshot_delete = { .name = "kvm.snapshot_delete",
+                                    .request = &vmm_snapshot,
+                                    .run = delete };
+const DrvOp kvm_snapshot_revert = { .name = "kvm.snapshot_revert",
+                                    .request = &vmm_snapshot,
+                                    .run = revert };

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attach_disk - plug in a disk.
+ *
+ *   attach_disk DEPLOY_ID PATH TARGET INDEX DOCUMENT VM_ID HOST < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_attach_disk, "attach a disk to");
+}

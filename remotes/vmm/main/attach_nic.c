@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attach_nic - plug in a network interface or PCI device.
+ *
+ *   attach_nic DEPLOY_ID MAC BRIDGE MODEL VN_MAD TARGET VM_ID HOST < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_attach_nic, "attach a network interface to");
+}

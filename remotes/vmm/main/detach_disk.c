@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* detach_disk - unplug a disk.
+ *
+ *   detach_disk DEPLOY_ID PATH TARGET INDEX VM_ID HOST < document
+ *
+ * A disk that is gone is a success.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_detach_disk, "detach a disk from");
+}

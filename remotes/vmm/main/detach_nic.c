@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* detach_nic - unplug a network interface or PCI device.
+ *
+ *   detach_nic DEPLOY_ID MAC VM_ID HOST < document
+ *
+ * One that is gone is a success.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_detach_nic, "detach a network interface from");
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec - start a command in the guest.
+ *
+ *   exec VM_ID HOST COMMAND [BASE64_STDIN] < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_exec, "run a command in");
+}

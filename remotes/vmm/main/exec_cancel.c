@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec_cancel - kill the command that exec started.
+ *
+ *   exec_cancel VM_ID HOST < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_exec_cancel, "cancel the command in");
+}

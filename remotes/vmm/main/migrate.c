@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate - move a running domain to another host or datastore.
+ *
+ *   migrate DEPLOY_ID DESTINATION SOURCE VM_ID SOURCE < document
+ *
+ * What has arrived already is a success.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_migrate, "migrate");
+}

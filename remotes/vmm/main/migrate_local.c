@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate_local - as migrate, but started on the front-end.
+ *
+ *   migrate_local DEPLOY_ID DESTINATION SOURCE VM_ID SOURCE < base64-document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_migrate, "migrate");
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* poll - tell a domain's state and usage (front-ends up to 5.10).
+ *
+ *   poll DEPLOY_ID HOST VM_ID HOST
+ *
+ * Prints: STATE=s NAME=value …
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_domain, "poll");
+}

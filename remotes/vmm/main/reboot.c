@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reboot - ask the guest to reboot.
+ *
+ *   reboot DEPLOY_ID HOST VM_ID HOST < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_domain, "reboot");
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reconfigure - insert the new context CD.
+ *
+ *   reconfigure DEPLOY_ID TARGET ISO VM_ID HOST < document
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_reconfigure, "insert the context CD of");
+}

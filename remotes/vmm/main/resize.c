@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resize - change memory and CPUs of a running domain.
+ *
+ *   resize DEPLOY_ID VM_ID HOST < document
+ *
+ * The same again changes nothing.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_resize, "resize");
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resize_disk - tell a domain that its disk has grown.
+ *
+ *   resize_disk DEPLOY_ID DISK_ID SIZE_MIB DOCUMENT HOST VM_ID HOST < document
+ *
+ * The same again changes nothing.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_resize_disk, "resize a disk of");
+}

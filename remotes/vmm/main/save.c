@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* save - write a domain's memory to a file and end it.
+ *
+ *   save DEPLOY_ID CHECKPOINT HOST VM_ID HOST < document
+ *
+ * An older checkpoint is kept under its time.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_save, "save");
+}

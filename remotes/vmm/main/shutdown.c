@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shutdown - ask the guest to power off, and wait for it.
+ *
+ *   shutdown DEPLOY_ID HOST VM_ID HOST < document
+ *
+ * A domain that is off already is a success.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_domain, "shut down");
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot_create - make a snapshot of memory and disks.
+ *
+ *   snapshot_create DEPLOY_ID NUMBER VM_ID HOST < document
+ *
+ * Prints: snap-NUMBER
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_snapshot, "make a snapshot of");
+}

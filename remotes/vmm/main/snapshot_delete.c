@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot_delete - delete a snapshot with its data.
+ *
+ *   snapshot_delete DEPLOY_ID NAME VM_ID HOST < document
+ *
+ * A snapshot that is gone is a success.
+ */
+#include "vmm.h"
+
+int
+main(int argc, char **argv)
+{
+    return vmm_main(argc, argv, &vmm_snapshot, "delete a snapshot of");
+}
