@@ -148,6 +148,10 @@ check-long: deps
 	$(MAKE) all units
 	OUT=$(OUT) tests/run-check --long
 
+demo: deps
+	$(MAKE) -s all
+	OUT=$(OUT) tests/demo/demo
+
 lint:
 	ci/lint.sh
 
@@ -164,6 +168,6 @@ install: all
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers deps check check-long lint format install clean
+.PHONY: all units fuzz fuzzers deps check check-long demo lint format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
