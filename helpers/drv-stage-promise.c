@@ -30,41 +30,36 @@ escape(const char *text)
     return g_uri_escape_string(text, "/.", FALSE);
 }
 
+static char *
+fingerprint(int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return NULL;
+    return g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+                           (gint64)info.st_size,
+                           (gint64)info.st_mtim.tv_sec * 1000000000 +
+                               info.st_mtim.tv_nsec);
+}
+
 gboolean
 drv_stage_promise(DrvStage *stage,
-                  const char *file,
+                  int fd,
+                  const char *path,
                   const char *link,
                   const char *target,
                   GError **error)
 {
-    g_autofree char *safe_file = escape(file);
+    g_autofree char *safe_path = escape(path);
     g_autofree char *safe_link = escape(link);
     g_autofree char *safe_target = escape(target);
-    g_autofree char *text = NULL;
-    struct stat info;
+    g_autofree char *now = fingerprint(fd);
+    g_autofree char *text =
+        g_strdup_printf("%s\n%s\n%s\n%s\n", safe_path, safe_link, safe_target, now);
 
-    if (fstatat(drv_stage_fd(stage), "promised", &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return drv_throw_errno(
-            error, "cannot look at '%s/promised'", drv_stage_path(stage));
-    text =
-        g_strdup_printf("%s\n%s\n%s\n%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
-                        safe_file,
-                        safe_link,
-                        safe_target,
-                        (gint64)info.st_size,
-                        (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
-    return drv_stage_write_note(drv_stage_fd(stage),
-                                drv_stage_path(stage),
-                                DRV_STAGE_PROMISE,
-                                text,
-                                error) &&
-           drv_stage_move(drv_stage_fd(stage),
-                          "promised",
-                          drv_stage_dir_fd(stage),
-                          file,
-                          drv_stage_path(stage),
-                          FALSE,
-                          error);
+    return drv_stage_write_note(
+        drv_stage_fd(stage), drv_stage_path(stage), DRV_STAGE_PROMISE, text, error);
 }
 
 static gboolean
@@ -78,15 +73,8 @@ is_in_use(int fd)
 static gboolean
 is_untouched(int fd, const char *recorded)
 {
-    g_autofree char *now = NULL;
-    struct stat info;
+    g_autofree char *now = fingerprint(fd);
 
-    if (fstat(fd, &info) < 0)
-        return FALSE;
-    now =
-        g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
-                        (gint64)info.st_size,
-                        (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
     return g_strcmp0(now, recorded) == 0;
 }
 
@@ -116,32 +104,21 @@ drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **e
 
     if (note == NULL || g_strv_length(note) < 4)
         return TRUE;
-    fd = drv_path_open_beneath(dir_fd, where, note[0], O_RDWR, 0, NULL);
+    fd = open(note[0], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return TRUE; /* it never got its name: nothing had happened */
+        return errno == ENOENT || drv_throw_errno(error, "cannot open '%s'", note[0]);
     if (is_in_use(fd) || !is_untouched(fd, note[3]))
         return make_link_name(stage_fd, dir_fd, where, note, error);
-    drv_info("removing '%s/%s', left by a snapshot that did not happen", where, note[0]);
-    return drv_stage_move(dir_fd, note[0], stage_fd, "unused", where, TRUE, error);
+    drv_info("removing '%s', left by a snapshot that did not happen", note[0]);
+    if (unlink(note[0]) < 0 && errno != ENOENT)
+        return drv_throw_errno(error, "cannot remove '%s'", note[0]);
+    return TRUE;
 }
 
 gboolean
-drv_stage_withdraw(DrvStage *stage, GError **error)
+drv_stage_forget(DrvStage *stage, GError **error)
 {
-    int stage_fd = drv_stage_fd(stage);
-    g_auto(GStrv) note = drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE);
-
-    if (note == NULL)
-        return TRUE;
-    if (!drv_stage_move(drv_stage_dir_fd(stage),
-                        note[0],
-                        stage_fd,
-                        "unused",
-                        drv_stage_path(stage),
-                        TRUE,
-                        error))
-        return FALSE;
-    if (unlinkat(stage_fd, DRV_STAGE_PROMISE, 0) < 0)
-        return drv_throw_errno(error, "cannot withdraw in '%s'", drv_stage_path(stage));
+    if (unlinkat(drv_stage_fd(stage), DRV_STAGE_PROMISE, 0) < 0 && errno != ENOENT)
+        return drv_throw_errno(error, "cannot write in '%s'", drv_stage_path(stage));
     return TRUE;
 }

@@ -100,9 +100,9 @@ claim(DrvStage *stage, guint64 timeout_s, GError **error)
     }
 }
 
-/* Remove all that is in the stage; the lock last, while it is still held. */
+/* Remove what is in the stage, but for the lock and, if so asked, the promise. */
 static gboolean
-empty_stage(DrvStage *stage, GError **error)
+empty_stage(DrvStage *stage, gboolean keep_promise, GError **error)
 {
     int list_fd = openat(stage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DrvDir) dir = list_fd < 0 ? NULL : fdopendir(list_fd);
@@ -112,7 +112,8 @@ empty_stage(DrvStage *stage, GError **error)
         return drv_throw_errno(error, "cannot list '%s'", stage->path);
     while ((entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            strcmp(entry->d_name, LOCK_NAME) == 0)
+            strcmp(entry->d_name, LOCK_NAME) == 0 ||
+            (keep_promise && strcmp(entry->d_name, DRV_STAGE_PROMISE) == 0))
             continue;
         if (!drv_path_remove_tree(stage->fd, stage->path, entry->d_name, error))
             return FALSE;
@@ -126,7 +127,7 @@ release(DrvStage *stage)
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) error = NULL;
 
-    if (!empty_stage(stage, &error)) {
+    if (!empty_stage(stage, FALSE, &error)) {
         drv_warn("left for the next action: %s", error->message);
         return;
     }
@@ -197,7 +198,7 @@ recover(DrvStage *stage, GError **error)
             return FALSE;
     }
     return drv_stage_settle_promise(stage->fd, stage->dir_fd, stage->where, error) &&
-           empty_stage(stage, error);
+           empty_stage(stage, FALSE, error);
 }
 
 static void
@@ -290,7 +291,7 @@ drv_stage_commit(DrvStage *stage, GError **error)
         return drv_throw_errno(error, "cannot end the plan in '%s'", stage->path);
     g_string_truncate(stage->plan, 0);
     stage->n_steps = 0;
-    return empty_stage(stage, error);
+    return empty_stage(stage, TRUE, error);
 }
 
 /* --- opening ---------------------------------------------------------------------------
@@ -343,6 +344,12 @@ drv_stage_open(int dir_fd, const char *where, const char *key, GError **error)
         !recover(stage, error))
         return NULL;
     return g_steal_pointer(&stage);
+}
+
+void
+drv_stage_leave(DrvStage *stage)
+{
+    stage->half_done = TRUE;
 }
 
 int

@@ -65,13 +65,18 @@ int drv_stage_create(DrvStage *stage,
 void drv_stage_sweep(int dir_fd, const char *where);
 
 /* A promise that only a later look can settle, for changes that a running domain takes
- * part in: "from now on @link may have to become @target, which lies at @file".  It is
- * written down durably.  Commit or drv_stage_withdraw() ends it; if we die before, the
- * next owner asks who uses @file: see drv-stage-promise.c.
+ * part in: "@link in the folder may have to become @target, if the file @path came into
+ * use".  @fd is that file as it is now, still unused.  It is written down durably, and
+ * outlives commits.  drv_stage_forget() ends it; if we die before, the next owner asks
+ * who uses the file: see drv-stage-promise.c.
  */
 gboolean drv_stage_promise(DrvStage *stage,
-                           const char *file,
+                           int fd,
+                           const char *path,
                            const char *link,
                            const char *target,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_stage_withdraw(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_forget(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* We cannot tell what happened: leave the promise to the next owner. */
+void drv_stage_leave(DrvStage *stage);

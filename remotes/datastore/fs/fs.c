@@ -79,7 +79,8 @@ fs_image_snapshot(const FsImage *image, gint64 id)
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *name = NULL;
 
-    if (fd < 0 || !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
+    if (drv_path_exists(image->dir_fd, plain) || fd < 0 ||
+        !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
         return g_steal_pointer(&plain);
     name = g_path_get_basename(g_strchomp(text->str));
     if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, NULL, NULL))

@@ -193,7 +193,8 @@ tm_disk_snapshot_file(const TmDisk *disk, guint64 id)
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *name = NULL;
 
-    if (fd < 0 || !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
+    if (drv_path_exists(disk->base_fd, plain) || fd < 0 ||
+        !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
         return g_steal_pointer(&plain);
     name = g_path_get_basename(g_strchomp(text->str));
     if (!is_number(name))

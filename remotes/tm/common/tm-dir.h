@@ -75,8 +75,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TmDisk, tm_disk_clear)
 gboolean
 tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* File (below disk->base) that holds snapshot @id: "<snap_dir>/<id>", or what
- * "<snap_dir>/<id>.current" names.  Caller frees.
+/* File (below disk->base) that holds snapshot @id: "<snap_dir>/<id>", or without that
+ * what "<snap_dir>/<id>.current" names.  Caller frees.
  */
 char *tm_disk_snapshot_file(const TmDisk *disk, guint64 id);
 

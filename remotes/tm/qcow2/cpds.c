@@ -11,7 +11,7 @@
 #include "drv-image.h"
 #include "drv-path.h"
 #include "drv-stage.h"
-#include "tm.h"
+#include "qcow2/cpds.h"
 
 /* The file to copy, below the disk's base. */
 static char *
@@ -44,46 +44,78 @@ copy_raw(const TmDisk *disk, const char *file, DrvStage *stage, GError **error)
     return fd >= 0 && tm_copy_to_stage(stage, fd, "image", NULL, error);
 }
 
+gboolean
+tm_cpds_copy(const TmStore *request,
+             const TmDisk *disk,
+             gboolean qcow2,
+             DrvStage *stage,
+             GError **error)
+{
+    g_autofree char *file = source_file(disk, request->snapshot_id);
+
+    return qcow2 ? copy_qcow2(disk, file, stage, error)
+                 : copy_raw(disk, file, stage, error);
+}
+
+void
+tm_cpds_clear(TmCpds *cpds)
+{
+    g_clear_pointer(&cpds->stage, drv_stage_free);
+    g_clear_pointer(&cpds->name, g_free);
+    tm_disk_clear(&cpds->disk);
+    tm_dir_clear(&cpds->dir);
+}
+
+gboolean
+tm_cpds_open(TmCpds *cpds, const TmStore *request, GError **error)
+{
+    const TmDir *dir = &cpds->dir;
+    g_autofree char *image = NULL;
+    g_autofree char *folder = NULL;
+    g_auto(DrvFd) fd = -1;
+
+    if (!tm_dir_open(&cpds->dir, request->target, FALSE, error) ||
+        !tm_disk_look(&cpds->disk, dir, error))
+        return FALSE;
+    if (cpds->disk.kind == TM_DISK_MISSING)
+        return drv_throw(
+            error, DRV_ERROR_NOT_FOUND, "'%s/%s' is missing", dir->path, dir->disk);
+    cpds->qcow2 = cpds->disk.kind == TM_DISK_CHAIN ||
+                  cpds->disk.kind == TM_DISK_PERSISTENT ||
+                  g_str_equal(request->format, "qcow2");
+    image = tm_dir_image_path(dir, request->image);
+    cpds->name = g_path_get_basename(image);
+    folder = g_path_get_dirname(image);
+    cpds->is_image =
+        cpds->disk.kind == TM_DISK_IMAGE && g_str_equal(cpds->disk.link, image);
+    if (cpds->is_image)
+        return TRUE;
+    fd = drv_path_make_dir(folder, error);
+    if (fd < 0)
+        return FALSE;
+    cpds->stage = drv_stage_open(fd, folder, cpds->name, error);
+    return cpds->stage != NULL;
+}
+
+gboolean
+tm_cpds_publish(TmCpds *cpds, GError **error)
+{
+    drv_stage_put(cpds->stage, "image", cpds->name);
+    return drv_stage_commit(cpds->stage, error);
+}
+
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmStore *request = data;
-    g_auto(TmDir) dir = TM_DIR_INIT;
-    g_auto(TmDisk) disk = TM_DISK_INIT;
-    g_autoptr(DrvStage) stage = NULL;
-    g_autofree char *image = NULL;
-    g_autofree char *name = NULL;
-    g_autofree char *folder = NULL;
-    g_autofree char *file = NULL;
-    g_auto(DrvFd) folder_fd = -1;
-    gboolean chain;
+    g_auto(TmCpds) cpds = TM_CPDS_INIT;
 
     (void)in, (void)result;
-    if (!tm_dir_open(&dir, request->target, FALSE, error) ||
-        !tm_disk_look(&disk, &dir, error))
+    if (!tm_cpds_open(&cpds, request, error))
         return FALSE;
-    if (disk.kind == TM_DISK_MISSING)
-        return drv_throw(
-            error, DRV_ERROR_NOT_FOUND, "'%s/%s' is missing", dir.path, dir.disk);
-    image = tm_dir_image_path(&dir, request->image);
-    name = g_path_get_basename(image);
-    folder = g_path_get_dirname(image);
-    if (disk.kind == TM_DISK_IMAGE && g_str_equal(disk.link, image))
-        return TRUE; /* the disk is that image */
-    folder_fd = drv_path_make_dir(folder, error);
-    if (folder_fd < 0)
-        return FALSE;
-    stage = drv_stage_open(folder_fd, folder, name, error);
-    if (stage == NULL)
-        return FALSE;
-    file = source_file(&disk, request->snapshot_id);
-    chain = disk.kind == TM_DISK_CHAIN || disk.kind == TM_DISK_PERSISTENT ||
-            g_str_equal(request->format, "qcow2");
-    if (chain ? !copy_qcow2(&disk, file, stage, error)
-              : !copy_raw(&disk, file, stage, error))
-        return FALSE;
-    drv_stage_put(stage, "image", name);
-    return drv_stage_commit(stage, error);
+    return cpds.is_image ||
+           (tm_cpds_copy(request, &cpds.disk, cpds.qcow2, cpds.stage, error) &&
+            tm_cpds_publish(&cpds, error));
 }
 
 static gboolean

@@ -56,5 +56,18 @@ gboolean tm_snap_relink(TmSnapDisk *snap,
  */
 char **tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error);
 
+/* What @file itself stands on: backing text, "" for an image that stands on nothing. */
+gboolean tm_snap_parent(const TmSnapDisk *snap,
+                        const char *file,
+                        char **parent,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Make all that stands on @file, but @except (may be NULL), stand on its parent instead.
+ */
+gboolean tm_snap_free_children(const TmSnapDisk *snap,
+                               const char *file,
+                               const char *except,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Make a missing snapshot folder for copies of a raw disk. */
 gboolean tm_snap_make_dir(TmSnapDisk *snap, GError **error) G_GNUC_WARN_UNUSED_RESULT;
