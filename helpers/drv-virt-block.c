@@ -322,6 +322,7 @@ drv_virt_commit(DrvDomain *domain,
                 const char *target,
                 const char *top,
                 const char *base,
+                gboolean relative,
                 GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "commit the disk", do_commit);
@@ -329,7 +330,8 @@ drv_virt_commit(DrvDomain *domain,
     call->text = g_strdup(target);
     call->text2 = g_strdup(top);
     call->text3 = g_strdup(base);
-    call->flags = top ? 0 : VIR_DOMAIN_BLOCK_COMMIT_ACTIVE;
+    call->flags = (top ? 0 : VIR_DOMAIN_BLOCK_COMMIT_ACTIVE) |
+                  (relative ? VIR_DOMAIN_BLOCK_COMMIT_RELATIVE : 0);
     if (!run_job(domain, call, target, NULL, error))
         return FALSE;
     return top || end_job(domain, target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT, error);
@@ -340,16 +342,22 @@ do_pull(DrvVirtCall *call)
 {
     if (call->text2 == NULL)
         return virDomainBlockPull(call->domain, call->text, 0, 0) >= 0;
-    return virDomainBlockRebase(call->domain, call->text, call->text2, 0, 0) >= 0;
+    return virDomainBlockRebase(call->domain, call->text, call->text2, 0, call->flags) >=
+           0;
 }
 
 gboolean
-drv_virt_pull(DrvDomain *domain, const char *target, const char *base, GError **error)
+drv_virt_pull(DrvDomain *domain,
+              const char *target,
+              const char *base,
+              gboolean relative,
+              GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "pull the disk", do_pull);
 
     call->text = g_strdup(target);
     call->text2 = g_strdup(base);
+    call->flags = relative ? VIR_DOMAIN_BLOCK_REBASE_RELATIVE : 0;
     return run_job(domain, call, target, NULL, error);
 }
 

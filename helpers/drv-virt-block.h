@@ -58,21 +58,27 @@ gboolean drv_virt_copy_end(DrvDomain *domain,
 void drv_virt_copy_abort(DrvDomain *domain, const DrvVirtCopy *copy);
 
 /* Write what is in the files above @base, up to and with @top, into @base, and take them
- * out of the chain.  @top NULL: the file the disk writes to, and then the disk writes to
+ * out of the chain.  @relative: the header that names @base from then on does so relative
+ * to its own folder, as the files above did; else by the name libvirt has for @base,
+ * which may be a link that leads elsewhere by now.  @top NULL: the file the disk writes
+ * to, and then the disk writes to
  * @base.  @base NULL: the lowest file.  The files themselves stay.
  */
 gboolean drv_virt_commit(DrvDomain *domain,
                          const char *target,
                          const char *top,
                          const char *base,
+                         gboolean relative,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Bring what is in the files between the disk's own and @base into the disk's own, so
- * that @base is right below it; @base NULL: everything, nothing is below.
+ * that @base is right below it; @base NULL: everything, nothing is below.  @relative as
+ * in drv_virt_commit().
  */
 gboolean drv_virt_pull(DrvDomain *domain,
                        const char *target,
                        const char *base,
+                       gboolean relative,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Tell the guest that the disk has @size bytes, growing it where QEMU can. */

@@ -130,3 +130,33 @@ drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error)
                     path);
     return NULL;
 }
+
+char *
+drv_domain_chain_name(
+    DrvDomain *domain, const char *target, guint depth, char **file, GError **error)
+{
+    g_autofree char *text = drv_domain_xml(domain, FALSE, error);
+    g_autoptr(DrvXml) xml =
+        text ? drv_xml_parse("the domain's XML", text, -1, error) : NULL;
+    g_autofree char *index = NULL;
+    DrvNode *node;
+
+    if (xml == NULL)
+        return NULL;
+    drv_xml_variable(xml, "target", target);
+    node = drv_xml_first(xml, NULL, "/domain/devices/disk[target/@dev=$target]");
+    for (guint i = 0; node && i < depth; i++)
+        node = drv_xml_first(xml, node, "backingStore[source]");
+    index = node ? drv_xml_get(xml, node, depth ? "@index" : "source/@index") : NULL;
+    if (index && file)
+        *file = drv_xml_text(xml, node, "source/@file | source/@dev");
+    if (index)
+        return g_strdup_printf("%s[%s]", target, index);
+    (void)drv_throw(error,
+                    DRV_ERROR_FAILED,
+                    "disk '%s' of domain '%s' does not stand on %u other files",
+                    target,
+                    drv_domain_id(domain),
+                    depth);
+    return NULL;
+}

@@ -28,3 +28,12 @@ DrvDisk *drv_domain_disk(DrvDomain *domain, const char *target, GError **error);
  * the paths lead to (links followed).  NULL and DRV_ERROR_FAILED when there is none.
  */
 DrvDisk *drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error);
+
+/* What libvirt calls the file that is @depth files below the one disk @target writes to
+ * ("vda[2]").  By depth, since its paths say little: a disk that was started by a link is
+ * known by that link, wherever that leads now.  @file (may be NULL) gets the path that
+ * libvirt has for it.  NULL and DRV_ERROR_FAILED when the running chain is shorter.
+ * Caller frees both.
+ */
+char *drv_domain_chain_name(
+    DrvDomain *domain, const char *target, guint depth, char **file, GError **error);

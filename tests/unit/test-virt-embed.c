@@ -190,11 +190,11 @@ test_snapshot_commit(Fixture *fixture, gconstpointer data)
     (void)data;
     snapshot(fixture, "disk.0", "one");
     snapshot(fixture, "one", "two");
-    ok = drv_virt_commit(fixture->domain, "vda", middle, bottom, &error);
+    ok = drv_virt_commit(fixture->domain, "vda", middle, bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "two");
-    ok = drv_virt_commit(fixture->domain, "vda", NULL, bottom, &error);
+    ok = drv_virt_commit(fixture->domain, "vda", NULL, bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "disk.0");
@@ -211,10 +211,10 @@ test_pull(Fixture *fixture, gconstpointer data)
     (void)data;
     snapshot(fixture, "disk.0", "one");
     snapshot(fixture, "one", "two");
-    ok = drv_virt_pull(fixture->domain, "vda", bottom, &error);
+    ok = drv_virt_pull(fixture->domain, "vda", bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
-    ok = drv_virt_pull(fixture->domain, "vda", NULL, &error);
+    ok = drv_virt_pull(fixture->domain, "vda", NULL, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "two");
@@ -309,7 +309,7 @@ test_busy(Fixture *fixture, gconstpointer data)
     g_assert_true(drv_virt_block_job(fixture->domain, "vda", &active, &error));
     g_assert_true(active);
     thread = g_thread_new("abort", abort_soon, fixture);
-    g_assert_true(drv_virt_pull(fixture->domain, "vda", NULL, &error));
+    g_assert_true(drv_virt_pull(fixture->domain, "vda", NULL, FALSE, &error));
     g_assert_cmpint(g_get_monotonic_time() - start, >, G_USEC_PER_SEC / 2);
     g_thread_join(thread);
     assert_no_job(fixture, "vda");

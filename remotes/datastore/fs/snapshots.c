@@ -105,7 +105,7 @@ stage_copy(FsImage *image, const char *file, GError **error)
 static gboolean
 revert_chain(FsImage *image, const char *file, GError **error)
 {
-    g_autofree char *backing = g_build_filename(image->dir, file, NULL);
+    g_autofree char *path = g_build_filename(image->dir, file, NULL);
     g_autofree char *active = NULL;
     g_autofree char *child = NULL;
     g_auto(DrvImageInfo) info = { 0 };
@@ -113,15 +113,14 @@ revert_chain(FsImage *image, const char *file, GError **error)
     g_autoptr(DrvCmd) cmd = NULL;
     gint64 highest;
 
-    if (fd < 0 || !drv_inspect_fd(fd, backing, &info, error) ||
+    if (fd < 0 || !drv_inspect_fd(fd, path, &info, error) ||
         !scan(image, file, &highest, &child, error))
         return FALSE;
     active = g_strdup_printf("%s/%" G_GINT64_FORMAT, image->snap_dir, highest);
     if (g_str_equal(active, file))
-        return drv_throw(
-            error, DRV_ERROR_FAILED, "'%s' is the newest file itself", backing);
+        return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the newest file itself", path);
     cmd = drv_image_overlay_cmd(
-        "copy", info.virtual_size, backing, drv_image_format_name(info.format), NULL);
+        "copy", info.virtual_size, path, drv_image_format_name(info.format), NULL);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     if (!drv_cmd_run(cmd, error))
         return FALSE;

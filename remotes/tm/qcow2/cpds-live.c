@@ -3,9 +3,14 @@
  * the copy is the disk at one moment at the end, with the guest quiet.  Where it cannot,
  * the guest is quiet for as long as a copy takes.
  */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "common/tm-dir.h"
+#include "common/tm-image.h"
 #include "drv-error.h"
 #include "drv-fd.h"
+#include "drv-image.h"
 #include "drv-path.h"
 #include "drv-stage.h"
 #include "drv-virt-block.h"
@@ -13,19 +18,42 @@
 #include "qcow2/cpds.h"
 #include "qcow2/live.h"
 
+/* The file is made by us, so that it is ours whoever the hypervisor runs as. */
 static gboolean
-copy_by_hypervisor(
-    const TmStore *request, TmLive *live, DrvStage *stage, gboolean qcow2, GError **error)
+make_target(const TmCpds *cpds, GError **error)
 {
-    g_autofree char *file = g_build_filename(drv_stage_path(stage), "image", NULL);
+    const TmDisk *disk = &cpds->disk;
+    g_autoptr(DrvCmd) create = NULL;
+    g_auto(DrvFd) fd = -1;
+    guint64 size;
+    struct stat info;
+
+    if (cpds->qcow2) {
+        if (!tm_overlay_read(disk->base_fd, disk->base, disk->file, &size, NULL, error))
+            return FALSE;
+        create = drv_image_create_cmd("image", "qcow2", size, NULL);
+        drv_cmd_cwd(create, drv_stage_fd(cpds->stage));
+        return drv_cmd_run(create, error);
+    }
+    if (fstatat(disk->base_fd, disk->file, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return drv_throw_errno(error, "cannot look at '%s/%s'", disk->base, disk->file);
+    fd = drv_stage_create(cpds->stage, "image", error);
+    return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, "image", error);
+}
+
+static gboolean
+copy_by_hypervisor(const TmStore *request, TmLive *live, TmCpds *cpds, GError **error)
+{
+    g_autofree char *file = g_build_filename(drv_stage_path(cpds->stage), "image", NULL);
     DrvVirtCopy copy = {
         .target = request->dev_target,
         .file = file,
-        .format = qcow2 ? "qcow2" : "raw",
+        .format = cpds->qcow2 ? "qcow2" : "raw",
+        .reuse = TRUE,
         .quiet_s = TM_AGENT_TIMEOUT_S,
     };
 
-    return drv_virt_copy_disk(live->domain, &copy, error);
+    return make_target(cpds, error) && drv_virt_copy_disk(live->domain, &copy, error);
 }
 
 static gboolean
@@ -50,7 +78,7 @@ copy_live(const TmStore *request, TmLive *live, TmCpds *cpds, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
-    if (copy_by_hypervisor(request, live, cpds->stage, cpds->qcow2, &why))
+    if (copy_by_hypervisor(request, live, cpds, &why))
         return TRUE;
     if (!drv_error_is(why, DRV_ERROR_UNSUPPORTED) && !drv_error_is(why, DRV_ERROR_VIRT)) {
         g_propagate_error(error, g_steal_pointer(&why));

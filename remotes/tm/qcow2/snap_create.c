@@ -16,17 +16,13 @@ may_reuse(TmSnapDisk *snap, const char *file, gboolean *there, GError **error)
 {
     const TmDisk *disk = &snap->disk;
     g_autofree char *backing = NULL;
-    g_autofree char *clean = NULL;
-    g_autofree char *active = drv_path_collapse(disk->link);
     guint64 size;
 
     *there = drv_path_exists(disk->base_fd, file);
     if (!*there)
         return TRUE;
-    if (tm_overlay_read(disk->base_fd, disk->base, file, &size, &backing, NULL) &&
-        backing)
-        clean = drv_path_collapse(backing);
-    if (g_strcmp0(clean, active) != 0)
+    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, &backing, NULL) ||
+        backing == NULL || !tm_snap_names(backing, disk->file))
         return drv_throw(
             error, DRV_ERROR_EXISTS, "'%s/%s' exists already", disk->base, file);
     return TRUE;

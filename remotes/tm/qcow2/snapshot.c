@@ -83,16 +83,17 @@ tm_snap_relink(TmSnapDisk *snap, const char *text, GError **error)
     return drv_stage_commit(snap->vm_stage, error);
 }
 
-/* Backing texts are absolute, or relative by way of the folder's link to itself; the last
- * component tells which file is meant, if the one before is this folder.
+/* Backing texts are relative, by way of the folder's link to itself, perhaps several
+ * times
+ * ("disk.0.snap/disk.0.snap/1"), or absolute: the last two components tell.
  */
-static gboolean
-names_file(const TmSnapDisk *snap, const char *backing, const char *file)
+gboolean
+tm_snap_names(const char *backing, const char *file)
 {
     g_autofree char *clean = drv_path_collapse(backing);
-    g_autofree char *full = g_strconcat(snap->disk.base, "/", file, NULL);
+    g_autofree char *tail = g_strconcat("/", file, NULL);
 
-    return g_str_equal(clean, file) || g_str_equal(clean, full) ||
+    return g_str_equal(clean, file) || g_str_has_suffix(clean, tail) ||
            (strchr(clean, '/') == NULL && g_str_has_suffix(file, clean) &&
             file[strlen(file) - strlen(clean) - 1] == '/');
 }
@@ -114,7 +115,7 @@ is_child(const TmSnapDisk *snap,
         return TRUE; /* "0" of a persistent disk: the image, which stands on nothing */
     if (!tm_overlay_read(disk->base_fd, disk->base, candidate, &size, &backing, error))
         return FALSE;
-    *child = backing && names_file(snap, backing, file);
+    *child = backing && tm_snap_names(backing, file);
     return TRUE;
 }
 

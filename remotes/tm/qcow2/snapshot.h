@@ -40,7 +40,10 @@ gboolean tm_snap_is_chain(const TmSnapDisk *snap);
 /* "<link_head><n>": link and backing text of file @n; caller frees. */
 char *tm_snap_text(const TmSnapDisk *snap, guint64 n);
 
-/* Make overlay @name in the data stage on the disk's file @file ("<snap_dir>/2"). */
+/* Make overlay @name in the data stage on the disk's file @file ("<snap_dir>/2").  The
+ * text in its header is what disk.N says of that file: tools that open disk.N look for
+ * relative texts beside it, so of a persistent disk the text is absolute.
+ */
 gboolean tm_snap_overlay(TmSnapDisk *snap,
                          const char *name,
                          const char *file,
@@ -50,6 +53,9 @@ gboolean tm_snap_overlay(TmSnapDisk *snap,
 gboolean tm_snap_relink(TmSnapDisk *snap,
                         const char *text,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when backing text @backing means @file ("<snap_dir>/2"). */
+gboolean tm_snap_names(const char *backing, const char *file);
 
 /* Files of the snapshot folder whose backing file is @file, as paths below base; and the
  * backing text of one of them.  NULL-terminated; caller frees.
