@@ -208,8 +208,9 @@ gboolean
 drv_copy_fd(
     int in_fd, int out_fd, const DrvCopyOptions *options, guint64 *copied, GError **error)
 {
-    gboolean reflink = options == NULL || !options->no_reflink;
-    DrvCopyWays ways = reflink ? DRV_COPY_BY_ANY : DRV_COPY_BY_RANGE | DRV_COPY_BY_READ;
+    /* xfs and btrfs make reflinks of copy_file_range(2), too. */
+    DrvCopyWays ways =
+        options && options->no_reflink ? DRV_COPY_BY_READ : DRV_COPY_BY_ANY;
 
     return drv_copy_fd_by(ways, in_fd, out_fd, options, copied, error);
 }
