@@ -152,6 +152,10 @@ demo: deps
 	$(MAKE) -s all
 	OUT=$(OUT) tests/demo/demo
 
+bench: deps
+	$(MAKE) -s all >&2
+	@OUT=$(OUT) tests/bench/bench
+
 lint:
 	ci/lint.sh
 
