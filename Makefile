@@ -52,7 +52,7 @@ $(1)_LIB     := $(OUT)/lib$(1).a
 $$($(1)_LIB): $$($(1)_OPS) $$(call obj,remotes/$(1)/*.c)
 PROGS += $$($(1)_PROGS)
 FAMILY_LIBS += $$($(1)_LIB)
-OPS += $$(if $$($(1)_HERE),,$$($(1)_OPS))
+OPS += $$(if $$($(1)_HERE),$$(filter %-remote.o,$$($(1)_OPS)),$$($(1)_OPS))
 .SECONDEXPANSION:
 $$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(notdir $$$$*).o \
     $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV)
@@ -63,8 +63,8 @@ $(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*)
 	$$(CC) $$(ALL_CFLAGS) -DDRV_SLOT_$$(notdir $$*)=1 -MMD -MP -c -o $$@ $$<
 endef
 
-# What a family's programs link besides; and families whose ops are not in the worker,
-# because the front-end starts them on the host itself.
+# What a family's programs link besides; and families whose ops are not in the worker
+# (but for *-remote.c), because the front-end starts them on the host itself.
 vmm_LIBS := $(VIRTLIBS)
 vmm_HERE := yes
 

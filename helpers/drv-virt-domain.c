@@ -238,6 +238,18 @@ drv_domain_xml(DrvDomain *domain, gboolean secure, GError **error)
     return g_steal_pointer(&call->out_text);
 }
 
+char *
+drv_domain_migratable_xml(DrvDomain *domain, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_on(domain, "read the domain's XML", do_xml);
+
+    call->flags = VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE;
+    if (!drv_virt_call(call, error))
+        return NULL;
+    return g_steal_pointer(&call->out_text);
+}
+
 /* --- requests without arguments --------------------------------------------------------
  */
 

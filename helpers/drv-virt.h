@@ -78,6 +78,9 @@ gboolean drv_domain_state_is_active(DrvDomainState state);
 /* XML of the running domain, with (@secure) or without its passwords; caller frees. */
 char *drv_domain_xml(DrvDomain *domain, gboolean secure, GError **error);
 
+/* XML for another host's libvirt, with passwords; caller frees. */
+char *drv_domain_migratable_xml(DrvDomain *domain, GError **error);
+
 /* Requests to the domain or about it; the names say which.  shutdown and reboot only ask
  * the guest.  destroy counts a domain that is no longer active as done.
  */

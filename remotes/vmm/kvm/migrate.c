@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate and migrate_local.  Success is what both hosts say of the domain afterwards,
+ * not what the call returned: docs/migration.md.
+ */
+#include "migrate.h"
+
+#include <string.h>
+
+#include "drv-cancel.h"
+#include "drv-error.h"
+#include "drv-log.h"
+#include "drv-virt-guest.h"
+
+static void
+migration_clear(KvmMigration *migration)
+{
+    g_clear_pointer(&migration->domain, drv_domain_free);
+    g_clear_pointer(&migration->destination, drv_virt_close);
+    g_clear_pointer(&migration->source, drv_virt_close);
+    g_clear_pointer(&migration->document, drv_xml_free);
+    g_clear_pointer(&migration->config, drv_config_free);
+    g_clear_pointer(&migration->uuid, g_free);
+    g_clear_pointer(&migration->folder, g_free);
+    g_clear_pointer(&migration->copied, g_strfreev);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KvmMigration, migration_clear)
+
+static DrvVirt *
+open_host(const DrvConfig *config, const char *host, GError **error)
+{
+    const char *protocol = drv_config_get(config, "QEMU_PROTOCOL", "qemu+ssh");
+    gboolean ssh = g_str_has_suffix(protocol, "+ssh");
+    g_autofree char *uri = NULL;
+
+    if (!drv_check_host("host", host, error))
+        return NULL;
+    uri = g_strdup_printf("%s://%s/system%s", protocol, host, ssh ? "?no_tty=1" : "");
+    return drv_virt_open(uri, error);
+}
+
+/* It is at the destination now, by this action or by one before that did not live to say
+ * so.
+ */
+static gboolean
+settle(KvmMigration *migration, gboolean resume, GError **error)
+{
+    g_autoptr(DrvDomain) there =
+        drv_virt_find(migration->destination, migration->uuid, error);
+
+    if (there == NULL)
+        return FALSE;
+    if (resume && !drv_domain_resume(there, error))
+        return drv_prefix(error, "it has arrived, but does not run");
+    if (vmm_config_bool(migration->config, "SYNC_TIME", FALSE))
+        drv_domain_sync_time_later(there);
+    vmm_compact_memory(migration->config, TRUE);
+    return TRUE;
+}
+
+static gboolean
+go(KvmMigration *migration, GError **error)
+{
+    g_auto(KvmSnapshots) snapshots = { 0 };
+    DrvMigrationEnd end = DRV_MIGRATION_STAYED;
+    DrvDomainState state;
+    gboolean running, ok;
+
+    if (!drv_domain_state(migration->domain, &state, NULL, error))
+        return FALSE;
+    running = state == DRV_STATE_RUNNING;
+    migration->paused = !migration->request->shared;
+    if (!migration->request->shared &&
+        !kvm_storage_send(migration, migration->request->destination, error)) {
+        kvm_storage_discard(migration, migration->request->destination);
+        return FALSE;
+    }
+    ok = kvm_snapshots_take(&snapshots, migration->domain, migration->folder, error) &&
+         kvm_fly(migration, running, &end, error);
+    DRV_CANCEL_SHIELD();
+    if (end == DRV_MIGRATION_ARRIVED)
+        kvm_snapshots_put(&snapshots, migration->destination, migration->uuid);
+    else if (end == DRV_MIGRATION_STAYED)
+        kvm_snapshots_put(&snapshots, migration->source, migration->uuid);
+    if (!ok && end == DRV_MIGRATION_STAYED && !migration->request->shared)
+        kvm_storage_discard(migration, migration->request->destination);
+    return ok && settle(migration, migration->paused && running, error);
+}
+
+/* --- who and where
+ * ------------------------------------------------------------------------
+ */
+
+/* It is not at the source.  Is it at the destination? */
+static gboolean
+has_arrived(KvmMigration *migration, GError **error)
+{
+    const VmmHead *request = (const VmmHead *)migration->request;
+    g_autoptr(DrvDomain) there = vmm_find(migration->destination, request, error);
+    DrvDomainState state;
+
+    if (there == NULL)
+        return drv_prefix(error, "it is not at the source");
+    if (!drv_domain_state(there, &state, NULL, error))
+        return FALSE;
+    if (!drv_domain_state_is_active(state))
+        return drv_throw(error, DRV_ERROR_VIRT, "it is active at neither of the hosts");
+    drv_info("it has arrived already");
+    migration->uuid = g_strdup(drv_domain_uuid(there));
+    return settle(
+        migration, state == DRV_STATE_PAUSED && !migration->request->shared, error);
+}
+
+static gboolean
+start(KvmMigration *migration, GError **error)
+{
+    const VmmMigrate *request = migration->request;
+    gboolean same = strcmp(request->destination, request->source) == 0;
+    DrvDomainState state = DRV_STATE_ABSENT;
+    g_autoptr(GError) why = NULL;
+
+    migration->domain = vmm_find(migration->source, (const VmmHead *)request, &why);
+    if (migration->domain == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    if (migration->domain && !drv_domain_state(migration->domain, &state, NULL, error))
+        return FALSE;
+    if (!same)
+        migration->destination =
+            open_host(migration->config, request->destination, error);
+    if (!same && migration->destination == NULL)
+        return FALSE;
+    if (!drv_domain_state_is_active(state))
+        return same ? drv_throw(error, DRV_ERROR_NOT_FOUND, "it is not active")
+                    : has_arrived(migration, error);
+    migration->uuid = g_strdup(drv_domain_uuid(migration->domain));
+    if (!vmm_folder(migration->domain, migration->config, &migration->folder, error))
+        return FALSE;
+    return same ? kvm_move_datastore(migration, error) : go(migration, error);
+}
+
+static gboolean
+migrate_from(const VmmMigrate *request, gboolean local, GError **error)
+{
+    g_auto(KvmMigration) migration = { .request = request };
+
+    migration.document = vmm_document((const VmmHead *)request, error);
+    migration.config = migration.document ? vmm_config(error) : NULL;
+    if (migration.config == NULL)
+        return FALSE;
+    migration.source = local ? vmm_open(migration.config, error)
+                             : open_host(migration.config, request->source, error);
+    return migration.source && start(&migration, error);
+}
+
+static gboolean
+migrate(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in;
+    (void)result;
+    return migrate_from(data, TRUE, error);
+}
+
+static gboolean
+migrate_local(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in;
+    (void)result;
+    return migrate_from(data, FALSE, error);
+}
+
+const DrvOp kvm_migrate = { .name = "kvm.migrate",
+                            .request = &vmm_migrate,
+                            .run = migrate };
+const DrvOp kvm_migrate_local = { .name = "kvm.migrate_local",
+                                  .request = &vmm_migrate,
+                                  .run = migrate_local };

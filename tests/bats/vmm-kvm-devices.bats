@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a running domain gets and loses: disks, interfaces, CDs, memory, CPUs, snapshots.
+load lib/drv
+load lib/vmm
+
+setup_file() {
+    lab_setup_suite --hosts 1
+    vmm_setup_suite
+}
+
+teardown_file() { lab_teardown_suite; }
+teardown() {
+    for id in $(lab_virsh host01 list --uuid); do lab_virsh host01 destroy "$id"; done
+    lab_exec host01 find /var/lib/one/datastores/0 -mindepth 1 -delete
+}
+
+deploy_guest() { # ID [word...]
+    local id=$1
+    shift
+    # shellcheck disable=SC2046
+    deploy host01 "$id" $(with_kernel) "$@"
+    guest_wait host01 "one-$id"
+}
+
+attach_disk() { # ID FILE TARGET [DISK-XML]
+    local document
+    document=$(vmm_document "$1" "<DISK><DISK_ID>7</DISK_ID><ATTACH>YES</ATTACH><DRIVER>qcow2</DRIVER><TYPE>FILE</TYPE>${4-}</DISK>")
+    STDIN=$document run_vmm host01 attach_disk "one-$1" "$2" "$3" 1 \
+        "$(base64 -w 0 <<<"$document")" "$1" host01
+}
+
+detach_disk() { # ID FILE TARGET
+    STDIN=$(vmm_document "$1") run_vmm host01 detach_disk "one-$1" "$2" "$3" 1 "$1" host01
+}
+
+@test "the guest sees a disk come and go" {
+    local file
+    deploy_guest 1
+    file=$(vm_dir 1)/disk.7
+    lab_exec host01 qemu-img create -q -f qcow2 "$file" 64M
+    attach_disk 1 "$file" vdc "<SERIAL>a b-1</SERIAL><TOTAL_IOPS_SEC>500</TOTAL_IOPS_SEC>"
+    assert_success
+    assert_output ""
+    wait_until 10 guest_run host01 one-1 test -b /dev/vdb
+    run guest_run host01 one-1 cat /sys/block/vdb/serial
+    assert_output ab-1
+    attach_disk 1 "$file" vdc "<SERIAL>a b-1</SERIAL>"
+    assert_success
+    detach_disk 1 "$file" vdc
+    assert_success
+    wait_until 10 guest_run host01 one-1 test ! -e /dev/vdb
+    run lab_virsh host01 domblklist one-1
+    refute_output --partial vdc
+    detach_disk 1 "$file" vdc
+    assert_success
+}
+
+@test "a disk that the guest keeps is never reported free" {
+    local file
+    deploy host01 1
+    file=$(vm_dir 1)/disk.7
+    lab_exec host01 qemu-img create -q -f qcow2 "$file" 64M
+    attach_disk 1 "$file" vdc
+    assert_success
+    detach_disk 1 "$file" vdc
+    assert_error "still in use|refuses"
+    run lab_virsh host01 domblklist one-1
+    assert_output --partial vdc
+}
+
+@test "a disk that is not there leaves no trace" {
+    deploy host01 1
+    attach_disk 1 "$(vm_dir 1)/absent" vdc
+    assert_error "could not attach a disk to domain 'one-1': 'vdc': .*absent"
+    run lab_virsh host01 domblklist one-1
+    refute_output --partial vdc
+}
+
+nic() { # attach_nic|detach_nic ID MAC [NIC-XML]
+    STDIN=$(vmm_document "$2" "<NIC><NIC_ID>0</NIC_ID><ATTACH>YES</ATTACH><MAC>$3</MAC>${4-}</NIC>")
+    if [ "$1" = attach_nic ]; then
+        run_vmm host01 attach_nic "one-$2" "$3" br-test - bridge "one-$2-0" "$2" host01
+    else
+        run_vmm host01 detach_nic "one-$2" "$3" "$2" host01
+    fi
+}
+
+@test "the guest sees an interface come and go" {
+    lab_exec host01 ip link add br-test type bridge
+    deploy_guest 1
+    nic attach_nic 1 02:00:0A:00:00:01 "<BRIDGE>br-test</BRIDGE><TARGET>one-1-0</TARGET><MODEL>virtio</MODEL>"
+    assert_success
+    wait_until 10 guest_run host01 one-1 grep -qi 02:00:0a:00:00:01 /sys/class/net/eth0/address
+    run lab_virsh host01 domiflist one-1
+    assert_output --partial one-1-0
+    nic attach_nic 1 02:00:0a:00:00:01 "<BRIDGE>br-test</BRIDGE>"
+    assert_success
+    nic detach_nic 1 02:00:0A:00:00:01
+    assert_success
+    wait_until 10 guest_run host01 one-1 test ! -e /sys/class/net/eth0
+    nic detach_nic 1 02:00:0a:00:00:01
+    assert_success
+}
+
+@test "the context CD is ejected and another one inserted" {
+    local dir
+    dir=$(vm_dir 1)
+    lab_exec host01 mkdir -p "$dir"
+    lab_exec host01 sh -c "echo one >/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.1' /tmp/f"
+    lab_exec host01 sh -c "echo the second one >/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.2' /tmp/f"
+    deploy_guest 1 --cdrom "$dir/disk.1"
+    STDIN=$(vmm_document 1) run_vmm host01 prereconfigure one-1 hdb 1 host01
+    assert_success
+    run lab_virsh host01 domblklist one-1
+    refute_output --partial disk.1
+    STDIN=$(vmm_document 1) run_vmm host01 prereconfigure one-1 hdb 1 host01
+    assert_success
+    STDIN=$(vmm_document 1) run_vmm host01 reconfigure one-1 hdb "$dir/disk.2" 1 host01
+    assert_success
+    run lab_virsh host01 domblklist one-1
+    assert_output --partial "$dir/disk.2"
+    wait_until 20 guest_run host01 one-1 grep -q "the second one" /dev/sr0
+    STDIN=$(vmm_document 1) run_vmm host01 reconfigure one-1 '' '' 1 host01
+    assert_success
+}
+
+resize() { # TEMPLATE-XML
+    STDIN=$(vmm_document 1 "$1") run_vmm host01 resize one-1 1 host01
+}
+
+@test "memory and CPUs change while the guest runs" {
+    # shellcheck disable=SC2046
+    STDIN=$(vm_domain host01 1 $(with_kernel) | sed -e "s|<vcpu><!\[CDATA\[1\]\]></vcpu>|<vcpu current='1'>2</vcpu>|") \
+        run_vmm host01 deploy "$(vm_dir 1)/deployment.0" host01 1 host01
+    assert_success
+    guest_wait host01 one-1
+    resize "<VCPU>2</VCPU><MEMORY>192</MEMORY><RESIZE><VCPU>1</VCPU><MEMORY>256</MEMORY></RESIZE>"
+    assert_success
+    run lab_virsh host01 vcpucount --live --active one-1
+    assert_output 2
+    run lab_virsh host01 dominfo one-1
+    wait_until 10 eval '[ "$(lab_virsh host01 dommemstat one-1 | sed -n "s/^actual //p")" -le 200000 ]'
+    resize "<VCPU>2</VCPU><MEMORY>many</MEMORY><RESIZE><VCPU>1</VCPU><MEMORY>256</MEMORY></RESIZE>"
+    assert_error "MEMORY: not a number: 'many'"
+    resize "<VCPU>9</VCPU><RESIZE><VCPU>2</VCPU></RESIZE>"
+    assert_error "CPUs to 9"
+}
+
+snapshot() { # ACTION WORD
+    STDIN=$(vmm_document 1) run_vmm host01 "snapshot_$1" "$(vm_uuid 1)" "$2" 1 host01
+}
+
+@test "snapshots bring memory back, and outlive libvirt's knowledge of them" {
+    deploy_guest 1
+    guest_run host01 one-1 write /tmp/state before
+    snapshot create 0
+    assert_success
+    assert_output snap-0
+    guest_run host01 one-1 write /tmp/state after
+    snapshot create 1
+    assert_output snap-1
+    assert_only "$LAB/shared/0/1" disk.0 deployment.0 snap-0.xml snap-1.xml
+    snapshot revert snap-0
+    assert_success
+    run guest_run host01 one-1 cat /tmp/state
+    assert_output before
+    STDIN=$(vmm_document 1) run_vmm host01 save one-1 "$(vm_dir 1)/checkpoint" host01 1 host01
+    assert_success
+    STDIN=$(vmm_document 1) run_vmm host01 restore "$(vm_dir 1)/checkpoint" host01 one-1 1 host01
+    assert_success
+    run lab_virsh host01 snapshot-list --name one-1
+    assert_line snap-0
+    assert_line snap-1
+    snapshot delete snap-0
+    assert_success
+    snapshot delete snap-0
+    assert_success
+    run lab_virsh host01 snapshot-list --name one-1
+    assert_output snap-1
+    assert_only "$LAB/shared/0/1" disk.0 deployment.0 snap-1.xml
+    snapshot revert snap-9
+    assert_error "snap-9"
+    assert_state host01 1 running
+}

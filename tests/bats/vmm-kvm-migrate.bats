@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Migration on shared storage, and its proof on both ends.
+load lib/drv
+load lib/vmm
+
+setup_file() {
+    lab_setup_suite
+    vmm_setup_suite
+    kvmrc host01 MIGRATE_OPTIONS=--unsafe
+    kvmrc host02 MIGRATE_OPTIONS=--unsafe
+}
+
+teardown_file() { lab_teardown_suite; }
+teardown() { vm_end_all; }
+
+migrate() { # ID FROM TO
+    STDIN=$(vmm_document "$1") run_vmm "$2" migrate "$(vm_uuid "$1")" "$3" "$2" "$1" "$2"
+}
+
+@test "a guest moves to the other host and back, with its memory and snapshots" {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    guest_run host01 one-1 write /tmp/state kept
+    STDIN=$(vmm_document 1) run_vmm host01 snapshot_create one-1 3 1 host01
+    assert_success
+    migrate 1 host01 host02
+    assert_success
+    assert_output ""
+    assert_state host01 1 ""
+    assert_state host02 1 running
+    run guest_run host02 one-1 cat /tmp/state
+    assert_output kept
+    run lab_virsh host02 snapshot-list --name one-1
+    assert_output snap-3
+    migrate 1 host02 host01
+    assert_success
+    assert_state host02 1 ""
+    run guest_run host01 one-1 cat /tmp/state
+    assert_output kept
+    run lab_virsh host01 dominfo one-1
+    assert_line --regexp 'Persistent: +no'
+}
+
+@test "what has arrived already is a success" {
+    deploy host02 1
+    migrate 1 host01 host02
+    assert_success
+    assert_state host02 1 running
+}
+
+@test "what is nowhere is an error" {
+    migrate 1 host01 host02
+    assert_error "not at the source: .*Domain not found"
+}
+
+@test "an unsafe or unknown wish leaves the domain, and its snapshots, where they are" {
+    deploy host01 1
+    STDIN=$(vmm_document 1) run_vmm host01 snapshot_create one-1 3 1 host01
+    kvmrc host01 MIGRATE_OPTIONS=
+    migrate 1 host01 host02
+    assert_error "it goes on at the source: .*[Uu]nsafe migration"
+    kvmrc host01 'MIGRATE_OPTIONS="--unsafe --frobnicate"'
+    migrate 1 host01 host02
+    assert_error "migration option '--frobnicate' is not known"
+    kvmrc host01 MIGRATE_OPTIONS=--unsafe
+    assert_state host01 1 running
+    assert_state host02 1 ""
+    run lab_virsh host01 snapshot-list --name one-1
+    assert_output snap-3
+}
+
+@test "a host that cannot be reached is an error, and the domain goes on" {
+    deploy host01 1
+    migrate 1 host01 host07
+    assert_error "host07"
+    assert_state host01 1 running
+}
+
+@test "the same domain at both hosts is left alone" {
+    deploy host01 1
+    # The image is locked by the other one, so this one has none.
+    "$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" one-1 >"$LAB/twin.xml"
+    lab_virsh host02 create "$LAB/twin.xml"
+    migrate 1 host01 host02
+    assert_error "active at both hosts"
+    assert_state host01 1 running
+    assert_state host02 1 running
+}
+
+@test "storage that is not shared goes along, and only the source is left behind" {
+    local dir=/var/tmp/vms/5/1
+    lab_exec host01 mkdir -p "$dir/disk.1.snap"
+    lab_exec host01 qemu-img convert -O qcow2 "$GUEST/disk.raw" "$dir/disk.0"
+    lab_exec host01 qemu-img create -q -f qcow2 "$dir/disk.1.snap/0" 32M
+    lab_exec host01 sh -c "cd $dir/disk.1.snap && qemu-img create -q -f qcow2 -F qcow2 -b 0 1"
+    lab_exec host01 ln -s disk.1.snap/1 "$dir/disk.1"
+    lab_exec host01 truncate -s 1M "$dir/disk.2"
+    # shellcheck disable=SC2046
+    STDIN=$("$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" $(with_kernel) --disk "$dir/disk.0" \
+        --disk "$dir/disk.1" --cdrom "$dir/disk.2" one-1 | vm_decorate "$dir") \
+        run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
+    assert_success
+    guest_wait host01 one-1
+    guest_run host01 one-1 write /state kept
+    VMM_MORE="<DISK_TARGET_PATH>/var/tmp/vms/6/1</DISK_TARGET_PATH>"
+    SHARED=NO migrate 1 host01 host02
+    VMM_MORE=
+    assert_success
+    assert_state host01 1 ""
+    assert_state host02 1 running
+    run guest_run host02 one-1 cat /state
+    assert_output kept
+    assert_tree "$LAB/host02/var-tmp/vms/6/1" <<'END'
+f deployment.0
+f disk.0
+f disk.2
+d disk.1.snap
+f disk.1.snap/0
+f disk.1.snap/1
+l disk.1 -> disk.1.snap/1
+END
+    run lab_virsh host02 domblklist one-1
+    assert_output --partial /var/tmp/vms/6/1/disk.1.snap/1
+    lab_virsh host02 destroy one-1
+}
+
+@test "what cannot be sent leaves the domain at the source and nothing at the other host" {
+    local dir=/var/tmp/vms/5/1
+    lab_exec host01 mkdir -p "$dir"
+    lab_exec host01 qemu-img create -q -f qcow2 "$dir/disk.0" 32M
+    lab_exec host01 qemu-img snapshot -c inside "$dir/disk.0"
+    STDIN=$("$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" --disk "$dir/disk.0" one-1 |
+        vm_decorate "$dir") run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
+    assert_success
+    VMM_MORE="<DISK_TARGET_PATH>/var/tmp/vms/7/1</DISK_TARGET_PATH>"
+    SHARED=NO migrate 1 host01 host02
+    VMM_MORE=
+    assert_error "has 1 snapshots inside"
+    assert_state host01 1 running
+    assert_not_exists "$LAB/host02/var-tmp/vms/7/1"
+}
+
+@test "a running domain moves to another datastore of its host" {
+    local dir
+    dir=$(vm_dir 1)
+    lab_exec host01 mkdir -p "$dir"
+    lab_exec host01 qemu-img create -q -f raw "$dir/disk.1" 16M
+    lab_exec host01 truncate -s 1M "$dir/disk.2"
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel) --disk "$dir/disk.1:raw" --cdrom "$dir/disk.2"
+    guest_wait host01 one-1
+    guest_run host01 one-1 write /state kept
+    VMM_MORE="<DISK_TARGET_PATH>/var/lib/one//datastores/5/1</DISK_TARGET_PATH>"
+    SHARED=YES migrate 1 host01 host01
+    VMM_MORE=
+    assert_success
+    run lab_virsh host01 domblklist one-1
+    assert_output --partial /datastores/5/1/disk.0
+    assert_output --partial /datastores/5/1/disk.1
+    assert_output --partial /datastores/5/1/disk.2
+    refute_output --partial /datastores/0/1/
+    run lab_virsh host01 metadata one-1 http://opennebula.org/xmlns/libvirt/1.0
+    assert_output --partial "/var/lib/one//datastores/5/1"
+    run guest_run host01 one-1 cat /state
+    assert_output kept
+    lab_exec host01 rm -rf /var/lib/one/datastores/5
+}
