@@ -60,7 +60,8 @@ struct DrvOp {
 /* Run @op at @host: in this process when that is this machine, else by its worker.
  *
  * @in is a stream for the op, or NULL; it is read to the end (stays the caller's).
- * Errors are those of the op with their codes, or DRV_ERROR_REMOTE for host and ssh.
+ * Errors are those of the op with their codes, DRV_ERROR_NO_HOST when the host
+ * could not be reached, DRV_ERROR_REMOTE when it was lost.
  */
 gboolean drv_place_run(const char *host,
                        const DrvOp *op,
@@ -68,6 +69,16 @@ gboolean drv_place_run(const char *host,
                        DrvSource *in,
                        char **result,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same at the first of @hosts (not empty) that can be reached; those that cannot are
+ * logged and passed over.
+ */
+gboolean drv_place_run_any(const char *const *hosts,
+                           const DrvOp *op,
+                           gpointer request,
+                           DrvSource *in,
+                           char **result,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE for "", localhost and this machine's own name. */
 gboolean drv_place_is_here(const char *host);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "drv-error.h"
+#include "drv-log.h"
 #include "drv-op.h"
 #include "drv-remote.h"
 
@@ -39,4 +40,25 @@ drv_place_run(const char *host,
                           in,
                           result,
                           error);
+}
+
+gboolean
+drv_place_run_any(const char *const *hosts,
+                  const DrvOp *op,
+                  gpointer request,
+                  DrvSource *in,
+                  char **result,
+                  GError **error)
+{
+    for (guint i = 0;; i++) {
+        g_autoptr(GError) why = NULL;
+
+        if (drv_place_run(hosts[i], op, request, in, result, &why))
+            return TRUE;
+        if (!drv_error_is(why, DRV_ERROR_NO_HOST) || hosts[i + 1] == NULL) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        drv_warn("host %s is passed over: %s", hosts[i], why->message);
+    }
 }

@@ -204,6 +204,16 @@ connect_worker(
     return FALSE;
 }
 
+/* No request was sent yet, so that the caller may go to another host. */
+static gboolean
+nothing_begun(GError **error)
+{
+    if (error && *error && !drv_error_is(*error, DRV_ERROR_CANCELLED) &&
+        !drv_error_is(*error, DRV_ERROR_USAGE) && !drv_error_is(*error, DRV_ERROR_CONFIG))
+        (*error)->code = DRV_ERROR_NO_HOST;
+    return FALSE;
+}
+
 gboolean
 drv_remote_run(const char *host,
                const char *name,
@@ -218,9 +228,12 @@ drv_remote_run(const char *host,
     g_auto(DrvSsh) ssh = DRV_SSH_INIT;
     g_auto(DrvTalk) talk = { 0 };
 
-    return dir && drv_ssh_open(&ssh, host, error) &&
-           connect_worker(&talk, &ssh, dir, live ? LIVE_WORKER : WORKER, error) &&
-           drv_talk_run(&talk, name, packed, in, result, error);
+    if (dir == NULL)
+        return FALSE;
+    if (!drv_ssh_open(&ssh, host, error) ||
+        !connect_worker(&talk, &ssh, dir, live ? LIVE_WORKER : WORKER, error))
+        return nothing_begun(error);
+    return drv_talk_run(&talk, name, packed, in, result, error);
 }
 
 gboolean

@@ -12,7 +12,8 @@
 #include "drv-op.h"
 
 /* Run op @name at @host with the packed @fields (sunk).  @live asks for the worker that
- * links libvirt.  All else as drv_place_run().
+ * links libvirt.  All else as drv_place_run(); DRV_ERROR_NO_HOST before the request was
+ * sent, and @in was not read then.
  */
 gboolean drv_remote_run(const char *host,
                         const char *name,

@@ -30,17 +30,15 @@ ds_source_text(const char *base_path, const char *name)
 }
 
 static gboolean
-run_at(const DsAction *action,
-       DsHead *request,
-       const char *host,
-       char **result,
-       GError **error)
+run_at(
+    const DsAction *action, DsHead *request, char **hosts, char **result, GError **error)
 {
     g_autoptr(DrvSource) in = NULL;
 
     if (action->open && !ds_op->here && !action->open(request, &in, error))
         return FALSE;
-    return drv_place_run(host, ds_op, request, in, result, error);
+    return drv_place_run_any(
+        (const char *const *)hosts, ds_op, request, in, result, error);
 }
 
 static gboolean
@@ -51,19 +49,19 @@ act(const DsAction *action,
     char **result,
     GError **error)
 {
-    g_autofree char *host = NULL;
+    const char *const *bridges;
+    g_auto(GStrv) hosts = NULL;
 
     g_free(request->image_id);
     request->image_id = g_strdup(id);
     if (!drv_request_read_dump(request, dump, error) ||
         (action->prepare && !action->prepare(request, dump, error)))
         return FALSE;
+    bridges = (const char *const *)request->bridges;
     if (ds_op->here || (ds_op->is_nothing && ds_op->is_nothing(request)))
-        host = g_strdup("");
-    else
-        host = drv_bridge_host(
-            (const char *const *)request->bridges, g_ascii_strtoull(id, NULL, 10), error);
-    return host && run_at(action, request, host, result, error);
+        bridges = NULL;
+    hosts = drv_bridge_hosts(bridges, g_ascii_strtoull(id, NULL, 10), error);
+    return hosts && run_at(action, request, hosts, result, error);
 }
 
 int

@@ -39,12 +39,12 @@ act(const TmAction *action,
 
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
-    what = action->subject(request);
-    if (!read_facts(request, error) ||
-        (action->prepare && !action->prepare(request, error)) ||
-        !drv_place_run(request->host, tm_op, request, NULL, result, error))
-        return drv_prefix(error, "cannot %s", what);
-    return TRUE;
+    if (read_facts(request, error) &&
+        (action->prepare == NULL || action->prepare(request, error)) &&
+        drv_place_run(request->host, tm_op, request, NULL, result, error))
+        return TRUE;
+    what = action->subject(request); /* with what the core has told of it */
+    return drv_prefix(error, "cannot %s", what);
 }
 
 const GError *

@@ -13,6 +13,8 @@ subject(gconstpointer data)
     const TmClone *request = data;
     g_autofree char *disk = tm_disk_name(request);
 
+    if (*request->image_id)
+        return g_strdup_printf("link image %s to %s", request->image_id, disk);
     return g_strdup_printf("link image '%s' to %s", request->source, disk);
 }
 

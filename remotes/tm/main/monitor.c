@@ -16,13 +16,14 @@ act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
 {
     const char *id;
     g_autoptr(DrvDump) dump = drv_dump_read_action(argc, argv, &id, error);
-    g_autofree char *host = NULL;
+    g_auto(GStrv) hosts = NULL;
 
     if (dump == NULL || !drv_request_read_dump(request, dump, error))
         return FALSE;
-    host = drv_bridge_host(
+    hosts = drv_bridge_hosts(
         (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
-    if (host == NULL || !drv_place_run(host, tm_op, request, NULL, text, error))
+    if (hosts == NULL ||
+        !drv_place_run_any((const char *const *)hosts, tm_op, request, NULL, text, error))
         return drv_prefix(error, "cannot monitor datastore %s", id);
     return TRUE;
 }
