@@ -9,8 +9,8 @@
 #include "drv-fetch-private.h"
 #include "drv-log.h"
 
-#define MAX_TRIES 4 /* without progress */
-#define WORTH_MENTIONING ((guint64)16 * 1024 * 1024)
+#define MAX_TRIES 4
+#define WORTH_MENTIONING ((guint64)16 * 1024 * 1024) /* tries count from here again */
 #define MAX_REDIRECTS 10L
 #define WAIT_MS 500 /* at most, before looking at deadlines and cancellation again */
 #define CONNECT_MS 30000
@@ -32,8 +32,7 @@ typedef struct {
     struct curl_slist *headers;
     char curl_error[CURL_ERROR_SIZE];
     DrvHttpAnswer answer;
-    GError *error; /* found in a callback */
-
+    GError *error;       /* found in a callback */
     GByteArray *pending; /* received, not read yet, from: */
     gsize pending_at;
     gboolean paused;
@@ -412,7 +411,7 @@ check_stall(Http *http, GError **error)
 
 /* --- the source --------------------------------------------------------------------- */
 
-/* One round: let libcurl work, look at what has ended, and wait if nothing came. */
+/* One round: let libcurl work, look at what has ended, wait if nothing came. */
 static gboolean
 step(Http *http, GError **error)
 {
@@ -492,7 +491,7 @@ drv_fetch_open_http(DrvHttpTarget *target, const DrvFetchRequest *request, GErro
     g_once(&once, init_curl, NULL);
     http->multi = once.retval ? curl_multi_init() : NULL;
     if (http->multi == NULL)
-        (void)throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
+        throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
     else if (drv_fetch_parse_rate(request->limit_rate, &http->rate, error) &&
              begin_try(http, error) && fill(http, error))
         return drv_source_new(&ops, http, http->target.name);
