@@ -118,6 +118,12 @@ fuzz:
 	    LDHARD='-pie -Wl,--as-needed $(FUZZ_SAN)' fuzzers
 	OUT=out-fuzz tests/fuzz/run
 
+# Makes the Nth system call that changes a file go wrong.
+FAULT := $(OUT)/tests/fault
+$(FAULT): $(OUT)/o/tests/kill/fault.o
+	@mkdir -p $(@D)
+	$(LINK) $^ $(shell pkg-config --libs glib-2.0)
+
 # --- compile rules --------------------------------------------------------------------
 $(LIBDRV): $(call obj,helpers/*.c)
 $(LIBDRV) $(FAMILY_LIBS):
@@ -135,7 +141,7 @@ FORCE:
 -include $(shell find $(OUT)/o -name '*.d' 2>/dev/null)
 
 all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
-units: $(UNITS)
+units: $(UNITS) $(FAULT)
 
 deps:
 	packaging/install-deps.sh

@@ -26,7 +26,10 @@ drv_stage_write_note(
         return FALSE;
     if (fsync(fd) < 0 || renameat(dir_fd, part, dir_fd, name) < 0)
         return drv_throw_errno(error, "cannot write '%s/%s'", where, name);
-    return drv_path_sync_dir(dir_fd, where, error);
+    if (drv_path_sync_dir(dir_fd, where, error))
+        return TRUE;
+    unlinkat(dir_fd, name, 0); /* not known to last, so it must not count */
+    return FALSE;
 }
 
 char **
@@ -62,13 +65,13 @@ open_parent(
 }
 
 gboolean
-drv_stage_move(int from_fd,
-               const char *from,
-               int to_fd,
-               const char *to,
-               const char *where,
-               gboolean missing_is_done,
-               GError **error)
+drv_stage_rename(int from_fd,
+                 const char *from,
+                 int to_fd,
+                 const char *to,
+                 const char *where,
+                 gboolean missing_is_done,
+                 GError **error)
 {
     const char *from_leaf, *to_leaf;
     g_autoptr(GError) why = NULL;
@@ -82,12 +85,38 @@ drv_stage_move(int from_fd,
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    if (renameat(from_dir, from_leaf, to_dir, to_leaf) < 0) {
-        if (errno == ENOENT && missing_is_done)
-            return TRUE;
-        return drv_throw_errno(
-            error, "cannot rename '%s' to '%s' in '%s'", from, to, where);
+    if (renameat(from_dir, from_leaf, to_dir, to_leaf) == 0 ||
+        (errno == ENOENT && missing_is_done))
+        return TRUE;
+    return drv_throw_errno(error, "cannot rename '%s' to '%s' in '%s'", from, to, where);
+}
+
+gboolean
+drv_stage_sync_parent(int dir_fd, const char *where, const char *path, GError **error)
+{
+    const char *leaf;
+    g_autoptr(GError) why = NULL;
+    g_auto(DrvFd) fd = open_parent(dir_fd, where, path, &leaf, &why);
+
+    if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
+        return TRUE; /* it went, as planned */
+    if (fd < 0) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
     }
-    return drv_path_sync_dir(to_dir, where, error) &&
-           (from_fd == to_fd || drv_path_sync_dir(from_dir, where, error));
+    return drv_path_sync_dir(fd, where, error);
+}
+
+gboolean
+drv_stage_move(int from_fd,
+               const char *from,
+               int to_fd,
+               const char *to,
+               const char *where,
+               gboolean missing_is_done,
+               GError **error)
+{
+    return drv_stage_rename(from_fd, from, to_fd, to, where, missing_is_done, error) &&
+           drv_stage_sync_parent(to_fd, where, to, error) &&
+           (from_fd == to_fd || drv_stage_sync_parent(from_fd, where, from, error));
 }

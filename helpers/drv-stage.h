@@ -27,6 +27,18 @@ typedef struct DrvStage DrvStage;
  */
 DrvStage *drv_stage_open(int dir_fd, const char *where, const char *key, GError **error);
 
+/* The same for a @key that is a new name, of which nobody is told before the action has
+ * ended well: freeing without drv_stage_finish() also takes back what was put there, and
+ * so does the next sweep when the process has died.  DRV_ERROR_EXISTS when it is there.
+ */
+DrvStage *
+drv_stage_open_fresh(int dir_fd, const char *where, const char *key, GError **error);
+
+/* The last thing an op with a fresh name does: from here on the name stays.  The stage is
+ * released.
+ */
+gboolean drv_stage_finish(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 void drv_stage_free(DrvStage *stage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStage, drv_stage_free)
 
@@ -46,7 +58,9 @@ void drv_stage_put(DrvStage *stage, const char *name, const char *target);
 void drv_stage_take(DrvStage *stage, const char *target);
 
 /* Sync what was made, and do the plan in its order, all or nothing.  The plan is empty
- * afterwards and the stage stays held.
+ * afterwards and the stage stays held.  When a step fails, those before it are taken
+ * back; if even that fails, or a file was replaced already, the next owner will finish
+ * the plan.
  */
 gboolean drv_stage_commit(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

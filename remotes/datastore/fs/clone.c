@@ -58,8 +58,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     if (converts && !convert(request, &image, fd, error))
         return FALSE;
-    drv_stage_put(image.stage, converts ? "converted" : "data", image.name);
-    return drv_stage_commit(image.stage, error);
+    return fs_image_publish(&image, converts ? "converted" : "data", error);
 }
 
 const DrvOp fs_clone = { .name = "fs.clone", .request = &ds_clone, .run = run };

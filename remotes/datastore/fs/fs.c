@@ -19,14 +19,6 @@ fs_image_clear(FsImage *image)
     *image = (FsImage)FS_IMAGE_INIT;
 }
 
-static gboolean
-hold(FsImage *image, GError **error)
-{
-    image->snap_dir = g_strconcat(image->name, ".snap", NULL);
-    image->stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
-    return image->stage != NULL;
-}
-
 gboolean
 fs_image_open(FsImage *image, const char *base_path, const char *source, GError **error)
 {
@@ -45,7 +37,11 @@ fs_image_open(FsImage *image, const char *base_path, const char *source, GError 
                          source,
                          base_path);
     image->dir_fd = drv_path_open_dir(image->dir, error);
-    return image->dir_fd >= 0 && hold(image, error);
+    if (image->dir_fd < 0)
+        return FALSE;
+    image->snap_dir = g_strconcat(image->name, ".snap", NULL);
+    image->stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
+    return image->stage != NULL;
 }
 
 gboolean
@@ -57,7 +53,15 @@ fs_image_new(FsImage *image, const char *base_path, const char *name, GError **e
     if (image->dir_fd < 0)
         return FALSE;
     drv_stage_sweep(image->dir_fd, image->dir);
-    return hold(image, error);
+    image->stage = drv_stage_open_fresh(image->dir_fd, image->dir, name, error);
+    return image->stage != NULL;
+}
+
+gboolean
+fs_image_publish(FsImage *image, const char *made, GError **error)
+{
+    drv_stage_put(image->stage, made, image->name);
+    return drv_stage_commit(image->stage, error) && drv_stage_finish(image->stage, error);
 }
 
 gboolean

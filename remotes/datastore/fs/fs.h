@@ -32,6 +32,11 @@ gboolean fs_image_new(FsImage *image,
                       const char *name,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The end of an op with a new name: @made in the stage becomes the image. */
+gboolean fs_image_publish(FsImage *image,
+                          const char *made,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* TRUE when snapshots are overlays on one another (the transfer managers qcow2 and
  * shared), not copies: then their folder has a link to itself.
  */

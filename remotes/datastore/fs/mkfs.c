@@ -27,11 +27,9 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in, (void)result;
     if (request->size_mb > G_MAXINT64 / MIB)
         return drv_throw(error, DRV_ERROR_DUMP, "SIZE is no size of an image");
-    if (!fs_image_new(&image, request->base_path, request->name, error) ||
-        !drv_mkfs(drv_stage_fd(image.stage), "data", &want, error))
-        return FALSE;
-    drv_stage_put(image.stage, "data", image.name);
-    return drv_stage_commit(image.stage, error);
+    return fs_image_new(&image, request->base_path, request->name, error) &&
+           drv_mkfs(drv_stage_fd(image.stage), "data", &want, error) &&
+           fs_image_publish(&image, "data", error);
 }
 
 const DrvOp fs_mkfs = {

@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rm: image, snapshots and checksums disappear at once, by a rename. */
 #include "drv-error.h"
+#include "drv-fd.h"
 #include "drv-path.h"
 #include "fs/fs.h"
 
+/* An image that never got a source: its cp may have been killed. */
+static gboolean
+sweep_only(const DsImage *request)
+{
+    g_autofree char *dir = drv_path_collapse(request->base_path);
+    g_auto(DrvFd) fd = *dir ? drv_path_open_dir(dir, NULL) : -1;
+
+    if (fd >= 0)
+        drv_stage_sweep(fd, dir);
+    return TRUE;
+}
+
+/* Nobody must be kept from forgetting such an image by a bridge that does not answer. */
 static gboolean
 is_nothing(gconstpointer data)
 {
-    return *((const DsImage *)data)->source == '\0';
+    const DsImage *request = data;
+
+    return *request->source == '\0' && request->bridges[0];
 }
 
 static gboolean
@@ -17,6 +33,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_auto(FsImage) image = FS_IMAGE_INIT;
 
     (void)in, (void)result;
+    if (*request->source == '\0')
+        return sweep_only(request);
     if (!fs_image_open(&image, request->base_path, request->source, error))
         return FALSE;
     drv_stage_sweep(image.dir_fd, image.dir);

@@ -54,9 +54,9 @@ write_stream(
     return drv_sparse_write(limited, fd, request->sparse, NULL, error);
 }
 
-/* A bundle becomes a folder; nothing in it is ever opened by a tool of ours. */
+/* A bundle becomes folder "folder"; nothing in it is ever opened by a tool of ours. */
 static gboolean
-unpack_bundle(const DsCp *request, FsImage *image, int fd, GError **error)
+unpack_bundle(const DsCp *request, const FsImage *image, int fd, GError **error)
 {
     DrvStage *stage = image->stage;
     g_auto(DrvFd) dir = drv_path_make_beneath(
@@ -66,14 +66,14 @@ unpack_bundle(const DsCp *request, FsImage *image, int fd, GError **error)
 
     if (limits.max_bytes == 0 && fstatvfs(image->dir_fd, &info) == 0)
         limits.max_bytes = (guint64)info.f_bavail * info.f_frsize;
-    if (dir < 0 || !drv_unpack_archive(fd, dir, &limits, request->path, error))
-        return FALSE;
-    drv_stage_put(stage, "folder", image->name);
-    return TRUE;
+    return dir >= 0 && drv_unpack_archive(fd, dir, &limits, request->path, error);
 }
 
 static gboolean
-convert(const DsCp *request, FsImage *image, const DrvImageInfo *info, GError **error)
+convert(const DsCp *request,
+        const FsImage *image,
+        const DrvImageInfo *info,
+        GError **error)
 {
     g_autoptr(DrvCmd) cmd = drv_image_convert_cmd("data",
                                                   drv_image_format_name(info->format),
@@ -82,10 +82,7 @@ convert(const DsCp *request, FsImage *image, const DrvImageInfo *info, GError **
                                                   request->sparse);
 
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    if (!drv_cmd_run(cmd, error))
-        return FALSE;
-    drv_stage_put(image->stage, "converted", image->name);
-    return TRUE;
+    return drv_cmd_run(cmd, error);
 }
 
 static gboolean
@@ -98,22 +95,40 @@ wants_conversion(const DsCp *request, const DrvImageInfo *info)
            !g_str_equal(drv_image_core_format(info->format), request->driver);
 }
 
-/* What it is decides whether it may come in, and what it is called. */
+/* What it is decides whether it may come in, and what it is called: *made is the name in
+ * the stage of what is to be published, *format what the front-end is told.
+ */
 static gboolean
-admit(const DsCp *request, FsImage *image, int fd, char **result, GError **error)
+admit(const DsCp *request,
+      const FsImage *image,
+      int fd,
+      const char **made,
+      const char **format,
+      GError **error)
 {
+    DrvArchiveKind kind = DRV_ARCHIVE_NONE;
     g_auto(DrvImageInfo) info = { 0 };
 
+    *made = "data";
+    *format = "raw";
+    if (request->ds_type == DS_TYPE_FILE)
+        return TRUE;
+    if (!drv_unpack_is_archive(fd, &kind, error))
+        return FALSE;
+    if (kind != DRV_ARCHIVE_NONE) {
+        *made = "folder";
+        *format = "dir";
+        return unpack_bundle(request, image, fd, error);
+    }
     if (!drv_inspect_fd(fd, request->path, &info, error) ||
         !drv_inspect_admit(&info, request->path, error))
         return FALSE;
-    if (wants_conversion(request, &info)) {
-        *result = g_strdup(request->driver);
-        return convert(request, image, &info, error);
-    }
-    *result = g_strdup(drv_image_core_format(info.format));
-    drv_stage_put(image->stage, "data", image->name);
-    return TRUE;
+    *format = drv_image_core_format(info.format);
+    if (!wants_conversion(request, &info))
+        return TRUE;
+    *made = "converted";
+    *format = request->driver;
+    return convert(request, image, &info, error);
 }
 
 static gboolean
@@ -121,29 +136,17 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsCp *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
-    g_autofree char *format = NULL;
-    DrvArchiveKind kind = DRV_ARCHIVE_NONE;
+    const char *made, *format;
     g_auto(DrvFd) fd = -1;
 
     if (!fs_image_new(&image, request->base_path, request->name, error))
         return FALSE;
     fd = drv_stage_create(image.stage, "data", error);
     if (fd < 0 || !write_stream(request, &image, in, fd, error) ||
-        (request->ds_type != DS_TYPE_FILE && !drv_unpack_is_archive(fd, &kind, error)))
+        !admit(request, &image, fd, &made, &format, error) ||
+        !fs_image_publish(&image, made, error))
         return FALSE;
-    if (request->ds_type == DS_TYPE_FILE) {
-        format = g_strdup("raw");
-        drv_stage_put(image.stage, "data", image.name);
-    } else if (kind != DRV_ARCHIVE_NONE) {
-        format = g_strdup("dir");
-        if (!unpack_bundle(request, &image, fd, error))
-            return FALSE;
-    } else if (!admit(request, &image, fd, &format, error)) {
-        return FALSE;
-    }
-    if (!drv_stage_commit(image.stage, error))
-        return FALSE;
-    *result = g_steal_pointer(&format);
+    *result = g_strdup(format);
     return TRUE;
 }
 

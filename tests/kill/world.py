@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""world - a front-end with an image and a system datastore, in a folder.
+
+Its state is what a driver may change: the datastores, and the folder for temporary files.
+States can be kept, brought back and described: by what a file is to its users, not by how
+it came to be (a qcow2 file is its size, backing file and content as a guest sees it).
+"""
+import base64
+import hashlib
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+LAB = os.path.join(HERE, "..", "lab")
+HIDDEN = ".drv-"
+NEW_NAME = re.compile(r"^[0-9a-f]{32}(?=$|\.)")
+AWAY = "faraway"  # a host that is reached by the stand-in for ssh
+
+
+class Result:
+    def __init__(self, status, out, err, seconds):
+        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+
+
+class World:
+    def __init__(self, folder, out, away=False):
+        self.folder = os.path.realpath(folder)
+        self.one = f"{self.folder}/one"
+        self.remotes = f"{self.one}/var/remotes"
+        self.state = f"{self.one}/var/datastores"
+        self.kept = f"{self.folder}/kept"
+        self.ds, self.sys, self.other = (f"{self.state}/{n}" for n in (1, 0, 2))
+        self.tmp = f"{self.state}/tmp"
+        self.elsewhere = f"{self.state}/3"  # another file system
+        self.core = f"{self.folder}/core"
+        self.fault = os.path.join(out, "tests/fault")
+        self.host = AWAY if away else socket.gethostname()
+        self.away = away
+        self.digests = {}
+        self.make(out)
+
+    def make(self, out):
+        for path in (f"{self.remotes}/etc", f"{self.one}/etc", f"{self.folder}/home",
+                     *(f"{self.core}/{kind}" for kind in
+                       ("vm", "datastore", "host", "image"))):
+            os.makedirs(path, exist_ok=True)
+        subprocess.run(["cp", "-as", f"{os.path.realpath(out)}/remotes/.", self.remotes],
+                       check=True)
+        self.write(f"{self.remotes}/VERSION", "7.4.0\n")
+        self.write(f"{self.one}/var/config", f"SCRIPTS_REMOTE_DIR={self.remotes}\n")
+        self.write(f"{self.folder}/auth", "oneadmin:opennebula\n")
+        self.write(f"{self.remotes}/etc/one-native.conf",
+                   "SSH_MULTIPLEX=no\nLOCK_TIMEOUT=5\n")
+        self.env = {
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8",
+            "HOME": f"{self.folder}/home", "ONE_LOCATION": self.one, "TMPDIR": self.tmp,
+            "ONE_AUTH": f"{self.folder}/auth",
+        }
+        if self.away:
+            self.make_ssh()
+        os.makedirs(self.elsewhere)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "kill", self.elsewhere],
+                       check=True)
+        self.clear()
+        port_file = f"{self.folder}/port"
+        self.core_process = subprocess.Popen(
+            [f"{LAB}/fake-core", "--port", "0", "--port-file", port_file, self.core],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for(lambda: os.path.exists(port_file))
+        with open(port_file, encoding="ascii") as file:
+            self.env["ONE_XMLRPC"] = f"http://127.0.0.1:{file.read().strip()}/RPC2"
+
+    def make_ssh(self):
+        """What is asked of the host AWAY is done here, by processes that outlive ssh."""
+        os.makedirs(f"{self.folder}/bin")
+        self.write(f"{self.folder}/bin/ssh", f"""#!/bin/bash
+while [ "$1" != -- ]; do shift; done
+shift 2
+{self.folder}/bin/command "$@" <&0 &
+wait $!
+""")
+        os.chmod(f"{self.folder}/bin/ssh", 0o755)
+        self.set_remote([])
+
+    def set_remote(self, before):
+        """What is run on AWAY is run by the words @before."""
+        script = f"{self.folder}/bin/command"
+        words = " ".join(f"'{word}'" for word in before)
+        self.write(script + ".new", f"#!/bin/sh\nexec {words} $*\n")
+        os.chmod(script + ".new", 0o755)
+        os.rename(script + ".new", script)
+
+    def close(self):
+        self.core_process.kill()
+        self.core_process.wait()
+        subprocess.run(["umount", self.elsewhere], check=True)
+
+    @staticmethod
+    def wait_for(condition, seconds=20):
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError("waited in vain")
+            time.sleep(0.005)
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    # --- states -------------------------------------------------------------------------
+
+    def clear(self):
+        for path in (self.ds, self.sys, self.other, self.elsewhere, self.tmp):
+            os.makedirs(path, exist_ok=True)
+            for name in os.listdir(path):
+                full = os.path.join(path, name)
+                if os.path.isdir(full) and not os.path.islink(full):
+                    shutil.rmtree(full)
+                else:
+                    os.unlink(full)
+
+    def copy(self, from_folder, to_folder):
+        subprocess.run(["cp", "-a", "--reflink=auto", "--sparse=auto", f"{from_folder}/.",
+                        to_folder], check=True)
+
+    def keep(self):
+        shutil.rmtree(self.kept, ignore_errors=True)
+        os.makedirs(self.kept)
+        self.copy(self.state, self.kept)
+
+    def bring_back(self):
+        self.clear()
+        self.copy(self.kept, self.state)
+
+    # --- running ------------------------------------------------------------------------
+
+    def run(self, words, stdin=b"", fault=(), timeout=60):
+        """Run a driver; @fault are options of the program fault, which runs it."""
+        begin = time.monotonic()
+        # The worker must not die with the driver: it is on another host.
+        away = ["-x", "command"] if self.away else []
+        before = [self.fault, "-p", self.state, *away, *fault] if fault else []
+        done = subprocess.run([*before, *words], input=stdin, capture_output=True,
+                              env=self.env, cwd=f"{self.one}/var", timeout=timeout,
+                              check=False)
+        return Result(done.returncode, done.stdout.decode(errors="replace"),
+                      done.stderr.decode(errors="replace"), time.monotonic() - begin)
+
+    def tm(self, mad, action, *args):
+        return [f"{self.remotes}/tm/{mad}/{action}", *args]
+
+    def dsa(self, action, image):
+        return [f"{self.remotes}/datastore/fs/{action}", image]
+
+    def make_dump(self, *words):
+        return subprocess.run([f"{LAB}/make-dump", *words], check=True,
+                              capture_output=True).stdout
+
+    def ds_dump(self, *words):
+        bridge = [f"BRIDGE_LIST={AWAY}"] if self.away else []
+        return base64.b64encode(self.make_dump("ds", f"BASE_PATH={self.ds}", *bridge, *words))
+
+    def vm(self, number, *disks, extra=()):
+        """oned knows VM @number from now on."""
+        words = ["vm", str(number), "LCM_STATE=3", "VM_MAD=kvm", f"HOSTNAME={self.host}",
+                 *extra]
+        for disk in disks:
+            words += ["--", "disk", *disk]
+        with open(f"{self.core}/vm/{number}.xml", "wb") as file:
+            file.write(self.make_dump(*words))
+
+    def do(self, words, stdin=b""):
+        """A step of the preparation, which must succeed; its answer."""
+        result = self.run(words, stdin)
+        if result.status != 0:
+            raise RuntimeError(f"{words}: {result.status}: {result.err}")
+        return result.out.strip()
+
+    # --- describing ---------------------------------------------------------------------
+
+    def describe(self):
+        """All that is there: {path below the state: what it is}; and what is hidden."""
+        seen, hidden = {}, []
+        known = set(os.listdir(f"{self.kept}/1")) if os.path.isdir(f"{self.kept}/1") else set()
+        for folder, folders, files in os.walk(self.state):
+            for name in folders + files:
+                path = os.path.join(folder, name)
+                shown = os.path.relpath(path, self.state)
+                if HIDDEN in shown:
+                    if name.startswith(HIDDEN):
+                        hidden.append(shown)
+                    continue
+                parts = [p if p in known else NEW_NAME.sub("NEW", p) for p in shown.split("/")]
+                key = "/".join(parts)
+                while key in seen:
+                    key += "+"
+                seen[key] = self.describe_one(path)
+        return seen, sorted(hidden)
+
+    def describe_one(self, path):
+        if os.path.islink(path):
+            return "link " + os.readlink(path)
+        if os.path.isdir(path):
+            return "folder"
+        with open(path, "rb") as file:
+            data = file.read()
+        digest = hashlib.sha256(data).hexdigest()
+        return self.describe_data(path, data, digest)
+
+    def describe_data(self, path, data, digest):
+        key = digest
+        if data[:4] == b"QFI\xfb":
+            key = self.chain_key(path, data, digest)
+        if key not in self.digests:
+            self.digests[key] = self.describe_qcow2(path) if key != digest else \
+                self.look(path, data, digest)
+        return self.digests[key]
+
+    def chain_key(self, path, data, digest):
+        """What decides what is seen of a qcow2 file: its bytes and those it stands on."""
+        offset, size = struct.unpack(">QI", data[8:20])
+        if not offset:
+            return "qcow2 " + digest
+        backing = data[offset:offset + size].decode(errors="replace")
+        below = os.path.join(os.path.dirname(path), backing)
+        try:
+            with open(below, "rb") as file:
+                under = file.read()
+        except OSError as problem:
+            return f"qcow2 {digest} on {problem}"
+        under_digest = hashlib.sha256(under).hexdigest()
+        if under[:4] == b"QFI\xfb":
+            under_digest = self.chain_key(below, under, under_digest)
+        return f"qcow2 {digest} on {backing} {under_digest}"
+
+    @staticmethod
+    def look(path, data, digest):
+        if data[0x438:0x43A] == b"\x53\xef":
+            check = subprocess.run(["e2fsck", "-fn", path], capture_output=True, check=False)
+            return f"ext {len(data)} {'good' if check.returncode == 0 else 'BAD'}"
+        if data[4086:4096] == b"SWAPSPACE2":
+            return f"swap {len(data)} {data[1052:1056]}"
+        if data[32769:32774] == b"CD001":
+            names = subprocess.run(["isoinfo", "-f", "-R", "-i", path], capture_output=True,
+                                   check=True).stdout
+            text = subprocess.run(["isoinfo", "-R", "-x", "/context.sh", "-i", path],
+                                  capture_output=True, check=True).stdout
+            return f"iso {names} {text}"
+        return f"file {len(data)} {digest}"
+
+    def describe_qcow2(self, path):
+        info = subprocess.run(["qemu-img", "info", "-U", "-f", "qcow2", "--output=json", path],
+                              capture_output=True, text=True, check=False)
+        if info.returncode != 0:
+            return "qcow2 BAD " + info.stderr
+        check = subprocess.run(["qemu-img", "check", "-q", "-U", "-f", "qcow2", path],
+                               capture_output=True, text=True, check=False)
+        if check.returncode != 0:
+            return f"qcow2 BAD {check.returncode} {check.stdout}{check.stderr}"
+        facts = dict(re.findall(r'^ {4}"(virtual-size|backing-filename|'
+                                r'backing-filename-format)": "?(.*?)"?,?$', info.stdout, re.M))
+        backing = facts.get("backing-filename", "")
+        return (f"qcow2 {facts['virtual-size']} on '{NEW_NAME.sub('NEW', backing)}' "
+                f"{facts.get('backing-filename-format', '')} {self.content(path)}")
+
+    def content(self, path):
+        """Digest of what a guest would see."""
+        raw = f"{self.folder}/content"
+        done = subprocess.run(["qemu-img", "convert", "-U", "-f", "qcow2", "-O", "raw", path,
+                               raw], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return "UNREADABLE " + done.stderr
+        with open(raw, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
