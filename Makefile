@@ -170,14 +170,21 @@ format:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/remotes
-	packaging/keep-stock $(DESTDIR)$(PREFIX)/remotes
+ifdef DESTDIR
 	cp -a $(OUT)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
+else
+	packaging/install-remotes $(OUT)/remotes $(PREFIX)/remotes
+endif
 	install -d $(DESTDIR)$(MANDIR)/man7
 	install -m 644 docs/man/*.7 $(DESTDIR)$(MANDIR)/man7/
+
+uninstall:
+	packaging/install-remotes --undo $(PREFIX)/remotes
+	rm -f $(patsubst docs/man/%,$(MANDIR)/man7/%,$(wildcard docs/man/*.7))
 
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers deps check check-long demo lint format install clean
+.PHONY: all units fuzz fuzzers deps check check-long demo lint format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
