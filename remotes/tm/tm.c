@@ -102,6 +102,7 @@ const DrvRequestType tm_snapshot =
 
 static const DrvField put_fields[] = {
     HEAD(TmPut, 1, 2),
+    DRV_FIELD(TmPut, iso_link),
 };
 const DrvRequestType tm_put = DRV_REQUEST_TYPE("tm.put", TmPut, put_fields);
 

@@ -110,6 +110,7 @@ DRV_REQUEST_AUTOPTR(TmSnapshot)
 /* context's op: the stream becomes file @target, with its folder. */
 typedef struct {
     TM_HEAD
+    gboolean iso_link; /* also make a link "<target>.iso" to it */
 } TmPut;
 extern const DrvRequestType tm_put;
 DRV_REQUEST_AUTOPTR(TmPut)

@@ -9,7 +9,7 @@
 #include "tm.h"
 
 static gboolean
-put_in(TmDir *dir, DrvSource *in, GError **error)
+put_in(const TmPut *request, TmDir *dir, DrvSource *in, GError **error)
 {
     g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
     g_auto(DrvFd) fd = -1;
@@ -19,6 +19,13 @@ put_in(TmDir *dir, DrvSource *in, GError **error)
     fd = drv_stage_create(stage, "new", error);
     if (fd < 0 || !drv_sparse_write(in, fd, TRUE, NULL, error))
         return FALSE;
+    if (request->iso_link) {
+        g_autofree char *iso = g_strconcat(dir->disk, ".iso", NULL);
+
+        if (!drv_stage_link(stage, "iso", dir->disk, error))
+            return FALSE;
+        drv_stage_put(stage, "iso", iso);
+    }
     drv_stage_put(stage, "new", dir->disk);
     return drv_stage_commit(stage, error);
 }
@@ -32,7 +39,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)result;
     if (!tm_dir_open(&dir, request->target, TRUE, error))
         return FALSE;
-    if (!put_in(&dir, in, error)) {
+    if (!put_in(request, &dir, in, error)) {
         tm_dir_undo(&dir);
         return FALSE;
     }

@@ -50,6 +50,7 @@ act(TmPut *request, int argc, char **argv, GError **error)
         return drv_throw(error, DRV_ERROR_USAGE, "usage: FILE... HOST:DISK VM_ID DS_ID");
     if (!drv_request_read_args(request, argc - n, argv + n, error))
         return FALSE;
+    request->iso_link = !drv_release_at_least(drv_release(), 5, 0, 0);
     fd = make_iso(n, argv + 1, error);
     source = fd < 0 ? NULL : drv_source_new_fd(fd, "the context image");
     if (source == NULL ||
