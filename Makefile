@@ -30,7 +30,7 @@ VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
-    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
+    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm -Iremotes/vmm/kvm $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
 obj = $(patsubst %.c,$(OUT)/o/%.o,$(wildcard $(1)))

@@ -132,8 +132,8 @@ drv_virt_create(DrvVirt *virt, const char *xml, unsigned flags, GError **error)
 /* --- state ---------------------------------------------------------------------------
  */
 
-static DrvDomainState
-state_of(int state)
+DrvDomainState
+drv_virt_state_of(int state)
 {
     switch (state) {
     case VIR_DOMAIN_SHUTOFF:
@@ -176,7 +176,7 @@ drv_domain_state(DrvDomain *domain, DrvDomainState *state, int *reason, GError *
         *state = DRV_STATE_ABSENT;
         return TRUE;
     }
-    *state = state_of((int)call->out_number);
+    *state = drv_virt_state_of((int)call->out_number);
     if (reason)
         *reason = call->out_number2;
     return TRUE;

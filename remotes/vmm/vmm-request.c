@@ -11,6 +11,9 @@
 static const DrvField domain_fields[] = { DEPLOY_ID(VmmHead, 1), VM_ID(VmmHead, 3) };
 const DrvRequestType vmm_domain = DRV_REQUEST_TYPE("vmm.domain", VmmHead, domain_fields);
 
+static const DrvField poll_fields[] = { DRV_FIELD(VmmHead, deploy_id, .arg = 1) };
+const DrvRequestType vmm_poll = DRV_REQUEST_TYPE("vmm.poll", VmmHead, poll_fields);
+
 static const DrvField resize_fields[] = { DEPLOY_ID(VmmHead, 1), VM_ID(VmmHead, 2) };
 const DrvRequestType vmm_resize = DRV_REQUEST_TYPE("vmm.resize", VmmHead, resize_fields);
 

@@ -28,6 +28,7 @@ typedef struct {
     VMM_HEAD
 } VmmHead; /* shutdown, cancel, reboot, reset, resize, poll: nothing else */
 extern const DrvRequestType vmm_domain;
+extern const DrvRequestType vmm_poll; /* deploy_id: "-t" for all domains */
 extern const DrvRequestType vmm_resize;
 
 typedef struct {

@@ -77,6 +77,7 @@ detach_disk() { # ID FILE TARGET
     refute_output --partial vdc
 }
 
+# shellcheck disable=SC2034
 nic() { # attach_nic|detach_nic ID MAC [NIC-XML]
     STDIN=$(vmm_document "$2" "<NIC><NIC_ID>0</NIC_ID><ATTACH>YES</ATTACH><MAC>$3</MAC>${4-}</NIC>")
     if [ "$1" = attach_nic ]; then
@@ -140,6 +141,7 @@ resize() { # TEMPLATE-XML
     run lab_virsh host01 vcpucount --live --active one-1
     assert_output 2
     run lab_virsh host01 dominfo one-1
+    # shellcheck disable=SC2016
     wait_until 10 eval '[ "$(lab_virsh host01 dommemstat one-1 | sed -n "s/^actual //p")" -le 200000 ]'
     resize "<VCPU>2</VCPU><MEMORY>many</MEMORY><RESIZE><VCPU>1</VCPU><MEMORY>256</MEMORY></RESIZE>"
     assert_error "MEMORY: not a number: 'many'"
@@ -182,4 +184,46 @@ snapshot() { # ACTION WORD
     snapshot revert snap-9
     assert_error "snap-9"
     assert_state host01 1 running
+}
+
+exec_in() { # [arg...]
+    local action=$1
+    shift
+    STDIN=$(vmm_document 1) run_vmm host01 "$action" 1 host01 "$@"
+}
+
+@test "a command runs in the guest, gets its input, and is killed on demand" {
+    deploy_guest 1
+    exec_in exec "sh -c 'cat >/tmp/out; echo \"a b\" >>/tmp/out'" "$(base64 <<<input)"
+    assert_success
+    assert_output ""
+    wait_until 10 guest_run host01 one-1 grep -q 'a b' /tmp/out
+    run guest_run host01 one-1 cat /tmp/out
+    assert_line --index 0 input
+    exec_in exec "sleep 1000"
+    assert_success
+    guest_run host01 one-1 pidof sleep
+    local before
+    before=$(guest_run host01 one-1 pidof sleep | wc -w)
+    exec_in exec_cancel
+    assert_success
+    wait_until 10 eval "[ \$(guest_run host01 one-1 pidof sleep | wc -w) -lt $before ]"
+    exec_in exec_cancel
+    assert_success
+    exec_in exec "'unfinished"
+    assert_error "the command: "
+}
+
+@test "poll tells state and usage to old front-ends" {
+    deploy host01 1
+    run_vmm host01 poll one-1 host01 1 host01
+    assert_success
+    assert_output --regexp '^STATE=a CPU=[0-9.]+ MEMORY=[0-9]+ .*DISKRDBYTES=[0-9]+ '
+    run_vmm host01 poll one-7 host01 7 host01
+    assert_success
+    assert_output "STATE=-"
+    run_vmm host01 poll -t
+    assert_success
+    assert_line --index 0 VM_POLL=YES
+    assert_line "  DEPLOY_ID=one-1,"
 }

@@ -112,7 +112,9 @@ add_hosts(const KvmDiskFacts *facts, const Network *network, DrvNode *source)
         host = drv_node_add(source, "host", NULL);
         if (colon)
             *colon = '\0';
-        drv_node_set(host, "name", hosts[i]);
+        if (*hosts[i] == '[' && g_str_has_suffix(hosts[i], "]"))
+            hosts[i][strlen(hosts[i]) - 1] = '\0'; /* libvirt adds them itself */
+        drv_node_set(host, "name", hosts[i] + (*hosts[i] == '['));
         drv_node_set(host, "port", colon ? colon + 1 : network->port);
         drv_node_set(host, "transport", network->transport);
     }

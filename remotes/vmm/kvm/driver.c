@@ -22,3 +22,6 @@ VMM_SLOT(reconfigure, kvm_reconfigure);
 VMM_SLOT(migrate, kvm_migrate);
 VMM_SLOT(migrate_local, kvm_migrate_local);
 VMM_SLOT(resize, kvm_resize);
+VMM_SLOT(poll, kvm_poll);
+VMM_SLOT(exec, kvm_exec);
+VMM_SLOT(exec_cancel, kvm_exec_cancel);

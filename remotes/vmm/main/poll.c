@@ -2,6 +2,7 @@
 /* poll - tell a domain's state and usage (front-ends up to 5.10).
  *
  *   poll DEPLOY_ID HOST VM_ID HOST
+ *   poll -t                           of all domains, for the host's probe
  *
  * Prints: STATE=s NAME=value …
  */
@@ -10,5 +11,5 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_domain, "poll");
+    return vmm_main(argc, argv, &vmm_poll, "poll");
 }

@@ -96,6 +96,7 @@ vm_end_all() {
 }
 
 # The time a command took, in milliseconds, in $elapsed.
+# shellcheck disable=SC2034
 timed() { # cmd...
     local start=${EPOCHREALTIME/./}
     "$@"
