@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint.h"
 
+#include "deploy-xml.h"
+
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -145,4 +147,15 @@ kvm_checkpoint_move_paths(DrvXml *xml, const char *file)
         if (moved && strcmp(path, collapsed) != 0)
             drv_node_set_text(node, moved);
     }
+}
+
+void
+kvm_checkpoint_forget_chains(DrvXml *xml)
+{
+    g_autoptr(GPtrArray) chains =
+        drv_xml_all(xml, NULL, "/domain/devices/disk/backingStore");
+
+    for (guint i = 0; i < chains->len; i++)
+        drv_node_remove(g_ptr_array_index(chains, i));
+    kvm_resolve_links(xml);
 }

@@ -29,3 +29,9 @@ void kvm_checkpoint_remove(const char *file);
  * @file is: the VM may have moved while it slept.
  */
 void kvm_checkpoint_move_paths(DrvXml *xml, const char *file);
+
+/* What a chain was when the checkpoint was made stands in it by names, and a name that is
+ * a link leads elsewhere after a snapshot: drop them, the files' own headers tell the
+ * chain.
+ */
+void kvm_checkpoint_forget_chains(DrvXml *xml);

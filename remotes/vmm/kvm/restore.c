@@ -26,6 +26,7 @@ edited_xml(DrvVirt *virt, const char *file, GError **error)
     if (xml == NULL)
         return NULL;
     kvm_checkpoint_move_paths(xml, file);
+    kvm_checkpoint_forget_chains(xml);
     edited = drv_xml_to_text(xml);
     if (!g_file_set_contents_full(
             copy, edited, -1, G_FILE_SET_CONTENTS_NONE, 0600, &why)) {
