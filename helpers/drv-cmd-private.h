@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drv-cmd-private.h - for tests: see the commands instead of running them. */
+/* drv-cmd-private.h - a command's inside; for tests: see commands instead of running
+ * them. */
 #ifndef DRV_ALLOW_PRIVATE
-#error "drv-cmd-private.h is for drv-cmd.c and tests only"
+#error "drv-cmd-private.h is for drv-cmd and tests only"
 #endif
 #pragma once
 
 #include "drv-cmd.h"
+
+typedef struct {
+    int child_fd;
+    int fd;
+} DrvFdPair;
+
+struct DrvCmd {
+    GPtrArray *argv; /* NULL-terminated between calls */
+    GPtrArray *env;  /* "NAME=value", NULL-terminated between calls */
+    GArray *fds;     /* DrvFdPair */
+    int cwd_fd;      /* -1: ours */
+    guint timeout_ms;
+};
 
 /* Called instead of running; answers as the program would.  Return the wait status. */
 typedef int (*DrvCmdDryRun)(const char *const *argv,

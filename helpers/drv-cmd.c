@@ -18,31 +18,7 @@
 #include "drv-fd.h"
 #include "drv-log.h"
 
-#define STDERR_KEPT (64 * 1024) /* bytes; more of a tool's complaints is not read */
 #define KILL_GRACE_MS 500
-
-typedef struct {
-    int child_fd;
-    int fd;
-} FdPair;
-
-struct DrvCmd {
-    GPtrArray *argv; /* NULL-terminated between calls */
-    GPtrArray *env;  /* "NAME=value", NULL-terminated between calls */
-    GArray *fds;     /* FdPair */
-    int cwd_fd;      /* -1: ours */
-    guint timeout_ms;
-};
-
-static DrvCmdDryRun dry_run;
-static gpointer dry_run_data;
-
-void
-drv_cmd_set_dry_run(DrvCmdDryRun callback, gpointer data)
-{
-    dry_run = callback;
-    dry_run_data = data;
-}
 
 static void
 append_terminated(GPtrArray *array, char *text)
@@ -63,7 +39,7 @@ drv_cmd_new(const char *program, ...)
     g_ptr_array_add(cmd->argv, NULL);
     cmd->env = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(cmd->env, NULL);
-    cmd->fds = g_array_new(FALSE, FALSE, sizeof(FdPair));
+    cmd->fds = g_array_new(FALSE, FALSE, sizeof(DrvFdPair));
     cmd->cwd_fd = -1;
     drv_cmd_arg(cmd, program);
     va_start(args, program);
@@ -121,7 +97,7 @@ drv_cmd_cwd(DrvCmd *cmd, int dir_fd)
 void
 drv_cmd_fd(DrvCmd *cmd, int child_fd, int fd)
 {
-    FdPair pair = { child_fd, fd };
+    DrvFdPair pair = { child_fd, fd };
 
     g_array_append_val(cmd->fds, pair);
 }
@@ -157,7 +133,7 @@ drv_cmd_argv(const DrvCmd *cmd)
 
 /* Move @pairs into place: first out of the way of all targets, then onto them. */
 static gboolean
-place_fds(FdPair *pairs, guint n)
+place_fds(DrvFdPair *pairs, guint n)
 {
     for (guint i = 0; i < n; i++) {
         pairs[i].fd = fcntl(pairs[i].fd, F_DUPFD, 64);
@@ -173,7 +149,7 @@ place_fds(FdPair *pairs, guint n)
 
 /* Mark all from 3 up as close-on-exec, but for the ones placed. */
 static void
-hide_fds(const FdPair *pairs, guint n)
+hide_fds(const DrvFdPair *pairs, guint n)
 {
     syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
     for (guint i = 0; i < n; i++)
@@ -181,7 +157,7 @@ hide_fds(const FdPair *pairs, guint n)
 }
 
 static G_GNUC_NORETURN void
-child_exec(const DrvCmd *cmd, const char *path, FdPair *pairs, guint n, int report_fd)
+child_exec(const DrvCmd *cmd, const char *path, DrvFdPair *pairs, guint n, int report_fd)
 {
     int saved_errno;
 
@@ -214,10 +190,10 @@ find_program(const DrvCmd *cmd, GError **error)
  */
 static pid_t
 spawn_raw(
-    DrvCmd *cmd, const FdPair *extra, guint n_extra, gboolean detach, GError **error)
+    DrvCmd *cmd, const DrvFdPair *extra, guint n_extra, gboolean detach, GError **error)
 {
     g_autofree char *path = find_program(cmd, error);
-    g_autofree FdPair *pairs = NULL;
+    g_autofree DrvFdPair *pairs = NULL;
     guint n = cmd->fds->len + n_extra;
     g_auto(DrvFd) report_read = -1;
     g_auto(DrvFd) report_write = -1;
@@ -227,7 +203,7 @@ spawn_raw(
 
     if (path == NULL)
         return -1;
-    pairs = g_new0(FdPair, n + 1);
+    pairs = g_new0(DrvFdPair, n + 1);
     memcpy(pairs, extra, n_extra * sizeof *pairs);
     if (cmd->fds->len > 0)
         memcpy(pairs + n_extra, cmd->fds->data, cmd->fds->len * sizeof *pairs);
@@ -278,12 +254,12 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
 {
     int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
     gboolean ok = TRUE;
-    FdPair extra[3];
+    DrvFdPair extra[3];
 
     log_command(cmd);
     for (int i = 0; i < 3 && ok; i++) {
         ok = pipe2(pipes[i], O_CLOEXEC) == 0;
-        extra[i] = (FdPair){ i, pipes[i][i == 0 ? 0 : 1] };
+        extra[i] = (DrvFdPair){ i, pipes[i][i == 0 ? 0 : 1] };
     }
     if (!ok)
         (void)drv_throw_errno(error, "cannot make a pipe");
@@ -354,151 +330,11 @@ drv_child_clear(DrvChild *child)
     *child = (DrvChild)DRV_CHILD_INIT;
 }
 
-/* --- running to the end ----------------------------------------------------------- */
-
-static char *
-last_line(const char *text)
-{
-    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-
-    for (guint i = g_strv_length(lines); i > 0; i--) {
-        if (*g_strstrip(lines[i - 1]))
-            return g_strdup(lines[i - 1]);
-    }
-    return NULL;
-}
-
-gboolean
-drv_cmd_check(const char *program, int status, const char *stderr_text, GError **error)
-{
-    g_autofree char *name = g_path_get_basename(program);
-    g_autofree char *said = last_line(stderr_text);
-    g_autofree char *prefix = g_strdup_printf("%s: ", name);
-    DrvErrorCode code = DRV_ERROR_COMMAND;
-
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return TRUE;
-    if (said && strstr(said, g_strerror(ENOSPC)))
-        code = DRV_ERROR_NO_SPACE;
-    if (said)
-        return drv_throw(
-            error, code, "%s%s", g_str_has_prefix(said, prefix) ? "" : prefix, said);
-    if (WIFSIGNALED(status))
-        return drv_throw(error, code, "%s: killed by signal %d", name, WTERMSIG(status));
-    return drv_throw(error, code, "%s: exit status %d", name, WEXITSTATUS(status));
-}
-
-typedef struct {
-    int *fd;     /* -1 once at its end */
-    GString *to; /* NULL: thrown away */
-    gsize max;
-    gboolean drop_rest; /* past @max: forget the rest instead of failing */
-} Stream;
-
-static gboolean
-read_stream(Stream *stream, const char *program, GError **error)
-{
-    char buffer[16384];
-    gssize got = read(*stream->fd, buffer, sizeof buffer);
-
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-        return TRUE;
-    if (got <= 0) {
-        drv_fd_close_one(*stream->fd);
-        *stream->fd = -1;
-        return TRUE;
-    }
-    if (stream->to == NULL)
-        return TRUE;
-    if (stream->to->len + (gsize)got > stream->max) {
-        if (!stream->drop_rest)
-            return drv_throw(error, DRV_ERROR_COMMAND, "%s: too much output", program);
-        got = (gssize)(stream->max - stream->to->len);
-    }
-    g_string_append_len(stream->to, buffer, got);
-    return TRUE;
-}
-
-/* Read both streams to their ends; the deadline is monotonic microseconds, 0 for none. */
-static gboolean
-pump(DrvChild *child, Stream *streams, gint64 deadline, GError **error)
-{
-    while (child->stdout_fd >= 0 || child->stderr_fd >= 0) {
-        struct pollfd fds[2] = {
-            { .fd = child->stdout_fd, .events = POLLIN },
-            { .fd = child->stderr_fd, .events = POLLIN },
-        };
-        gint64 left_ms = (deadline - g_get_monotonic_time()) / 1000;
-        int ready = drv_poll(fds, 2, deadline ? (int)MAX(left_ms, 0) : -1, error);
-
-        if (ready < 0)
-            return FALSE;
-        if (ready == 0)
-            return drv_throw(
-                error, DRV_ERROR_TIMEOUT, "%s: time-out, killed", child->program);
-        for (int i = 0; i < 2; i++) {
-            if (fds[i].revents && !read_stream(&streams[i], child->program, error))
-                return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-static gboolean
-run_dry(DrvCmd *cmd, GString *out, GError **error)
-{
-    g_autoptr(GString) err = g_string_new(NULL);
-    g_autoptr(GString) unused = g_string_new(NULL);
-    int status = dry_run(drv_cmd_argv(cmd), out ? out : unused, err, dry_run_data);
-
-    return drv_cmd_check(drv_cmd_argv(cmd)[0], status, err->str, error);
-}
-
-static gboolean
-run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
-{
-    g_auto(DrvChild) child = DRV_CHILD_INIT;
-    g_autoptr(GString) err = g_string_new(NULL);
-    gint64 deadline =
-        cmd->timeout_ms ? g_get_monotonic_time() + (gint64)cmd->timeout_ms * 1000 : 0;
-    int status = 0;
-
-    if (dry_run)
-        return run_dry(cmd, out, error);
-    if (!drv_cmd_spawn(cmd, &child, error))
-        return FALSE;
-    drv_fd_close_one(child.stdin_fd);
-    child.stdin_fd = -1;
-    Stream streams[2] = {
-        { &child.stdout_fd, out, max_size, FALSE },
-        { &child.stderr_fd, err, STDERR_KEPT, TRUE },
-    };
-    if (!pump(&child, streams, deadline, error) ||
-        !drv_child_wait(
-            &child, cmd->timeout_ms ? cmd->timeout_ms : G_MAXINT, &status, error))
-        return FALSE;
-    if (err->len > 0)
-        drv_debug("%s said: %s", child.program, err->str);
-    return drv_cmd_check(child.program, status, err->str, error);
-}
-
-gboolean
-drv_cmd_run(DrvCmd *cmd, GError **error)
-{
-    return run_to_end(cmd, NULL, 0, error);
-}
-
-gboolean
-drv_cmd_capture(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
-{
-    return run_to_end(cmd, out, max_size, error);
-}
-
 gboolean
 drv_cmd_detach(DrvCmd *cmd, GError **error)
 {
     g_auto(DrvFd) null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    FdPair extra[3] = { { 0, null }, { 1, null }, { 2, null } };
+    DrvFdPair extra[3] = { { 0, null }, { 1, null }, { 2, null } };
     pid_t pid;
 
     if (null < 0)

@@ -88,6 +88,16 @@ drv_http_status_code(long status)
     return DRV_ERROR_FAILED;
 }
 
+DrvErrorCode
+drv_http_curl_code(int curl_code)
+{
+    if (curl_code == CURLE_OPERATION_TIMEDOUT)
+        return DRV_ERROR_TIMEOUT;
+    if (curl_code == CURLE_UNSUPPORTED_PROTOCOL || curl_code == CURLE_TOO_MANY_REDIRECTS)
+        return DRV_ERROR_REFUSED;
+    return DRV_ERROR_FAILED;
+}
+
 gboolean
 drv_http_is_temporary(int curl_code, long status)
 {

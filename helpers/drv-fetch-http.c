@@ -327,7 +327,6 @@ static gboolean
 throw_result(Http *http, CURLcode result, long status, GError **error)
 {
     g_autofree char *text = NULL;
-    DrvErrorCode code = DRV_ERROR_FAILED;
 
     if (http->error) {
         g_propagate_error(error, g_steal_pointer(&http->error));
@@ -346,11 +345,7 @@ throw_result(Http *http, CURLcode result, long status, GError **error)
     g_strdelimit(text, "\r\n", ' ');
     if (g_ascii_islower(text[1]))
         text[0] = g_ascii_tolower(text[0]);
-    if (result == CURLE_OPERATION_TIMEDOUT)
-        code = DRV_ERROR_TIMEOUT;
-    else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_TOO_MANY_REDIRECTS)
-        code = DRV_ERROR_REFUSED;
-    return throw_fetch(http, code, text, error);
+    return throw_fetch(http, drv_http_curl_code(result), text, error);
 }
 
 /* Try again if that may help, else FALSE with @error, which takes @reason. */

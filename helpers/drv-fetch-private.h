@@ -67,5 +67,8 @@ void drv_http_answer_line(DrvHttpAnswer *answer, const char *line);
 /* The code for a status of 400 and up. */
 DrvErrorCode drv_http_status_code(long status);
 
+/* What a failure that libcurl found means. */
+DrvErrorCode drv_http_curl_code(int curl_code);
+
 /* Whether asking again may help, after a transfer that ended with this CURLcode. */
 gboolean drv_http_is_temporary(int curl_code, long status);

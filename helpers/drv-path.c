@@ -164,6 +164,37 @@ drv_path_remove_tree(int dir_fd, const char *where, const char *name, GError **e
     return remove_entry(dir_fd, where, name, info.st_dev, 0, error);
 }
 
+gboolean
+drv_path_unlink(int dir_fd, const char *where, const char *name, GError **error)
+{
+    const char *slash = *name == '/' ? "" : "/";
+
+    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+        return TRUE;
+    return drv_throw_errno(
+        error, "cannot remove '%s%s%s'", *name == '/' ? "" : where, slash, name);
+}
+
+void
+drv_path_remove_empty(int dir_fd, const char *name)
+{
+    unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+int
+drv_path_rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
+{
+    if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL)
+        return -1;
+    if (drv_path_exists(to_fd, to)) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from_fd, from, to_fd, to);
+}
+
 /* --- looking ------------------------------------------------------------------------ */
 
 char *

@@ -39,6 +39,22 @@ gboolean drv_path_remove_tree(int dir_fd,
                               const char *name,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Remove the file or link @name below @dir_fd (@name may be absolute, then @where does
+ * not count).  TRUE when it was not there.
+ */
+gboolean drv_path_unlink(int dir_fd, const char *where, const char *name, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* Remove folder @name below @dir_fd if it is empty; else, or if it cannot be, it stays.
+ */
+void drv_path_remove_empty(int dir_fd, const char *name);
+
+/* Rename, but never onto what is there: 0, or -1 with errno EEXIST, EXDEV, …  Where the
+ * file system cannot do that at once (EINVAL), the names are looked at first.
+ */
+int drv_path_rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* Text of the link @name below @dir_fd; NULL without error when it is not a link or does
  * not exist.  Caller frees.
  */

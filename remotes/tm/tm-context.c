@@ -9,6 +9,7 @@
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-fetch.h"
+#include "drv-path.h"
 #include "drv-request.h"
 
 /* The front-end may pass the quotes of 'NAME' on or have had them removed. */
@@ -56,11 +57,10 @@ add_url(DrvIso *iso, const char *work, const char *url, GError **error)
     g_autofree char *plain = drv_fetch_display_name(url);
     g_autofree char *name = g_path_get_basename(plain);
     g_autofree char *path = g_build_filename(work, "fetched", NULL);
-    gboolean ok = check_name(name, error) && fetch_to(url, path, error) &&
-                  drv_iso_add(iso, path, name, error);
 
-    unlink(path);
-    return ok;
+    return check_name(name, error) && fetch_to(url, path, error) &&
+           drv_iso_add(iso, path, name, error) &&
+           drv_path_unlink(AT_FDCWD, "", path, error);
 }
 
 gboolean

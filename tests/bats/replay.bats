@@ -3,9 +3,9 @@
 # What a real front-end asked for, asked of our drivers: see tests/replay/replay.
 load lib/drv
 
-replay() {
+replay() { # [--resolved] SCENARIO
     need_root
-    run "$DRV_ROOT/tests/replay/replay" --out "$DRV_OUT" "$1" 3>&-
+    run "$DRV_ROOT/tests/replay/replay" --out "$DRV_OUT" "$@" 3>&-
     echo "$output"
     assert_success
 }
@@ -16,6 +16,14 @@ replay() {
 
 @test "replay: a VM with non-persistent and volatile disks" {
     replay shared-vm-nonpersistent
+}
+
+@test "replay: a VM with non-persistent disks, which its domain knows by their files" {
+    replay --resolved shared-vm-nonpersistent
+}
+
+@test "replay: a VM with persistent disks, which its domain knows by their files" {
+    replay --resolved shared-vm-persistent
 }
 
 @test "replay: a VM with persistent disks" {

@@ -47,3 +47,25 @@ char *fs_image_snapshot(const FsImage *image, gint64 id);
 
 /* Plan that checksum files of the image, which are stale then, go too. */
 void fs_image_take_sidecars(FsImage *image);
+
+/* --- snapshots (fs-snapshot.c) --------------------------------------------------------
+ */
+
+/* Open a file of the image for reading; -1 on failure. */
+int fs_image_open_file(const FsImage *image,
+                       const char *file,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* See *highest, the highest number in the snapshot folder (-1: none), and *child, one
+ * that stands on @file (NULL: none; NULL when called, caller frees).
+ */
+gboolean fs_image_scan(const FsImage *image,
+                       const char *file,
+                       gint64 *highest,
+                       char **child,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* "copy" in the stage becomes a copy of @file. */
+gboolean fs_image_stage_copy(FsImage *image,
+                             const char *file,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

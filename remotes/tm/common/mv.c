@@ -71,7 +71,7 @@ move_folder(const char *source, const char *target, GError **error)
             return TRUE; /* moved already */
         return drv_throw(error, DRV_ERROR_NOT_FOUND, "'%s' is missing", source);
     }
-    if (renameat2(from.fd, from.name, to.fd, to.name, RENAME_NOREPLACE) == 0)
+    if (drv_path_rename_noreplace(from.fd, from.name, to.fd, to.name) == 0)
         return drv_path_sync_dir(to.fd, to.path, error) &&
                drv_path_sync_dir(from.fd, from.path, error);
     if (errno == EXDEV)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/tm-dir.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
-#include "drv-request.h"
 
 void
 tm_dir_clear(TmDir *dir)
@@ -47,7 +44,7 @@ void
 tm_dir_undo(TmDir *dir)
 {
     if (dir->made)
-        unlinkat(dir->ds_fd, dir->vm, AT_REMOVEDIR);
+        drv_path_remove_empty(dir->ds_fd, dir->vm);
 }
 
 char *
@@ -65,154 +62,5 @@ tm_dir_image_path(const TmDir *dir, const char *source)
 gboolean
 tm_dir_unmonitor(TmDir *dir, GError **error)
 {
-    if (unlinkat(dir->ds_fd, ".monitor", 0) < 0 && errno != ENOENT)
-        return drv_throw_errno(error, "cannot remove '%s/.monitor'", dir->ds_path);
-    return TRUE;
-}
-
-/* --- disks
- * ------------------------------------------------------------------------------ */
-
-void
-tm_disk_clear(TmDisk *disk)
-{
-    drv_fd_close_one(disk->base_fd);
-    g_free(disk->link);
-    g_free(disk->base);
-    g_free(disk->file);
-    g_free(disk->snap_dir);
-    g_free(disk->link_head);
-    *disk = (TmDisk)TM_DISK_INIT;
-}
-
-static gboolean
-is_number(const char *text)
-{
-    return g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, NULL, NULL);
-}
-
-/* The data are in the VM's folder. */
-static gboolean
-set_local(TmDisk *disk, const TmDir *dir, const char *file, GError **error)
-{
-    disk->base = g_strdup(dir->path);
-    disk->base_fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 3);
-    disk->file = g_strdup(file);
-    disk->snap_dir = g_strconcat(dir->disk, ".snap", NULL);
-    disk->link_head = g_strconcat(disk->snap_dir, "/", NULL);
-    return disk->base_fd >= 0 || drv_throw_errno(error, "cannot use '%s'", dir->path);
-}
-
-/* The data are in an image datastore: @folder is it, @image the image's name there. */
-static gboolean
-set_image(TmDisk *disk,
-          const TmDir *dir,
-          const char *folder,
-          const char *image,
-          const char *file,
-          GError **error)
-{
-    g_autofree char *root = g_path_get_dirname(dir->ds_path);
-
-    if (!drv_path_is_below(folder, root))
-        return drv_throw(error,
-                         DRV_ERROR_REFUSED,
-                         "'%s/%s' names '%s', which is no datastore beside '%s'",
-                         dir->path,
-                         dir->disk,
-                         disk->link,
-                         dir->ds_path);
-    disk->base = g_strdup(folder);
-    disk->base_fd = drv_path_open_dir(folder, error);
-    disk->file = g_strdup(file);
-    disk->snap_dir = g_strconcat(image, ".snap", NULL);
-    disk->link_head = g_strconcat(folder, "/", disk->snap_dir, "/", NULL);
-    return disk->base_fd >= 0;
-}
-
-/* An absolute link: "<ds>/<image>" or "<ds>/<image>.snap/<n>". */
-static gboolean
-look_absolute(TmDisk *disk, const TmDir *dir, GError **error)
-{
-    g_autofree char *clean = drv_path_collapse(disk->link);
-    g_autofree char *name = g_path_get_basename(clean);
-    g_autofree char *folder = g_path_get_dirname(clean);
-    g_autofree char *snap = g_path_get_basename(folder);
-    g_autofree char *image = NULL;
-    g_autofree char *ds = NULL;
-    g_autofree char *file = NULL;
-
-    if (!drv_check_path(dir->disk, clean, error))
-        return FALSE;
-    if (!g_str_has_suffix(snap, ".snap") || !is_number(name)) {
-        disk->kind = TM_DISK_IMAGE;
-        return set_image(disk, dir, folder, name, name, error);
-    }
-    image = g_strndup(snap, strlen(snap) - strlen(".snap"));
-    ds = g_path_get_dirname(folder);
-    file = g_build_filename(snap, name, NULL);
-    disk->kind = TM_DISK_PERSISTENT;
-    return set_image(disk, dir, ds, image, file, error);
-}
-
-gboolean
-tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error)
-{
-    g_autofree char *snap_head = g_strconcat(dir->disk, ".snap/", NULL);
-    g_autofree char *link = drv_path_read_link(dir->fd, dir->disk);
-    struct stat info;
-
-    disk->link = g_strdup(link ? link : "");
-    if (link && *link == '/')
-        return look_absolute(disk, dir, error);
-    if (link && g_str_has_prefix(link, snap_head) &&
-        is_number(link + strlen(snap_head))) {
-        disk->kind = TM_DISK_CHAIN;
-        return set_local(disk, dir, link, error);
-    }
-    if (fstatat(dir->fd, dir->disk, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        disk->kind = TM_DISK_MISSING;
-    else
-        disk->kind = S_ISREG(info.st_mode) ? TM_DISK_PLAIN : TM_DISK_OTHER;
-    if (disk->kind == TM_DISK_OTHER)
-        return drv_throw(error,
-                         DRV_ERROR_REFUSED,
-                         "'%s/%s' is neither a file nor a link that a driver makes",
-                         dir->path,
-                         dir->disk);
-    return set_local(disk, dir, dir->disk, error);
-}
-
-char *
-tm_disk_snapshot_file(const TmDisk *disk, guint64 id)
-{
-    g_autofree char *plain = g_strdup_printf("%s/%" G_GUINT64_FORMAT, disk->snap_dir, id);
-    g_autofree char *note = g_strconcat(plain, ".current", NULL);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        disk->base_fd, disk->base, note, O_RDONLY | O_NONBLOCK, 0, NULL);
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *name = NULL;
-
-    if (drv_path_exists(disk->base_fd, plain) || fd < 0 ||
-        !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
-        return g_steal_pointer(&plain);
-    name = g_path_get_basename(g_strchomp(text->str));
-    if (!is_number(name))
-        return g_steal_pointer(&plain);
-    return g_build_filename(disk->snap_dir, name, NULL);
-}
-
-gint64
-tm_disk_highest(const TmDisk *disk)
-{
-    g_autofree char *path = g_build_filename(disk->base, disk->snap_dir, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    gint64 highest = -1;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (is_number(name))
-            highest = MAX(highest, g_ascii_strtoll(name, NULL, 10));
-    }
-    return highest;
+    return drv_path_unlink(dir->ds_fd, dir->ds_path, ".monitor", error);
 }

@@ -57,7 +57,8 @@ has_switched(TmSnapDisk *snap, TmLive *live, const char *target, const char *pat
     }
     if (g_strcmp0(source, path) == 0)
         return TRUE;
-    if (unlink(path) < 0 || !drv_stage_forget(snap->vm_stage, &why))
+    if (!drv_path_unlink(AT_FDCWD, "", path, &why) ||
+        !drv_stage_forget(snap->vm_stage, &why))
         drv_stage_leave(snap->vm_stage);
     return FALSE;
 }

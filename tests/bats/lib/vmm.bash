@@ -100,5 +100,6 @@ vm_end_all() {
 timed() { # cmd...
     local start=${EPOCHREALTIME/./}
     "$@"
+    # shellcheck disable=SC2034 # for the test that calls us
     elapsed=$(((${EPOCHREALTIME/./} - start) / 1000))
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_delete of an image that no VM uses. */
+#include "drv-error.h"
+#include "drv-path.h"
+#include "fs/fs.h"
+
+static gboolean
+delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsImage *request = data;
+    g_auto(FsImage) image = FS_IMAGE_INIT;
+    g_autofree char *file = NULL;
+    g_autofree char *note = NULL;
+    g_autofree char *child = NULL;
+    gint64 highest;
+
+    (void)in, (void)result;
+    if (!fs_image_open(&image, "", request->source, error))
+        return FALSE;
+    file = fs_image_snapshot(&image, request->snapshot_id);
+    note = g_strdup_printf(
+        "%s/%" G_GINT64_FORMAT ".current", image.snap_dir, request->snapshot_id);
+    if (fs_image_is_chain(&image) &&
+        !fs_image_scan(&image, file, &highest, &child, error))
+        return FALSE;
+    if (child)
+        return drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "'%s/%s/%s' stands on snapshot %" G_GINT64_FORMAT,
+                         image.dir,
+                         image.snap_dir,
+                         child,
+                         request->snapshot_id);
+    if (!drv_path_exists(image.dir_fd, file))
+        return TRUE;
+    drv_stage_take(image.stage, file);
+    if (drv_path_exists(image.dir_fd, note))
+        drv_stage_take(image.stage, note);
+    fs_image_take_sidecars(&image);
+    return drv_stage_commit(image.stage, error);
+}
+
+const DrvOp fs_snap_delete = {
+    .name = "fs.snap_delete",
+    .request = &ds_snapshot,
+    .run = delete_snapshot,
+};
+DRV_OP_REGISTER(fs_snap_delete);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_flatten of an image that no VM uses: a snapshot becomes the image, and all others
+ * go. */
+#include "drv-error.h"
+#include "drv-image.h"
+#include "drv-path.h"
+#include "fs/fs.h"
+
+static gboolean
+flatten_chain(FsImage *image, const char *file, GError **error)
+{
+    g_autofree char *path = g_build_filename(image->dir, file, NULL);
+    g_autoptr(DrvCmd) cmd = drv_image_convert_cmd(path, "qcow2", "copy", "qcow2", TRUE);
+
+    drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    return drv_cmd_run(cmd, error);
+}
+
+static gboolean
+flatten(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsImage *request = data;
+    g_auto(FsImage) image = FS_IMAGE_INIT;
+    g_autofree char *file = NULL;
+
+    (void)in, (void)result;
+    if (!fs_image_open(&image, "", request->source, error))
+        return FALSE;
+    if (!drv_path_exists(image.dir_fd, image.snap_dir) &&
+        drv_path_exists(image.dir_fd, image.name))
+        return TRUE;
+    file = fs_image_snapshot(&image, request->snapshot_id);
+    if (fs_image_is_chain(&image) ? !flatten_chain(&image, file, error)
+                                  : !fs_image_stage_copy(&image, file, error))
+        return FALSE;
+    drv_stage_put(image.stage, "copy", image.name);
+    drv_stage_take(image.stage, image.snap_dir);
+    fs_image_take_sidecars(&image);
+    return drv_stage_commit(image.stage, error);
+}
+
+const DrvOp fs_snap_flatten = {
+    .name = "fs.snap_flatten",
+    .request = &ds_snapshot,
+    .run = flatten,
+};
+DRV_OP_REGISTER(fs_snap_flatten);

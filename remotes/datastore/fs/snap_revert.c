@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_revert of an image that no VM uses. */
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-image.h"
+#include "drv-inspect.h"
+#include "fs/fs.h"
+
+static gboolean
+revert_chain(FsImage *image, const char *file, GError **error)
+{
+    g_autofree char *path = g_build_filename(image->dir, file, NULL);
+    g_autofree char *active = NULL;
+    g_autofree char *child = NULL;
+    g_auto(DrvImageInfo) info = { 0 };
+    g_auto(DrvFd) fd = fs_image_open_file(image, file, error);
+    g_autoptr(DrvCmd) cmd = NULL;
+    gint64 highest;
+
+    if (fd < 0 || !drv_inspect_fd(fd, path, &info, error) ||
+        !fs_image_scan(image, file, &highest, &child, error))
+        return FALSE;
+    active = g_strdup_printf("%s/%" G_GINT64_FORMAT, image->snap_dir, highest);
+    if (g_str_equal(active, file))
+        return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the newest file itself", path);
+    cmd = drv_image_overlay_cmd(
+        "copy", info.virtual_size, path, drv_image_format_name(info.format), NULL);
+    drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    if (!drv_cmd_run(cmd, error))
+        return FALSE;
+    drv_stage_put(image->stage, "copy", active);
+    return TRUE;
+}
+
+static gboolean
+revert(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsImage *request = data;
+    g_auto(FsImage) image = FS_IMAGE_INIT;
+    g_autofree char *file = NULL;
+
+    (void)in, (void)result;
+    if (!fs_image_open(&image, "", request->source, error))
+        return FALSE;
+    file = fs_image_snapshot(&image, request->snapshot_id);
+    if (fs_image_is_chain(&image)) {
+        if (!revert_chain(&image, file, error))
+            return FALSE;
+    } else {
+        if (!fs_image_stage_copy(&image, file, error))
+            return FALSE;
+        drv_stage_put(image.stage, "copy", image.name);
+    }
+    fs_image_take_sidecars(&image);
+    return drv_stage_commit(image.stage, error);
+}
+
+const DrvOp fs_snap_revert = {
+    .name = "fs.snap_revert",
+    .request = &ds_snapshot,
+    .run = revert,
+};
+DRV_OP_REGISTER(fs_snap_revert);
