@@ -25,7 +25,7 @@ endif
 
 PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib
 PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt)
-LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread
+LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread -ldl
 VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu)
 
 CFLAGS ?= -O2 -g
@@ -185,6 +185,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers deps check check-long demo lint format install uninstall clean
+.PHONY: all units fuzz fuzzers deps check check-long demo bench lint format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:

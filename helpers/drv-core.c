@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drv-core.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
 #include "drv-cancel.h"
 #include "drv-cmd.h"
 #include "drv-config.h"
 #include "drv-error.h"
+#include "drv-load-curl.h"
 #include "drv-log.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CURL, curl_easy_cleanup)
@@ -159,13 +159,15 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
 static gboolean
 post(const char *url, const char *call, GString *answer, GError **error)
 {
-    g_autoptr(CURL) curl = curl_easy_init();
-    g_autoptr(CurlList) headers = curl_slist_append(NULL, "Content-Type: text/xml");
+    g_autoptr(CURL) curl = NULL;
+    g_autoptr(CurlList) headers = NULL;
     guint64 timeout_s;
     CURLcode result;
 
-    if (!core_timeout(&timeout_s, error))
+    if (!core_timeout(&timeout_s, error) || !drv_load_curl(error))
         return FALSE;
+    curl = curl_easy_init();
+    headers = curl_slist_append(NULL, "Content-Type: text/xml");
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

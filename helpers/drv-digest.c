@@ -2,25 +2,22 @@
 #include "drv-digest.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "drv-cancel.h"
 #include "drv-error.h"
+#include "drv-load-crypto.h"
 
 #define READ_SIZE ((gsize)1024 * 1024)
 
 static const struct {
     const char *name;
-    const EVP_MD *(*md)(void);
     gsize size;
 } kinds[DRV_DIGEST_LAST] = {
-    [DRV_DIGEST_MD5] = { "MD5", EVP_md5, 16 },
-    [DRV_DIGEST_SHA1] = { "SHA1", EVP_sha1, 20 },
-    [DRV_DIGEST_SHA256] = { "SHA256", EVP_sha256, 32 },
+    [DRV_DIGEST_MD5] = { "MD5", 16 },
+    [DRV_DIGEST_SHA1] = { "SHA1", 20 },
+    [DRV_DIGEST_SHA256] = { "SHA256", 32 },
 };
 
 const char *
@@ -43,6 +40,15 @@ drv_digest_hex(const guint8 *data, gsize size)
     return text;
 }
 
+static void
+must_load(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!drv_load_crypto(&error))
+        g_error("%s", error->message);
+}
+
 gboolean
 drv_digest_equal(const char *a, const char *b)
 {
@@ -50,6 +56,7 @@ drv_digest_equal(const char *a, const char *b)
     g_autofree char *low_b = g_ascii_strdown(b, -1);
     gsize size = strlen(low_a);
 
+    must_load();
     return size == strlen(low_b) && CRYPTO_memcmp(low_a, low_b, size) == 0;
 }
 
@@ -62,16 +69,32 @@ struct DrvDigest {
     EVP_MD_CTX *context;
 };
 
+static const EVP_MD *
+algorithm(DrvDigestKind kind)
+{
+    switch (kind) {
+    case DRV_DIGEST_MD5:
+        return EVP_md5();
+    case DRV_DIGEST_SHA1:
+        return EVP_sha1();
+    case DRV_DIGEST_SHA256:
+    case DRV_DIGEST_LAST:
+    default:
+        return EVP_sha256();
+    }
+}
+
 static DrvDigest *
 digest_try_new(DrvDigestKind kind, GError **error)
 {
-    DrvDigest *digest = g_new0(DrvDigest, 1);
+    g_autoptr(DrvDigest) digest = NULL;
 
+    if (!drv_load_crypto(error))
+        return NULL;
+    digest = g_new0(DrvDigest, 1);
     digest->context = EVP_MD_CTX_new();
-    if (digest->context &&
-        EVP_DigestInit_ex(digest->context, kinds[kind].md(), NULL) == 1)
-        return digest;
-    drv_digest_free(digest);
+    if (digest->context && EVP_DigestInit_ex(digest->context, algorithm(kind), NULL) == 1)
+        return g_steal_pointer(&digest);
     drv_throw(error, DRV_ERROR_FAILED, "OpenSSL has no %s here", kinds[kind].name);
     return NULL;
 }
@@ -144,6 +167,7 @@ drv_digest_fd(int fd, DrvDigestKind kind, const char *name, GError **error)
 void
 drv_digest_sha256(gconstpointer data, gsize size, guint8 *out)
 {
+    must_load();
     if (EVP_Digest(data, size, out, NULL, EVP_sha256(), NULL) != 1)
         g_error("EVP_Digest failed");
 }
@@ -152,6 +176,7 @@ void
 drv_digest_hmac_sha256(
     gconstpointer key, gsize key_size, gconstpointer data, gsize size, guint8 *out)
 {
+    must_load();
     if (HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL) == NULL)
         g_error("HMAC failed");
 }

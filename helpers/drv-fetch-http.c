@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-fetch-http.c - GET as a source: tries, resumption, limits. */
 #define DRV_ALLOW_PRIVATE
-#include <curl/curl.h>
 #include <string.h>
 
 #include "drv-cancel.h"
 #include "drv-error.h"
 #include "drv-fetch-private.h"
+#include "drv-load-curl.h"
 #include "drv-log.h"
 
 #define MAX_TRIES 4
@@ -456,12 +456,6 @@ http_read(gpointer state, guint8 *data, gsize size, GError **error)
     return (gssize)size;
 }
 
-static gpointer
-init_curl(gpointer data G_GNUC_UNUSED)
-{
-    return GINT_TO_POINTER(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
 DrvSource *
 drv_fetch_open_http(DrvHttpTarget *target, const DrvFetchRequest *request, GError **error)
 {
@@ -469,9 +463,13 @@ drv_fetch_open_http(DrvHttpTarget *target, const DrvFetchRequest *request, GErro
                                       .size = http_size,
                                       .interrupt = http_interrupt,
                                       .free = http_free };
-    static GOnce once = G_ONCE_INIT;
-    Http *http = g_new0(Http, 1);
+    Http *http;
 
+    if (!drv_load_curl(error)) {
+        drv_http_target_clear(target);
+        return NULL;
+    }
+    http = g_new0(Http, 1);
     http->target = *target;
     *target = (DrvHttpTarget){ 0 };
     http->insecure = request->insecure;
@@ -483,8 +481,7 @@ drv_fetch_open_http(DrvHttpTarget *target, const DrvFetchRequest *request, GErro
     http->tries = 1;
     http->total = UNKNOWN;
     http->pending = g_byte_array_sized_new(2 * DRV_FETCH_BLOCK);
-    g_once(&once, init_curl, NULL);
-    http->multi = once.retval ? curl_multi_init() : NULL;
+    http->multi = curl_multi_init();
     if (http->multi == NULL)
         throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
     else if (drv_fetch_parse_rate(request->limit_rate, &http->rate, error) &&

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drv-iso.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "drv-cancel.h"
 #include "drv-error.h"
 #include "drv-fd.h"
+#include "drv-load-archive.h"
 
 #define MAX_DEPTH 32 /* folders: a link may lead in circles */
 #define BLOCK_SIZE 65536
@@ -33,8 +32,11 @@ throw_archive(DrvIso *iso, const char *what, GError **error)
 DrvIso *
 drv_iso_new(int fd, const char *label, GError **error)
 {
-    g_autoptr(DrvIso) iso = g_new0(DrvIso, 1);
+    g_autoptr(DrvIso) iso = NULL;
 
+    if (!drv_load_archive(error))
+        return NULL;
+    iso = g_new0(DrvIso, 1);
     iso->archive = archive_write_new();
     if (archive_write_set_format_iso9660(iso->archive) != ARCHIVE_OK ||
         archive_write_set_format_option(iso->archive, "iso9660", "volume-id", label) !=

@@ -236,46 +236,6 @@ drv_request_read_args(gpointer request, int argc, char **argv, GError **error)
     return TRUE;
 }
 
-/* Earlier fields are variables of later expressions: no value is ever pasted into one. */
-static void
-export_variable(gconstpointer request, const DrvField *field, DrvDump *dump)
-{
-    g_autofree char *text = NULL;
-
-    if (field->kind == DRV_UINT || field->kind == DRV_INT)
-        text = g_strdup_printf("%" G_GINT64_FORMAT, *(gint64 *)member(request, field));
-    else if (field->kind == DRV_TEXT)
-        text = g_strdup(*(char **)member(request, field));
-    if (text)
-        drv_dump_set_variable(dump, field->name, text);
-}
-
-gboolean
-drv_request_read_dump(gpointer request, DrvDump *dump, GError **error)
-{
-    const DrvRequestType *type = ((DrvRequest *)request)->type;
-
-    for (guint i = 0; i < type->n_fields; i++) {
-        const DrvField *field = &type->fields[i];
-        g_autofree char *text = NULL;
-
-        if (field->xpath == NULL) {
-            export_variable(request, field, dump);
-            continue;
-        }
-        if (!drv_dump_value(dump, field->xpath, &text, error))
-            return FALSE;
-        if (!drv_request_set(request, field, text, error)) {
-            (void)drv_prefix(error, "%s", field->xpath);
-            if (error && *error && !drv_error_is(*error, DRV_ERROR_REFUSED))
-                (*error)->code = DRV_ERROR_DUMP;
-            return FALSE;
-        }
-        export_variable(request, field, dump);
-    }
-    return TRUE;
-}
-
 gboolean
 drv_request_wants_dump(const DrvRequestType *type)
 {

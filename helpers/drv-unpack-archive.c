@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-unpack-archive.c - tar and zip into a folder, and nowhere else. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -13,6 +11,7 @@
 #include "drv-copy.h"
 #include "drv-error.h"
 #include "drv-fd.h"
+#include "drv-load-archive.h"
 #include "drv-log.h"
 #include "drv-unpack.h"
 
@@ -270,9 +269,8 @@ gboolean
 drv_unpack_archive(
     int fd, int dir_fd, const DrvUnpackLimits *limits, const char *name, GError **error)
 {
-    g_autoptr(Archive) archive = archive_read_new();
-    Job job = { .archive = archive,
-                .dir_fd = dir_fd,
+    g_autoptr(Archive) archive = NULL;
+    Job job = { .dir_fd = dir_fd,
                 .name = name,
                 .bytes_left = limits->max_bytes,
                 .entries_left =
@@ -283,6 +281,9 @@ drv_unpack_archive(
 
     if (lseek(fd, 0, SEEK_SET) < 0)
         return drv_throw_errno(error, "cannot rewind '%s'", name);
+    if (!drv_load_archive(error))
+        return FALSE;
+    job.archive = archive = archive_read_new();
     if (archive == NULL || archive_read_support_format_tar(archive) != ARCHIVE_OK ||
         archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK ||
         archive_read_open_fd(archive, fd, READ_SIZE) != ARCHIVE_OK)

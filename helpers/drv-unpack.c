@@ -2,11 +2,11 @@
 #define DRV_ALLOW_PRIVATE
 #include "drv-unpack.h"
 
-#include <archive.h>
 #include <errno.h>
 #include <string.h>
 
 #include "drv-error.h"
+#include "drv-load-archive.h"
 #include "drv-unpack-private.h"
 
 static const char zstd_magic[] = { 0x28, (char)0xb5, 0x2f, (char)0xfd };
@@ -203,8 +203,13 @@ new_by_archive(DrvSource *inner, DrvUnpackFilter filter, GError **error)
     static const DrvSourceOps ops = { .read = unpack_read,
                                       .interrupt = unpack_interrupt,
                                       .free = unpack_free };
-    Unpack *self = g_new0(Unpack, 1);
+    Unpack *self;
 
+    if (!drv_load_archive(error)) {
+        drv_source_free(inner);
+        return NULL;
+    }
+    self = g_new0(Unpack, 1);
     self->inner = inner;
     self->filter = filter;
     self->archive = archive_read_new();
