@@ -250,6 +250,9 @@ drv_domain_migratable_xml(DrvDomain *domain, GError **error)
     return g_steal_pointer(&call->out_text);
 }
 
+/* libvirt itself gives a guest's agent 60 s to take such a request, before ACPI. */
+#define AGENT_SHUTDOWN_MS 60000
+
 /* --- requests without arguments --------------------------------------------------------
  */
 
@@ -265,6 +268,7 @@ drv_domain_shutdown(DrvDomain *domain, GError **error)
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "shut down the domain", do_shutdown);
 
+    call->timeout_ms += AGENT_SHUTDOWN_MS;
     return drv_virt_call(call, error);
 }
 
@@ -280,6 +284,7 @@ drv_domain_reboot(DrvDomain *domain, GError **error)
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "reboot the domain", do_reboot);
 
+    call->timeout_ms += AGENT_SHUTDOWN_MS;
     return drv_virt_call(call, error);
 }
 

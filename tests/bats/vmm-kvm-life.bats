@@ -21,6 +21,11 @@ stop() { # ACTION ID
     assert_output "$(vm_uuid 1)"
     assert_equal "$stderr" ""
     assert_state host01 1 running
+    deploy host01 1 # as after a kill
+    assert_output "$(vm_uuid 1)"
+    STDIN=$(vm_domain host01 1 --memory 128) run_vmm host01 deploy \
+        "$(vm_dir 1)/deployment.1" host01 1 host01
+    assert_error "'$(vm_dir 1)/deployment.1': .*already"
     run lab_virsh host01 dominfo one-1
     assert_line --regexp 'Persistent: +no'
     stop cancel 1
@@ -157,8 +162,12 @@ restore() { # HOST ID [DIR]
     assert_success
     assert_state host01 1 ""
     lab_exec host01 test -s "$(vm_dir 1)/checkpoint"
+    save 1 # as after a kill
+    assert_success
+    lab_exec host01 touch -d '+1 hour' "$(vm_dir 1)/deployment.1"
     save 1
     assert_error "[Dd]omain not found"
+    lab_exec host01 rm "$(vm_dir 1)/deployment.1"
     restore host02 1
     assert_success
     assert_state host02 1 running

@@ -249,10 +249,30 @@ test_metadata(void)
     g_assert_nonnull(strstr(xml, "<a>1</a>"));
 }
 
+/* For end to end tests: make a domain quiet, say how, and wait to be killed. */
+static int
+hold(const char *uri, const char *id)
+{
+    static const char *const words[] = { "not quiet", "frozen", "paused" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvVirt) virt = drv_virt_open(uri, &error);
+    g_autoptr(DrvDomain) domain = virt ? drv_virt_find(virt, id, &error) : NULL;
+    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+
+    if (domain == NULL || !drv_quiet_begin(&quiet, domain, 5, &error))
+        return 1;
+    g_print("%s\n", words[quiet.how]);
+    fflush(NULL);
+    return drv_poll(NULL, 0, -1, &error) < 0;
+}
+
 int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
+
+    if (argc == 4 && strcmp(argv[1], "--hold") == 0)
+        return drv_cancel_init(&error) ? hold(argv[2], argv[3]) : 1;
 
     g_test_init(&argc, &argv, NULL);
     if (!drv_cancel_init(&error))

@@ -52,13 +52,38 @@ kvm_checkpoint_begin(const char *file, GError **error)
            touch(file, 0666, error);
 }
 
+/* TRUE when @file was written after each start of the VM from its XML. */
+static gboolean
+is_newest(const char *file)
+{
+    g_autofree char *folder = g_path_get_dirname(file);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    gboolean any = FALSE;
+    const char *name;
+    struct stat own;
+
+    if (dir == NULL || stat(file, &own) < 0)
+        return FALSE;
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        struct stat other;
+
+        if (!g_str_has_prefix(name, "deployment.") || stat(path, &other) < 0)
+            continue;
+        if (other.st_mtime > own.st_mtime)
+            return FALSE;
+        any = TRUE;
+    }
+    return any;
+}
+
 gboolean
-kvm_checkpoint_was_begun(const char *file)
+kvm_checkpoint_is_ours(const char *file)
 {
     g_autofree char *marker = marker_of(file);
 
-    return g_file_test(marker, G_FILE_TEST_EXISTS) &&
-           g_file_test(file, G_FILE_TEST_EXISTS);
+    return g_file_test(file, G_FILE_TEST_EXISTS) &&
+           (g_file_test(marker, G_FILE_TEST_EXISTS) || is_newest(file));
 }
 
 /* Remove names beside @file in one step. */

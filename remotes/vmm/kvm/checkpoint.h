@@ -13,8 +13,10 @@
  */
 gboolean kvm_checkpoint_begin(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE when a save to @file was interrupted. */
-gboolean kvm_checkpoint_was_begun(const char *file);
+/* TRUE when @file may be what a save has made that was killed, during or after it: the
+ * marker is there, or nothing was started since.  Restore leaves no checkpoint behind.
+ */
+gboolean kvm_checkpoint_is_ours(const char *file);
 
 /* The checkpoint is complete: make it last. */
 gboolean kvm_checkpoint_commit(const char *file,

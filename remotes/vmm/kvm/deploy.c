@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "deploy-xml.h"
 #include "drv-action.h"
 #include "drv-error.h"
@@ -47,6 +49,30 @@ prepare(DrvXml *domain, const char *folder, const DrvConfig *config, GError **er
            kvm_recover_tpm(domain, folder, error) && make_devices(domain, folder, error);
 }
 
+/* The very same action was begun before, and killed. */
+static gboolean
+is_repeated(const VmmDeploy *request)
+{
+    g_autofree char *text = NULL;
+
+    return g_file_get_contents(request->file, &text, NULL, NULL) &&
+           strcmp(text, request->xml) == 0;
+}
+
+/* What an earlier attempt has started; NULL when it had not come to that. */
+static DrvDomain *
+find_started(DrvVirt *virt, DrvXml *xml)
+{
+    g_autofree char *uuid = drv_xml_text(xml, NULL, "/domain/uuid");
+    g_autoptr(DrvDomain) domain = *uuid ? drv_virt_find(virt, uuid, NULL) : NULL;
+    DrvDomainState state = DRV_STATE_ABSENT;
+
+    if (domain && drv_domain_state(domain, &state, NULL, NULL) &&
+        drv_domain_state_is_active(state))
+        return g_steal_pointer(&domain);
+    return NULL;
+}
+
 static gboolean
 deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
@@ -56,6 +82,7 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autoptr(DrvConfig) config = xml ? vmm_config(error) : NULL;
     g_autoptr(DrvVirt) virt = NULL;
     g_autoptr(DrvDomain) domain = NULL;
+    gboolean repeated = is_repeated(request);
     g_autofree char *text = NULL;
 
     (void)in;
@@ -63,13 +90,15 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     if (strcmp(drv_node_name(drv_xml_root(xml)), "domain") != 0)
         return drv_throw(error, DRV_ERROR_DUMP, "stdin is not a domain's XML");
-    if (!store(request, error) || !prepare(xml, folder, config, error))
-        return FALSE;
     virt = vmm_open(config, error);
-    if (virt == NULL)
+    if (virt == NULL || !store(request, error))
+        return FALSE;
+    domain = repeated ? find_started(virt, xml) : NULL;
+    if (domain == NULL && !prepare(xml, folder, config, error))
         return FALSE;
     text = drv_xml_to_text(xml);
-    domain = drv_virt_create(virt, text, 0, error);
+    if (domain == NULL)
+        domain = drv_virt_create(virt, text, 0, error);
     if (domain == NULL) {
         vmm_release_devices(xml, folder);
         return drv_prefix(error, "'%s'", request->file);

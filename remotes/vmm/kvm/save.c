@@ -39,14 +39,14 @@ save_domain(DrvDomain *domain, const char *file, GError **error)
     return gone || drv_throw(error, DRV_ERROR_VIRT, "it is saved but still active");
 }
 
-/* A save that was interrupted after the domain's end has left a checkpoint of it. */
+/* A save that was killed after the domain's end has left a checkpoint of it. */
 static gboolean
 was_saved(DrvVirt *virt, const VmmCheckpoint *request, GError **error)
 {
     g_autofree char *text = NULL;
     g_autoptr(DrvXml) xml = NULL;
 
-    if (!kvm_checkpoint_was_begun(request->file))
+    if (!kvm_checkpoint_is_ours(request->file))
         return FALSE;
     text = drv_virt_saved_xml(virt, request->file, error);
     xml = text ? drv_xml_parse("the checkpoint's XML", text, -1, error) : NULL;

@@ -52,7 +52,7 @@ run_vmm() { # HOST ACTION [arg...]
 vmm_exec() { # HOST ACTION [arg...]
     local host=$1 action=$2
     shift 2
-    printf '%s' "${STDIN-}" | lab_exec "$host" "${DRV_ENV[@]/#/}" \
+    printf '%s' "${STDIN-}" | lab_exec "$host" env "${DRV_ENV[@]}" \
         timeout -k 5 "${DRV_TIMEOUT:-100}" "/var/tmp/one/vmm/kvm/$action" "$@"
 }
 
