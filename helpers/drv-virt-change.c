@@ -32,6 +32,29 @@ drv_domain_save(DrvDomain *domain, const char *file, GError **error)
 }
 
 static gboolean
+do_job(DrvVirtCall *call)
+{
+    virDomainJobInfo info = { 0 };
+
+    if (virDomainGetJobInfo(call->domain, &info) < 0)
+        return FALSE;
+    call->out_number = info.type != VIR_DOMAIN_JOB_NONE;
+    return TRUE;
+}
+
+gboolean
+drv_domain_job(DrvDomain *domain, gboolean *active, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_on(domain, "read the domain's job", do_job);
+
+    if (!drv_virt_call(call, error))
+        return FALSE;
+    *active = call->out_number != 0;
+    return TRUE;
+}
+
+static gboolean
 do_saved_xml(DrvVirtCall *call)
 {
     call->out_text = virDomainSaveImageGetXMLDesc(

@@ -98,6 +98,12 @@ gboolean drv_domain_wakeup(DrvDomain *domain, GError **error) G_GNUC_WARN_UNUSED
 gboolean drv_domain_save(DrvDomain *domain,
                          const char *file,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* TRUE and *active while a save, migration or the like is at work on the domain, whoever
+ * began it.
+ */
+gboolean drv_domain_job(DrvDomain *domain,
+                        gboolean *active,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The XML in a file of save, with passwords; caller frees. */
 char *drv_virt_saved_xml(DrvVirt *virt, const char *file, GError **error);
 /* Start from @file with @xml in place of what is in it. */

@@ -21,15 +21,25 @@ marker_of(const char *file)
     return g_strconcat(file, ".saving", NULL);
 }
 
+/* *aside is its new name, NULL when there was none. */
 static gboolean
-put_old_aside(const char *file, GError **error)
+put_old_aside(const char *file, char **aside, GError **error)
 {
-    g_autofree char *aside =
+    *aside =
         g_strdup_printf("%s.%" G_GINT64_FORMAT, file, g_get_real_time() / G_USEC_PER_SEC);
-
-    if (g_rename(file, aside) < 0 && errno != ENOENT)
+    if (g_rename(file, *aside) == 0)
+        return TRUE;
+    if (errno != ENOENT)
         return drv_throw_errno(error, "cannot put '%s' aside", file);
+    g_clear_pointer(aside, g_free);
     return TRUE;
+}
+
+void
+kvm_checkpoint_put_back(const char *file, const char *aside)
+{
+    if (g_rename(aside, file) < 0)
+        drv_warn("'%s' is kept as '%s': %s", file, aside, g_strerror(errno));
 }
 
 static gboolean
@@ -44,11 +54,11 @@ touch(const char *file, mode_t mode, GError **error)
 }
 
 gboolean
-kvm_checkpoint_begin(const char *file, GError **error)
+kvm_checkpoint_begin(const char *file, char **aside, GError **error)
 {
     g_autofree char *marker = marker_of(file);
 
-    return put_old_aside(file, error) && touch(marker, 0600, error) &&
+    return put_old_aside(file, aside, error) && touch(marker, 0600, error) &&
            touch(file, 0666, error);
 }
 

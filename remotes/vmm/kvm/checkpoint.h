@@ -8,10 +8,16 @@
 
 #include "vmm.h"
 
-/* Put an older checkpoint aside and make place for a new one: an empty file that also a
- * daemon without rights of root on its storage can write.
+/* Put an older checkpoint aside (*aside is its name then, caller frees) and make place
+ * for a new one: an empty file that also a daemon without rights of root on its storage
+ * can write.
  */
-gboolean kvm_checkpoint_begin(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean kvm_checkpoint_begin(const char *file,
+                              char **aside,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The older one is the checkpoint after all. */
+void kvm_checkpoint_put_back(const char *file, const char *aside);
 
 /* TRUE when @file may be what a save has made that was killed, during or after it: the
  * marker is there, or nothing was started since.  Restore leaves no checkpoint behind.

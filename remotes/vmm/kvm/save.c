@@ -6,10 +6,13 @@
 #include "vmm.h"
 
 #define END_TIMEOUT_MS 60000
+#define LOOK_AGAIN_MS 500
 
-/* The file is worthless once we know that the domain goes on. */
+/* The file is worthless once we know that the domain goes on.  If it does not, and there
+ * was an older file, then that one may be all there is.
+ */
 static void
-give_up(DrvDomain *domain, const char *file)
+give_up(DrvDomain *domain, const char *file, const char *aside)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) error = NULL;
@@ -19,24 +22,53 @@ give_up(DrvDomain *domain, const char *file)
         drv_warn("'%s' is kept: %s", file, error->message);
     else if (drv_domain_state_is_active(state))
         kvm_checkpoint_remove(file);
+    else if (aside)
+        kvm_checkpoint_put_back(file, aside);
 }
 
+/* Our death does not stop libvirtd: what an earlier save has begun goes on, into the very
+ * file.  *gone says that it came to its end.
+ */
 static gboolean
-save_domain(DrvDomain *domain, const char *file, GError **error)
+wait_for_other(DrvDomain *domain, DrvWatch *watch, gboolean *gone, GError **error)
+{
+    gboolean active = TRUE;
+
+    for (;;) {
+        g_autoptr(GError) why = NULL;
+        DrvEvent event;
+
+        if (!drv_domain_job(domain, &active, &why))
+            active = FALSE; /* it may just have ended; the next look tells */
+        if (!active)
+            return drv_watch_gone(watch, 0, gone, error);
+        if (!drv_watch_next(watch, &event, LOOK_AGAIN_MS, error))
+            return FALSE;
+    }
+}
+
+/* *gone: it ended by an earlier save. */
+static gboolean
+save_domain(DrvDomain *domain, const char *file, gboolean *gone, GError **error)
 {
     g_autoptr(DrvWatch) watch = drv_watch_new(domain, DRV_EVENT_LIFECYCLE, error);
-    gboolean gone = FALSE;
+    g_autofree char *aside = NULL;
+    gboolean ended = FALSE;
 
-    if (watch == NULL || !kvm_checkpoint_begin(file, error))
+    if (watch == NULL || !wait_for_other(domain, watch, gone, error))
+        return FALSE;
+    if (*gone)
+        return TRUE;
+    if (!kvm_checkpoint_begin(file, &aside, error))
         return FALSE;
     if (!drv_domain_save(domain, file, error)) {
-        give_up(domain, file);
+        give_up(domain, file, aside);
         return FALSE;
     }
     DRV_CANCEL_SHIELD(); /* what remains is short, and the domain has ended */
-    if (!drv_watch_gone(watch, END_TIMEOUT_MS, &gone, error))
+    if (!drv_watch_gone(watch, END_TIMEOUT_MS, &ended, error))
         return FALSE;
-    return gone || drv_throw(error, DRV_ERROR_VIRT, "it is saved but still active");
+    return ended || drv_throw(error, DRV_ERROR_VIRT, "it is saved but still active");
 }
 
 /* A save that was killed after the domain's end has left a checkpoint of it. */
@@ -62,13 +94,18 @@ make_checkpoint(DrvVirt *virt, const VmmCheckpoint *request, GError **error)
     g_autoptr(GError) why = NULL;
     g_autoptr(GError) ignored = NULL;
     g_autoptr(DrvDomain) domain = vmm_find(virt, (const VmmHead *)request, &why);
+    gboolean gone = domain == NULL && drv_error_is(why, DRV_ERROR_NOT_FOUND);
 
-    if (domain)
-        return save_domain(domain, request->file, error);
-    if (drv_error_is(why, DRV_ERROR_NOT_FOUND) && was_saved(virt, request, &ignored)) {
+    if (domain && !save_domain(domain, request->file, &gone, error))
+        return FALSE;
+    if (domain && !gone)
+        return TRUE;
+    if (gone && was_saved(virt, request, &ignored)) {
         drv_info("'%s' is complete, and its domain has ended", request->file);
         return TRUE;
     }
+    if (why == NULL)
+        return drv_throw(error, DRV_ERROR_VIRT, "the domain has ended unsaved");
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
 }
