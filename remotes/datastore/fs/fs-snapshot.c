@@ -7,6 +7,7 @@
 #include "drv-fd.h"
 #include "drv-inspect.h"
 #include "drv-path.h"
+#include "drv-snapshots.h"
 #include "fs/fs.h"
 
 int
@@ -27,28 +28,25 @@ gboolean
 fs_image_scan(
     const FsImage *image, const char *file, gint64 *highest, char **child, GError **error)
 {
-    g_autofree char *path = g_build_filename(image->dir, image->snap_dir, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    g_autoptr(GArray) numbers =
+        drv_snapshots_numbers(image->dir_fd, image->dir, image->snap_dir);
     g_autofree char *number = g_path_get_basename(file);
-    const char *name;
 
     *highest = -1;
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *candidate = g_build_filename(image->snap_dir, name, NULL);
+    for (guint i = 0; i < numbers->len; i++) {
+        guint64 n = g_array_index(numbers, guint64, i);
+        g_autofree char *candidate =
+            g_strdup_printf("%s/%" G_GUINT64_FORMAT, image->snap_dir, n);
         g_auto(DrvImageInfo) info = { 0 };
         g_autofree char *backing = NULL;
-        g_auto(DrvFd) fd = -1;
-        guint64 n;
+        g_auto(DrvFd) fd = fs_image_open_file(image, candidate, error);
 
-        if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, &n, NULL))
-            continue;
-        *highest = MAX(*highest, (gint64)n);
-        fd = fs_image_open_file(image, candidate, error);
         if (fd < 0 || !drv_inspect_fd(fd, candidate, &info, error))
             return FALSE;
+        *highest = (gint64)n;
         backing = info.backing_file ? g_path_get_basename(info.backing_file) : NULL;
         if (*child == NULL && g_strcmp0(backing, number) == 0)
-            *child = g_strdup(name);
+            *child = g_path_get_basename(candidate);
     }
     return TRUE;
 }

@@ -7,6 +7,7 @@
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
+#include "drv-snapshots.h"
 
 void
 fs_image_clear(FsImage *image)
@@ -76,20 +77,7 @@ fs_image_is_chain(const FsImage *image)
 char *
 fs_image_snapshot(const FsImage *image, gint64 id)
 {
-    g_autofree char *plain = g_strdup_printf("%s/%" G_GINT64_FORMAT, image->snap_dir, id);
-    g_autofree char *note = g_strconcat(plain, ".current", NULL);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        image->dir_fd, image->dir, note, O_RDONLY | O_NONBLOCK, 0, NULL);
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *name = NULL;
-
-    if (drv_path_exists(image->dir_fd, plain) || fd < 0 ||
-        !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
-        return g_steal_pointer(&plain);
-    name = g_path_get_basename(g_strchomp(text->str));
-    if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, NULL, NULL))
-        return g_steal_pointer(&plain);
-    return g_build_filename(image->snap_dir, name, NULL);
+    return drv_snapshots_file(image->dir_fd, image->dir, image->snap_dir, (guint64)id);
 }
 
 void

@@ -8,8 +8,9 @@
 #include "tm.h"
 
 static gboolean
-make_in(const TmMake *request, TmDir *dir, GError **error)
+make_in(gconstpointer data, TmDir *dir, gpointer unused G_GNUC_UNUSED, GError **error)
 {
+    const TmMake *request = data;
     g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
     g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
     DrvMkfs want = {
@@ -31,17 +32,8 @@ make_in(const TmMake *request, TmDir *dir, GError **error)
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
-    const TmMake *request = data;
-    g_auto(TmDir) dir = TM_DIR_INIT;
-
     (void)in, (void)result;
-    if (!tm_dir_open(&dir, request->target, TRUE, error))
-        return FALSE;
-    if (!make_in(request, &dir, error)) {
-        tm_dir_undo(&dir);
-        return FALSE;
-    }
-    return TRUE;
+    return tm_dir_work(((const TmMake *)data)->target, make_in, data, NULL, error);
 }
 
 const DrvOp tm_common_mkimage = { .name = "tm.mkimage",

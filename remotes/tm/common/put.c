@@ -9,8 +9,9 @@
 #include "tm.h"
 
 static gboolean
-put_in(const TmPut *request, TmDir *dir, DrvSource *in, GError **error)
+put_in(gconstpointer data, TmDir *dir, gpointer in, GError **error)
 {
+    const TmPut *request = data;
     g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
     g_auto(DrvFd) fd = -1;
 
@@ -33,17 +34,8 @@ put_in(const TmPut *request, TmDir *dir, DrvSource *in, GError **error)
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
-    const TmPut *request = data;
-    g_auto(TmDir) dir = TM_DIR_INIT;
-
     (void)result;
-    if (!tm_dir_open(&dir, request->target, TRUE, error))
-        return FALSE;
-    if (!put_in(request, &dir, in, error)) {
-        tm_dir_undo(&dir);
-        return FALSE;
-    }
-    return TRUE;
+    return tm_dir_work(((const TmPut *)data)->target, put_in, data, in, error);
 }
 
 const DrvOp tm_common_put = { .name = "tm.put", .request = &tm_put, .run = run };

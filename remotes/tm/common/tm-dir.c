@@ -40,11 +40,22 @@ tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
     return dir->fd >= 0;
 }
 
-void
-tm_dir_undo(TmDir *dir)
+gboolean
+tm_dir_work(const char *target,
+            TmDirWork work,
+            gconstpointer request,
+            gpointer data,
+            GError **error)
 {
-    if (dir->made)
-        drv_path_remove_empty(dir->ds_fd, dir->vm);
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
+    if (!tm_dir_open(&dir, target, TRUE, error))
+        return FALSE;
+    if (work(request, &dir, data, error))
+        return TRUE;
+    if (dir.made)
+        drv_path_remove_empty(dir.ds_fd, dir.vm);
+    return FALSE;
 }
 
 char *

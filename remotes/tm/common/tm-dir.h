@@ -31,8 +31,18 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TmDir, tm_dir_clear)
 gboolean tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* An action failed: a folder that it has made goes again, if it is empty. */
-void tm_dir_undo(TmDir *dir);
+/* Do @work in the folder of @target, which is made if missing, and goes again if it was
+ * and @work fails.
+ */
+typedef gboolean (*TmDirWork)(gconstpointer request,
+                              TmDir *dir,
+                              gpointer data,
+                              GError **error);
+gboolean tm_dir_work(const char *target,
+                     TmDirWork work,
+                     gconstpointer request,
+                     gpointer data,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Where an image is on this host: last two components of @source below the folder that
  * holds the datastores of @dir, so that hosts may mount them elsewhere.  Caller frees.

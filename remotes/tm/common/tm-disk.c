@@ -9,6 +9,7 @@
 #include "drv-fd.h"
 #include "drv-path.h"
 #include "drv-request.h"
+#include "drv-snapshots.h"
 
 void
 tm_disk_clear(TmDisk *disk)
@@ -20,12 +21,6 @@ tm_disk_clear(TmDisk *disk)
     g_free(disk->snap_dir);
     g_free(disk->link_head);
     *disk = (TmDisk)TM_DISK_INIT;
-}
-
-static gboolean
-is_number(const char *text)
-{
-    return g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, NULL, NULL);
 }
 
 /* The data are in the VM's folder. */
@@ -81,7 +76,7 @@ look_absolute(TmDisk *disk, const TmDir *dir, GError **error)
 
     if (!drv_check_path(dir->disk, clean, error))
         return FALSE;
-    if (!g_str_has_suffix(snap, ".snap") || !is_number(name)) {
+    if (!g_str_has_suffix(snap, ".snap") || !drv_snapshots_is_number(name)) {
         disk->kind = TM_DISK_IMAGE;
         return set_image(disk, dir, folder, name, name, error);
     }
@@ -103,7 +98,7 @@ tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error)
     if (link && *link == '/')
         return look_absolute(disk, dir, error);
     if (link && g_str_has_prefix(link, snap_head) &&
-        is_number(link + strlen(snap_head))) {
+        drv_snapshots_is_number(link + strlen(snap_head))) {
         disk->kind = TM_DISK_CHAIN;
         return set_local(disk, dir, link, error);
     }
@@ -123,33 +118,11 @@ tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error)
 char *
 tm_disk_snapshot_file(const TmDisk *disk, guint64 id)
 {
-    g_autofree char *plain = g_strdup_printf("%s/%" G_GUINT64_FORMAT, disk->snap_dir, id);
-    g_autofree char *note = g_strconcat(plain, ".current", NULL);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        disk->base_fd, disk->base, note, O_RDONLY | O_NONBLOCK, 0, NULL);
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *name = NULL;
-
-    if (drv_path_exists(disk->base_fd, plain) || fd < 0 ||
-        !drv_fd_read_all(fd, text, PATH_MAX, note, NULL))
-        return g_steal_pointer(&plain);
-    name = g_path_get_basename(g_strchomp(text->str));
-    if (!is_number(name))
-        return g_steal_pointer(&plain);
-    return g_build_filename(disk->snap_dir, name, NULL);
+    return drv_snapshots_file(disk->base_fd, disk->base, disk->snap_dir, id);
 }
 
 gint64
 tm_disk_highest(const TmDisk *disk)
 {
-    g_autofree char *path = g_build_filename(disk->base, disk->snap_dir, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    gint64 highest = -1;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (is_number(name))
-            highest = MAX(highest, g_ascii_strtoll(name, NULL, 10));
-    }
-    return highest;
+    return drv_snapshots_highest(disk->base_fd, disk->base, disk->snap_dir);
 }

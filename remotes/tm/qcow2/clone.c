@@ -108,8 +108,9 @@ make_copy(const TmClone *request,
 
 /* Kernels, initrds and CDROMs are what they are; else the front-end's word counts. */
 static gboolean
-clone_in(const TmClone *request, TmDir *dir, gboolean overlay_if_unsaid, GError **error)
+clone_in(gconstpointer data, TmDir *dir, gpointer overlay_if_unsaid, GError **error)
 {
+    const TmClone *request = data;
     g_autofree char *path = tm_dir_image_path(dir, request->source);
     gboolean is_disk = request->disk_id >= 0;
     gboolean unsaid = *request->format == '\0';
@@ -119,9 +120,9 @@ clone_in(const TmClone *request, TmDir *dir, gboolean overlay_if_unsaid, GError 
 
     if (!tm_image_open(&image, path, is_disk ? request->format : "raw", error))
         return FALSE;
-    overlay =
-        is_disk && (unsaid ? overlay_if_unsaid && g_str_equal(request->disk_type, "FILE")
-                           : image.is_qcow2);
+    overlay = is_disk && (unsaid ? overlay_if_unsaid != NULL &&
+                                       g_str_equal(request->disk_type, "FILE")
+                                 : image.is_qcow2);
     stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
     if (stage == NULL || !tm_dir_unmonitor(dir, error))
         return FALSE;
@@ -130,25 +131,11 @@ clone_in(const TmClone *request, TmDir *dir, gboolean overlay_if_unsaid, GError 
 }
 
 static gboolean
-clone_as(gconstpointer data, gboolean overlay_if_unsaid, GError **error)
-{
-    const TmClone *request = data;
-    g_auto(TmDir) dir = TM_DIR_INIT;
-
-    if (!tm_dir_open(&dir, request->target, TRUE, error))
-        return FALSE;
-    if (!clone_in(request, &dir, overlay_if_unsaid, error)) {
-        tm_dir_undo(&dir);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
 run_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return clone_as(data, TRUE, error);
+    return tm_dir_work(
+        ((const TmClone *)data)->target, clone_in, data, GINT_TO_POINTER(TRUE), error);
 }
 
 /* Up to 6.0.2 "shared" knew raw disks only, and those front-ends tell no format. */
@@ -156,7 +143,7 @@ static gboolean
 run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return clone_as(data, FALSE, error);
+    return tm_dir_work(((const TmClone *)data)->target, clone_in, data, NULL, error);
 }
 
 const DrvOp qcow2_clone = { .name = "qcow2.clone",

@@ -47,12 +47,14 @@ prepare_snap_dir(const TmImage *image, TmDisk *disk, GError **error)
 }
 
 static gboolean
-link_in(const TmClone *request, TmDir *dir, gboolean layout_if_unsaid, GError **error)
+link_in(gconstpointer data, TmDir *dir, gpointer layout_if_unsaid, GError **error)
 {
+    const TmClone *request = data;
     g_autofree char *path = tm_dir_image_path(dir, request->source);
     gboolean unsaid = *request->format == '\0';
-    gboolean layout = unsaid ? layout_if_unsaid && g_str_equal(request->disk_type, "FILE")
-                             : g_str_equal(request->format, "qcow2");
+    gboolean layout =
+        unsaid ? layout_if_unsaid != NULL && g_str_equal(request->disk_type, "FILE")
+               : g_str_equal(request->format, "qcow2");
     g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
     g_autofree char *target = NULL;
     g_auto(TmImage) image = TM_IMAGE_INIT;
@@ -78,32 +80,18 @@ link_in(const TmClone *request, TmDir *dir, gboolean layout_if_unsaid, GError **
 }
 
 static gboolean
-link_as(gconstpointer data, gboolean layout_if_unsaid, GError **error)
-{
-    const TmClone *request = data;
-    g_auto(TmDir) dir = TM_DIR_INIT;
-
-    if (!tm_dir_open(&dir, request->target, TRUE, error))
-        return FALSE;
-    if (!link_in(request, &dir, layout_if_unsaid, error)) {
-        tm_dir_undo(&dir);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
 run_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return link_as(data, TRUE, error);
+    return tm_dir_work(
+        ((const TmClone *)data)->target, link_in, data, GINT_TO_POINTER(TRUE), error);
 }
 
 static gboolean
 run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return link_as(data, FALSE, error);
+    return tm_dir_work(((const TmClone *)data)->target, link_in, data, NULL, error);
 }
 
 const DrvOp qcow2_ln = { .name = "qcow2.ln", .request = &tm_clone, .run = run_qcow2 };

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_create: an empty overlay becomes the active file; a raw disk is copied. */
-#include <fcntl.h>
-
 #include "common/tm-image.h"
 #include "drv-error.h"
-#include "drv-fd.h"
 #include "drv-path.h"
 #include "qcow2/snapshot.h"
 
@@ -55,17 +52,11 @@ create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
 static gboolean
 create_copy(TmSnapDisk *snap, guint64 id, GError **error)
 {
-    const TmDisk *disk = &snap->disk;
-    g_autofree char *file = g_strdup_printf("%s/%" G_GUINT64_FORMAT, disk->snap_dir, id);
-    DrvStage *stage = tm_snap_data_stage(snap);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        disk->base_fd, disk->base, disk->file, O_RDONLY | O_NONBLOCK, 0, error);
+    g_autofree char *file =
+        g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap->disk.snap_dir, id);
 
-    if (fd < 0 || !tm_copy_to_stage(stage, fd, "copy", NULL, error) ||
-        !tm_snap_make_dir(snap, error))
-        return FALSE;
-    drv_stage_put(stage, "copy", file);
-    return drv_stage_commit(stage, error);
+    return tm_snap_make_dir(snap, error) &&
+           tm_snap_copy(snap, snap->disk.file, file, error);
 }
 
 static gboolean

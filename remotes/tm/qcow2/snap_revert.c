@@ -2,12 +2,7 @@
 /* snap_revert: the active file becomes an empty overlay on the snapshot; a raw disk, also
  * the image of a persistent one, becomes a copy of it.  Each in one rename.
  */
-#include <fcntl.h>
-
-#include "common/tm-image.h"
 #include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-path.h"
 #include "qcow2/snapshot.h"
 
 static gboolean
@@ -27,16 +22,9 @@ revert_overlay(TmSnapDisk *snap, guint64 id, GError **error)
 static gboolean
 revert_copy(TmSnapDisk *snap, guint64 id, GError **error)
 {
-    const TmDisk *disk = &snap->disk;
-    g_autofree char *file = tm_disk_snapshot_file(disk, id);
-    DrvStage *stage = tm_snap_data_stage(snap);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        disk->base_fd, disk->base, file, O_RDONLY | O_NONBLOCK, 0, error);
+    g_autofree char *file = tm_disk_snapshot_file(&snap->disk, id);
 
-    if (fd < 0 || !tm_copy_to_stage(stage, fd, "copy", NULL, error))
-        return FALSE;
-    drv_stage_put(stage, "copy", disk->file);
-    return drv_stage_commit(stage, error);
+    return tm_snap_copy(snap, file, snap->disk.file, error);
 }
 
 static gboolean

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "qcow2/snapshot.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "common/tm-image.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
+#include "drv-snapshots.h"
 
 void
 tm_snap_disk_clear(TmSnapDisk *snap)
@@ -123,19 +125,15 @@ char **
 tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error)
 {
     const TmDisk *disk = &snap->disk;
-    g_autofree char *path = g_build_filename(disk->base, disk->snap_dir, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, error);
+    g_autoptr(GArray) numbers =
+        drv_snapshots_numbers(disk->base_fd, disk->base, disk->snap_dir);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
-    const char *name;
 
-    if (dir == NULL)
-        return NULL;
-    while ((name = g_dir_read_name(dir))) {
-        g_autofree char *candidate = g_build_filename(disk->snap_dir, name, NULL);
+    for (guint i = 0; i < numbers->len; i++) {
+        g_autofree char *candidate = g_strdup_printf(
+            "%s/%" G_GUINT64_FORMAT, disk->snap_dir, g_array_index(numbers, guint64, i));
         gboolean child;
 
-        if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, NULL, NULL))
-            continue;
         if (!is_child(snap, candidate, file, &child, error))
             return NULL;
         if (child)
@@ -143,6 +141,20 @@ tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error)
     }
     g_ptr_array_add(found, NULL);
     return (char **)g_ptr_array_free(g_steal_pointer(&found), FALSE);
+}
+
+gboolean
+tm_snap_copy(TmSnapDisk *snap, const char *from, const char *to, GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    DrvStage *stage = tm_snap_data_stage(snap);
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        disk->base_fd, disk->base, from, O_RDONLY | O_NONBLOCK, 0, error);
+
+    if (fd < 0 || !tm_copy_to_stage(stage, fd, "copy", NULL, error))
+        return FALSE;
+    drv_stage_put(stage, "copy", to);
+    return drv_stage_commit(stage, error);
 }
 
 gboolean

@@ -75,5 +75,9 @@ gboolean tm_snap_free_children(const TmSnapDisk *snap,
                                const char *except,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A copy of raw @from becomes @to, both below the disk's base. */
+gboolean tm_snap_copy(TmSnapDisk *snap, const char *from, const char *to, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* Make a missing snapshot folder for copies of a raw disk. */
 gboolean tm_snap_make_dir(TmSnapDisk *snap, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 # tm.bash - a VM with disks of every kind, for tests of the transfer managers.
 load lib/drv
 
