@@ -70,8 +70,20 @@ gboolean drv_place_run(const char *host,
                        char **result,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same at the first of @hosts (not empty) that can be reached; those that cannot are
- * logged and passed over.
+/* As drv_place_run(), without a stream, for a request that is not complete yet: @complete
+ * fills in what it lacks, while the connection to @host is already being made.
+ */
+typedef gboolean (*DrvPlaceComplete)(gpointer request, gpointer data, GError **error);
+gboolean drv_place_complete_and_run(const char *host,
+                                    const DrvOp *op,
+                                    gpointer request,
+                                    DrvPlaceComplete complete,
+                                    gpointer data,
+                                    char **result,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As drv_place_run(), at the first of @hosts (not empty) that can be reached; those that
+ * cannot are logged and passed over.
  */
 gboolean drv_place_run_any(const char *const *hosts,
                            const DrvOp *op,

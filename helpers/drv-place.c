@@ -13,6 +13,25 @@ drv_place_is_here(const char *host)
            strcmp(host, g_get_host_name()) == 0;
 }
 
+static gboolean
+run_there(const char *host,
+          const DrvOp *op,
+          gboolean live,
+          gpointer request,
+          DrvSource *in,
+          char **result,
+          GError **error)
+{
+    g_autoptr(DrvRemote) remote = drv_remote_open(host, live, error);
+
+    return remote && drv_remote_run(remote,
+                                    live ? op->live : op->name,
+                                    drv_request_pack(request),
+                                    in,
+                                    result,
+                                    error);
+}
+
 gboolean
 drv_place_run(const char *host,
               const DrvOp *op,
@@ -33,13 +52,28 @@ drv_place_run(const char *host,
             op->live, drv_request_pack(request), in, result, error);
     if (here)
         return op->run(request, in, result, error);
-    return drv_remote_run(host,
-                          live ? op->live : op->name,
-                          live,
-                          drv_request_pack(request),
-                          in,
-                          result,
-                          error);
+    return run_there(host, op, live, request, in, result, error);
+}
+
+gboolean
+drv_place_complete_and_run(const char *host,
+                           const DrvOp *op,
+                           gpointer request,
+                           DrvPlaceComplete complete,
+                           gpointer data,
+                           char **result,
+                           GError **error)
+{
+    g_autoptr(DrvRemote) remote = NULL;
+
+    if (op->run == NULL || op->is_live || op->is_nothing || op->here ||
+        drv_place_is_here(host))
+        return complete(request, data, error) &&
+               drv_place_run(host, op, request, NULL, result, error);
+    remote = drv_remote_open(host, FALSE, error);
+    return remote && complete(request, data, error) &&
+           drv_remote_run(
+               remote, op->name, drv_request_pack(request), NULL, result, error);
 }
 
 gboolean

@@ -25,6 +25,15 @@ typedef enum {
     HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
 } Hello;
 
+struct DrvRemote {
+    DrvSsh ssh;
+    DrvTalk talk;
+    char *dir;          /* the host's remotes */
+    const char *worker; /* below it */
+    gboolean reused;    /* the connection was there already */
+    gboolean greeted;   /* the worker has said hello */
+};
+
 /* --- where the worker is ---------------------------------------------------------------
  */
 
@@ -126,69 +135,77 @@ judge_end(DrvTalk *talk, const char *host, GError **error)
 }
 
 static Hello
-wait_hello(DrvTalk *talk, DrvSsh *ssh, guint timeout_ms, GError **error)
+wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
 {
+    DrvTalk *talk = &remote->talk;
     g_autoptr(GError) why = NULL;
     DrvFrame frame;
 
     if (drv_talk_next(talk, timeout_ms, &frame, &why)) {
-        drv_ssh_established(ssh);
-        return judge_hello(&frame, ssh->host, error);
+        drv_ssh_established(&remote->ssh);
+        return judge_hello(&frame, remote->ssh.host, error);
     }
     if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 &&
         talk->in->len == 0)
-        return judge_end(talk, ssh->host, error);
+        return judge_end(talk, remote->ssh.host, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
 }
 
-/* One attempt; on HELLO_OK the talk is ready for the request. */
-static Hello
-greet(DrvTalk *talk, DrvSsh *ssh, const char *command, GError **error)
+static gboolean
+start(DrvRemote *remote, GError **error)
 {
-    g_autoptr(DrvCmd) cmd = drv_ssh_cmd(ssh, "ssh", NULL);
-    gboolean reused = drv_ssh_is_reused(ssh);
-    Hello hello;
+    g_autoptr(DrvCmd) cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
+    g_autofree char *command = g_strconcat(remote->dir, "/", remote->worker, NULL);
 
+    remote->reused = drv_ssh_is_reused(&remote->ssh);
     drv_cmd_arg(cmd, command);
     drv_cmd_arg(cmd, drv_build());
-    if (!drv_talk_start(talk, cmd, ssh->host, error))
+    return drv_talk_start(&remote->talk, cmd, remote->ssh.host, error);
+}
+
+/* One attempt; on HELLO_OK the talk is ready for the request. */
+static Hello
+greet(DrvRemote *remote, GError **error)
+{
+    Hello hello;
+
+    if (remote->talk.child.pid == 0 && !start(remote, error))
         return HELLO_FAILED;
-    hello = wait_hello(talk,
-                       ssh,
-                       reused ? REUSED_HELLO_MS : (ssh->connect_timeout_s + 10) * 1000,
+    hello = wait_hello(remote,
+                       remote->reused ? REUSED_HELLO_MS
+                                      : (remote->ssh.connect_timeout_s + 10) * 1000,
                        error);
     if (hello != HELLO_OK) {
-        drv_talk_clear(talk);
-        *talk = (DrvTalk){ 0 };
+        drv_talk_clear(&remote->talk);
+        remote->talk = (DrvTalk)DRV_TALK_INIT;
     }
-    if (hello == HELLO_UNREACHABLE && !reused)
+    if (hello == HELLO_UNREACHABLE && !remote->reused)
         return HELLO_FAILED;
     return hello;
 }
 
 /* Get a worker that listens, replacing once a dead connection and once the worker. */
 static gboolean
-connect_worker(
-    DrvTalk *talk, DrvSsh *ssh, const char *dir, const char *worker, GError **error)
+connect_worker(DrvRemote *remote, GError **error)
 {
-    g_autofree char *command = g_strconcat(dir, "/", worker, NULL);
+    const char *host = remote->ssh.host;
     g_autoptr(GError) why = NULL;
-    Hello hello = greet(talk, ssh, command, &why);
+    Hello hello = greet(remote, &why);
 
     if (hello == HELLO_UNREACHABLE) {
         drv_ignore(&why, "the shared connection is dead, a new one is tried");
-        drv_ssh_forget(ssh);
-        hello = greet(talk, ssh, command, &why);
+        drv_ssh_forget(&remote->ssh);
+        hello = greet(remote, &why);
     }
     if (hello == HELLO_NO_WORKER) {
-        drv_info("installing the worker on %s: %s", ssh->host, why->message);
+        drv_info("installing the worker on %s: %s", host, why->message);
         g_clear_error(&why);
-        if (!drv_install_worker(ssh, dir, worker, &why)) {
-            (void)drv_prefix(&why, "cannot install the worker on %s", ssh->host);
+        if (!drv_install_worker(&remote->ssh, remote->dir, remote->worker, &why)) {
+            (void)drv_prefix(&why, "cannot install the worker on %s", host);
             hello = HELLO_FAILED;
         } else {
-            hello = greet(talk, ssh, command, &why);
+            hello = greet(remote, &why);
         }
     }
     if (hello == HELLO_OK)
@@ -199,8 +216,8 @@ connect_worker(
             error,
             "no worker runs on %s; run 'onehost sync --force %s', or install the "
             "package built for its architecture",
-            ssh->host,
-            ssh->host);
+            host,
+            host);
     return FALSE;
 }
 
@@ -214,26 +231,51 @@ nothing_begun(GError **error)
     return FALSE;
 }
 
+/* A connection that nothing was asked of is just given up. */
+void
+drv_remote_free(DrvRemote *remote)
+{
+    if (remote == NULL)
+        return;
+    if (!remote->greeted)
+        drv_child_clear(&remote->talk.child);
+    drv_talk_clear(&remote->talk);
+    drv_ssh_clear(&remote->ssh);
+    g_free(remote->dir);
+    g_free(remote);
+}
+
+DrvRemote *
+drv_remote_open(const char *host, gboolean live, GError **error)
+{
+    g_autoptr(DrvRemote) remote = g_new0(DrvRemote, 1);
+
+    remote->talk = (DrvTalk)DRV_TALK_INIT;
+    remote->ssh = (DrvSsh)DRV_SSH_INIT;
+    remote->worker = live ? LIVE_WORKER : WORKER;
+    remote->dir = host_remotes_dir(error);
+    if (remote->dir == NULL)
+        return NULL;
+    if (drv_ssh_open(&remote->ssh, host, error) && start(remote, error))
+        return g_steal_pointer(&remote);
+    (void)nothing_begun(error);
+    return NULL;
+}
+
 gboolean
-drv_remote_run(const char *host,
+drv_remote_run(DrvRemote *remote,
                const char *name,
-               gboolean live,
                GVariant *fields,
                DrvSource *in,
                char **result,
                GError **error)
 {
     g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
-    g_autofree char *dir = host_remotes_dir(error);
-    g_auto(DrvSsh) ssh = DRV_SSH_INIT;
-    g_auto(DrvTalk) talk = { 0 };
 
-    if (dir == NULL)
-        return FALSE;
-    if (!drv_ssh_open(&ssh, host, error) ||
-        !connect_worker(&talk, &ssh, dir, live ? LIVE_WORKER : WORKER, error))
+    if (!connect_worker(remote, error))
         return nothing_begun(error);
-    return drv_talk_run(&talk, name, packed, in, result, error);
+    remote->greeted = TRUE;
+    return drv_talk_run(&remote->talk, name, packed, in, result, error);
 }
 
 gboolean
@@ -243,7 +285,7 @@ drv_remote_run_here(
     g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
     g_autofree char *path = g_build_filename(drv_remotes_dir(), LIVE_WORKER, NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
-    g_auto(DrvTalk) talk = { 0 };
+    g_auto(DrvTalk) talk = DRV_TALK_INIT;
     DrvFrame frame;
 
     return drv_talk_start(&talk, cmd, "this machine", error) &&

@@ -11,13 +11,23 @@
 
 #include "drv-op.h"
 
-/* Run op @name at @host with the packed @fields (sunk).  @live asks for the worker that
- * links libvirt.  All else as drv_place_run(); DRV_ERROR_NO_HOST before the request was
+typedef struct DrvRemote DrvRemote;
+
+/* Begin to connect to the worker of @host, without waiting for it.  @live asks for the
+ * worker that links libvirt.  NULL with DRV_ERROR_NO_HOST, or what is wrong here.
+ */
+DrvRemote *drv_remote_open(const char *host, gboolean live, GError **error);
+
+/* Freed without drv_remote_run(), the worker ends without having done anything. */
+void drv_remote_free(DrvRemote *remote);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRemote, drv_remote_free)
+
+/* Wait for the worker, and have it run op @name with the packed @fields (sunk); once for
+ * each DrvRemote.  All else as drv_place_run(); DRV_ERROR_NO_HOST before the request was
  * sent, and @in was not read then.
  */
-gboolean drv_remote_run(const char *host,
+gboolean drv_remote_run(DrvRemote *remote,
                         const char *name,
-                        gboolean live,
                         GVariant *fields,
                         DrvSource *in,
                         char **result,

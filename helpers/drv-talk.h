@@ -20,6 +20,10 @@ typedef struct {
     gsize parsed;    /* bytes of @in that belong to the last frame */
     GString *err;    /* what it said on stderr, bounded */
 } DrvTalk;
+#define DRV_TALK_INIT                                                                    \
+    {                                                                                    \
+        .child = DRV_CHILD_INIT                                                          \
+    }
 
 /* Start @cmd, a worker. */
 gboolean drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)

@@ -28,6 +28,15 @@ read_facts(TmHead *request, GError **error)
 }
 
 static gboolean
+complete(gpointer request, gpointer data, GError **error)
+{
+    const TmAction *action = data;
+
+    return read_facts(request, error) &&
+           (action->prepare == NULL || action->prepare(request, error));
+}
+
+static gboolean
 act(const TmAction *action,
     TmHead *request,
     int argc,
@@ -39,9 +48,8 @@ act(const TmAction *action,
 
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
-    if (read_facts(request, error) &&
-        (action->prepare == NULL || action->prepare(request, error)) &&
-        drv_place_run(request->host, tm_op, request, NULL, result, error))
+    if (drv_place_complete_and_run(
+            request->host, tm_op, request, complete, (gpointer)action, result, error))
         return TRUE;
     what = action->subject(request); /* with what the core has told of it */
     return drv_prefix(error, "cannot %s", what);
