@@ -24,9 +24,9 @@ LDHARD := -pie -Wl,--as-needed -fsanitize=address,undefined
 endif
 
 PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib
-PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt)
-LIBS     := $(shell pkg-config --libs $(PKGS)) -lpthread -ldl
-VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu)
+PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt 2>/dev/null)
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl
+VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
