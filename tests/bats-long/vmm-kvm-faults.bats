@@ -29,7 +29,7 @@ killed_after() { # MS ACTION [arg...]
     lab_exec host01 "/var/tmp/one/vmm/kvm/$action" "$@" <"$LAB/stdin" >/dev/null 2>&1 3>&- &
     pid=$!
     read -rt "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" <> <(:) || true
-    lab_exec host01 sh -c "for p in \$(pidof $action); do kill -9 \$p; done"
+    lab_exec host01 sh -c "for p in \$(pidof $action); do kill -9 \$p; done; true" 2>/dev/null
     wait $pid || true
 }
 

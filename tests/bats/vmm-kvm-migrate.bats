@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Migration on shared storage, and its proof on both ends.
+# shellcheck disable=SC2034
 load lib/drv
 load lib/vmm
 
