@@ -30,7 +30,8 @@ VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
-    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm -Iremotes/vmm/kvm $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
+    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm -Iremotes/vmm/kvm \
+    -Iremotes/im/common $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
 obj = $(patsubst %.c,$(OUT)/o/%.o,$(wildcard $(1)))
@@ -84,6 +85,21 @@ $(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 
+# --- monitoring: remotes/im/common is a library, every other source an executable --------
+IM_SOURCES := $(filter-out remotes/im/common/%,$(shell find remotes/im -name '*.c'))
+IM_PROGS   := $(IM_SOURCES:%.c=$(OUT)/%)
+LIBIM      := $(OUT)/libim.a
+$(LIBIM): $(call obj,remotes/im/common/*.c)
+PROGS += $(IM_PROGS) $(OUT)/remotes/im/qemu-probes.d
+$(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) $(VIRTLIBS)
+# Folders that the front-end's client wants to find, and the names for hosts without KVM.
+$(OUT)/remotes/im/qemu-probes.d:
+	@mkdir -p $(@D)/kvm.d $(@D)/kvm-probes.d/vm/snapshot $(@D)/kvm-probes.d/vm/execution
+	ln -sfn kvm.d $(@D)/qemu.d
+	ln -sfn kvm-probes.d $@
+
 # --- what is copied as it is -----------------------------------------------------------
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
 SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
@@ -97,9 +113,9 @@ $(OUT)/remotes/%.sh: %.sh
 
 # --- tests, tools ------------------------------------------------------------------------
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/test-*.c))
-$(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBDRV)
+$(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBIM) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(if $(findstring virt,$*),$(VIRTLIBS))
+	$(LINK) $^ $(LIBS) $(if $(findstring virt,$*)$(findstring im,$*),$(VIRTLIBS))
 
 # Fuzz harnesses: with libFuzzer in out-fuzz (make fuzz), and as tests over their corpora.
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -126,7 +142,7 @@ $(FAULT): $(OUT)/o/tests/kill/fault.o
 
 # --- compile rules --------------------------------------------------------------------
 $(LIBDRV): $(call obj,helpers/*.c)
-$(LIBDRV) $(FAMILY_LIBS):
+$(LIBDRV) $(LIBIM) $(FAMILY_LIBS):
 	@mkdir -p $(@D)
 	rm -f $@ && ar rcs $@ $^
 $(OUT)/o/%.o: %.c
@@ -138,7 +154,7 @@ $(OUT)/build-id: FORCE
 	@mkdir -p $(@D)
 	@echo '$(BUILD)' | cmp -s - $@ || echo '$(BUILD)' >$@
 FORCE:
--include $(shell find $(OUT)/o -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/o -type f -name '*.d' 2>/dev/null)
 
 all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
 units: $(UNITS) $(FAULT)

@@ -88,6 +88,22 @@ drv_remotes_dir(void)
     return remotes_dir;
 }
 
+void
+drv_set_remotes_dir(const char *path)
+{
+    g_free(remotes_dir);
+    remotes_dir = g_strdup(path);
+}
+
+const char *
+drv_caller_address(void)
+{
+    const char *client = g_getenv("SSH_CLIENT");
+    g_auto(GStrv) words = g_strsplit(client ? client : "", " ", 2);
+
+    return words[0] && *words[0] ? g_intern_string(words[0]) : NULL;
+}
+
 const DrvRelease *
 drv_release(void)
 {

@@ -28,6 +28,11 @@ const char *drv_driver_name(void);
 /* The tree we are part of: two folders above argv[0]'s. */
 const char *drv_remotes_dir(void);
 const DrvRelease *drv_release(void);
+/* For programs that are elsewhere in the tree; copies @path. */
+void drv_set_remotes_dir(const char *path);
+
+/* The address from which ssh was used to start us, or NULL. */
+const char *drv_caller_address(void);
 
 /* /var/lib/one, or $ONE_LOCATION/var; and the like for "etc" (/etc/one). */
 const char *drv_var_location(void);

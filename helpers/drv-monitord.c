@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drv-monitord.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,11 +12,13 @@
 #include <zlib.h>
 
 #include "drv-action.h"
+#include "drv-cancel.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 
 #define DATAGRAM_MAX 60000 /* bytes; the protocol's limit is a little under 64 KiB */
 #define DEFAULT_PORT 4124
+#define CONNECT_TIMEOUT_MS 5000
 #define PKCS1_PADDING 11 /* bytes of each chunk */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
@@ -65,15 +68,38 @@ encrypt(const char *pem, const char *data, GError **error)
     return g_steal_pointer(&out);
 }
 
+/* Deflated and base64 without line breaks; caller frees. */
+static char *
+pack(const guint8 *data, gsize size, GError **error)
+{
+    uLongf packed_size = compressBound(size);
+    g_autofree Bytef *packed = g_malloc(packed_size);
+
+    if (compress2(packed, &packed_size, data, size, Z_BEST_SPEED) != Z_OK) {
+        (void)drv_throw(error, DRV_ERROR_FAILED, "cannot compress a message");
+        return NULL;
+    }
+    return g_base64_encode(packed, packed_size);
+}
+
+char *
+drv_collect_line(const char *host_id, gboolean failed, const char *data)
+{
+    g_autofree char *payload = pack((const guint8 *)data, strlen(data), NULL);
+
+    return g_strdup_printf("MONITOR %s %s %s\n",
+                           failed ? "FAILURE" : "SUCCESS",
+                           host_id,
+                           payload ? payload : "-");
+}
+
 char *
 drv_monitor_line(const DrvMonitorMessage *message, const char *public_key, GError **error)
 {
     g_autoptr(GByteArray) secret = NULL;
     const guint8 *plain = (const guint8 *)message->data;
-    uLong size = strlen(message->data);
-    g_autofree Bytef *packed = NULL;
+    gsize size = strlen(message->data);
     g_autofree char *payload = NULL;
-    uLongf packed_size;
 
     if (public_key && *public_key) {
         secret = encrypt(public_key, message->data, error);
@@ -82,13 +108,9 @@ drv_monitor_line(const DrvMonitorMessage *message, const char *public_key, GErro
         plain = secret->data;
         size = secret->len;
     }
-    packed_size = compressBound(size);
-    packed = g_malloc(packed_size);
-    if (compress2(packed, &packed_size, plain, size, Z_BEST_SPEED) != Z_OK) {
-        (void)drv_throw(error, DRV_ERROR_FAILED, "cannot compress a message");
+    payload = pack(plain, size, error);
+    if (payload == NULL)
         return NULL;
-    }
-    payload = g_base64_encode(packed, packed_size);
     return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s",
                            message->type,
                            message->failed ? "FAILURE" : "SUCCESS",
@@ -97,14 +119,41 @@ drv_monitor_line(const DrvMonitorMessage *message, const char *public_key, GErro
                            payload);
 }
 
+/* Wait for the connection: a front-end that is away must not hold its caller up. */
+static gboolean
+await_connection(int fd, GError **error)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    int n = drv_poll(&ready, 1, CONNECT_TIMEOUT_MS, error);
+    socklen_t size = sizeof errno;
+    int why = 0;
+
+    if (n < 0)
+        return FALSE;
+    if (n == 0)
+        return drv_throw(error, DRV_ERROR_TIMEOUT, "the monitor does not answer");
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &size) < 0 || why != 0) {
+        errno = why;
+        return drv_throw_errno(error, "cannot reach the monitor");
+    }
+    return TRUE;
+}
+
 static gboolean
 send_over(const AddrInfo *where, const char *line, GError **error)
 {
-    g_auto(DrvFd) fd =
-        socket(where->ai_family, where->ai_socktype | SOCK_CLOEXEC, where->ai_protocol);
+    g_auto(DrvFd) fd = socket(where->ai_family,
+                              where->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                              where->ai_protocol);
 
-    if (fd < 0 || connect(fd, where->ai_addr, where->ai_addrlen) < 0)
+    if (fd < 0)
         return drv_throw_errno(error, "cannot reach the monitor");
+    if (connect(fd, where->ai_addr, where->ai_addrlen) < 0) {
+        if (errno != EINPROGRESS)
+            return drv_throw_errno(error, "cannot reach the monitor");
+        if (!await_connection(fd, error))
+            return FALSE;
+    }
     if (where->ai_socktype == SOCK_DGRAM) {
         if (send(fd, line, strlen(line), 0) < 0)
             return drv_throw_errno(error, "cannot send to the monitor");
@@ -113,12 +162,11 @@ send_over(const AddrInfo *where, const char *line, GError **error)
     return drv_fd_write_all(fd, line, strlen(line), "to the monitor", error);
 }
 
-gboolean
-drv_monitor_send(
-    const char *address, guint16 port, const char *line, gboolean tcp, GError **error)
+static gboolean
+send_by(
+    const char *address, guint16 port, const char *line, gboolean stream, GError **error)
 {
     g_autofree char *service = g_strdup_printf("%u", port);
-    gboolean stream = tcp || strlen(line) > DATAGRAM_MAX;
     struct addrinfo hints = { .ai_socktype = stream ? SOCK_STREAM : SOCK_DGRAM };
     g_autoptr(AddrInfo) found = NULL;
     int code = getaddrinfo(address, service, &hints, &found);
@@ -131,6 +179,22 @@ drv_monitor_send(
                          gai_strerror(code));
     return send_over(found, line, error) ||
            drv_prefix(error, "'%s' port %u", address, port);
+}
+
+gboolean
+drv_monitor_send(
+    const char *address, guint16 port, const char *line, gboolean tcp, GError **error)
+{
+    return send_by(address, port, line, tcp || strlen(line) > DATAGRAM_MAX, error);
+}
+
+gboolean
+drv_monitor_send_datagram(const char *address,
+                          guint16 port,
+                          const char *line,
+                          GError **error)
+{
+    return send_by(address, port, line, FALSE, error);
 }
 
 /* --- monitord.conf: "NETWORK = [ KEY = \"value\", … ]"

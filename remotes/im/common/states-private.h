@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* states-private.h - the table of states, for states*.c */
+#pragma once
+
+#include "states.h"
+
+#define PAUSED 3           /* virDomainState */
+#define PAUSED_MIGRATING 2 /* its reasons */
+#define PAUSED_STARTING 11
+
+typedef struct {
+    gint64 id; /* -1: imported */
+    char *uuid;
+    const char *state; /* static; NULL: never told */
+    guint missing;     /* times in a row */
+    gboolean stopped;  /* libvirt said so */
+    gint64 stopped_at; /* when; monotonic */
+    gboolean moved;    /* it stopped because it is saved or goes on elsewhere */
+    gboolean seen;
+} Row;
+
+struct ImStates {
+    GHashTable *rows; /* UUID → Row */
+};
+
+/* The row of a domain, made if missing. */
+Row *im_states_row(ImStates *states, const char *uuid, gint64 id);

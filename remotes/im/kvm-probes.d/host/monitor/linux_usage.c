@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* linux_usage - use of processors, memory and network */
+#include "im.h"
+
+IM_PROBE(im_linux_usage)

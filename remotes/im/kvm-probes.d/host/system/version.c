@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* version - release of the installed tree */
+#include "im.h"
+
+IM_PROBE(im_version)

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pci - PCI devices for guests (up to 5.10) */
+#include "im.h"
+
+IM_PROBE(im_pci)
