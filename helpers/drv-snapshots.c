@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "drv-fd.h"
 #include "drv-path.h"
@@ -33,6 +34,50 @@ drv_snapshots_file(int base_fd, const char *base, const char *snap_dir, guint64 
     if (!drv_snapshots_is_number(name))
         return g_steal_pointer(&plain);
     return g_build_filename(snap_dir, name, NULL);
+}
+
+/* Is @entry the note of a snapshot whose content is in @file? */
+static gboolean
+is_note_for(int base_fd,
+            const char *base,
+            const char *snap_dir,
+            const char *entry,
+            const char *file)
+{
+    g_autofree char *number = NULL;
+    g_autofree char *home = NULL;
+    guint64 id;
+
+    if (!g_str_has_suffix(entry, ".current"))
+        return FALSE;
+    number = g_strndup(entry, strlen(entry) - strlen(".current"));
+    if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXUINT32, &id, NULL))
+        return FALSE;
+    home = drv_snapshots_file(base_fd, base, snap_dir, id);
+    return g_str_equal(home, file);
+}
+
+gboolean
+drv_snapshots_has(int base_fd, const char *base, const char *snap_dir, guint64 id)
+{
+    g_autofree char *own = g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap_dir, id);
+    g_autofree char *note = g_strdup_printf("%" G_GUINT64_FORMAT ".current", id);
+    g_autofree char *file = drv_snapshots_file(base_fd, base, snap_dir, id);
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(base_fd, base, snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
+    g_autoptr(DrvDir) dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (dir)
+        (void)drv_fd_steal(&fd); /* the stream's now */
+    if (!drv_path_exists(base_fd, file))
+        return FALSE;
+    while (g_str_equal(file, own) && dir && (entry = readdir(dir))) {
+        if (!g_str_equal(entry->d_name, note) &&
+            is_note_for(base_fd, base, snap_dir, entry->d_name, file))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static int

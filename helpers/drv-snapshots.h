@@ -14,6 +14,12 @@
  */
 char *drv_snapshots_file(int base_fd, const char *base, const char *snap_dir, guint64 id);
 
+/* FALSE when there is no snapshot @id, perhaps not any more: its file is missing, or
+ * holds another one since @id was deleted, which that one's note says.
+ */
+gboolean
+drv_snapshots_has(int base_fd, const char *base, const char *snap_dir, guint64 id);
+
 /* The numbers of all its files, ascending; empty when there is no folder. */
 GArray *drv_snapshots_numbers(int base_fd, const char *base, const char *snap_dir);
 

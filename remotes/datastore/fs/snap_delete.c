@@ -2,6 +2,7 @@
 /* snap_delete of an image that no VM uses. */
 #include "drv-error.h"
 #include "drv-path.h"
+#include "drv-snapshots.h"
 #include "fs/fs.h"
 
 static gboolean
@@ -31,7 +32,8 @@ delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error
                          image.snap_dir,
                          child,
                          request->snapshot_id);
-    if (!drv_path_exists(image.dir_fd, file))
+    if (!drv_snapshots_has(
+            image.dir_fd, image.dir, image.snap_dir, (guint64)request->snapshot_id))
         return TRUE;
     drv_stage_take(image.stage, file);
     if (drv_path_exists(image.dir_fd, note))

@@ -90,5 +90,10 @@ tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error) G_GNUC_WARN_UNUSED_
  */
 char *tm_disk_snapshot_file(const TmDisk *disk, guint64 id);
 
+/* FALSE when there is no snapshot @id (any more): its file is missing, or holds another
+ * snapshot since @id was deleted, which that one's note says.
+ */
+gboolean tm_disk_has_snapshot(const TmDisk *disk, guint64 id);
+
 /* Highest number of a file in the snapshot folder, -1 when there is none. */
 gint64 tm_disk_highest(const TmDisk *disk);

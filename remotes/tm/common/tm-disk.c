@@ -121,6 +121,12 @@ tm_disk_snapshot_file(const TmDisk *disk, guint64 id)
     return drv_snapshots_file(disk->base_fd, disk->base, disk->snap_dir, id);
 }
 
+gboolean
+tm_disk_has_snapshot(const TmDisk *disk, guint64 id)
+{
+    return drv_snapshots_has(disk->base_fd, disk->base, disk->snap_dir, id);
+}
+
 gint64
 tm_disk_highest(const TmDisk *disk)
 {

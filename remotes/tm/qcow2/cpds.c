@@ -113,6 +113,13 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in, (void)result;
     if (!tm_cpds_open(&cpds, request, error))
         return FALSE;
+    if (!cpds.is_image && request->snapshot_id >= 0 &&
+        !tm_disk_has_snapshot(&cpds.disk, (guint64)request->snapshot_id))
+        return drv_throw(error,
+                         DRV_ERROR_NOT_FOUND,
+                         "'%s' has no snapshot %" G_GINT64_FORMAT,
+                         request->target,
+                         request->snapshot_id);
     return cpds.is_image ||
            (tm_cpds_copy(request, &cpds.disk, cpds.qcow2, cpds.stage, error) &&
             tm_cpds_publish(&cpds, error));

@@ -105,7 +105,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (!tm_snap_disk_open(&snap, request, error))
         return FALSE;
     file = tm_disk_snapshot_file(&snap.disk, request->snapshot_id);
-    if (!drv_path_exists(snap.disk.base_fd, file))
+    if (!tm_disk_has_snapshot(&snap.disk, request->snapshot_id))
         return TRUE;
     if (g_str_equal(file, snap.disk.file))
         return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the active file", file);

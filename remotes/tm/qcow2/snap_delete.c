@@ -28,7 +28,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     note = g_strdup_printf(
         "%s/%" G_GUINT64_FORMAT ".current", snap.disk.snap_dir, request->snapshot_id);
     stage = tm_snap_data_stage(&snap);
-    if (!drv_path_exists(snap.disk.base_fd, file))
+    if (!tm_disk_has_snapshot(&snap.disk, request->snapshot_id))
         return TRUE;
     if (tm_snap_is_chain(&snap) && !delete_overlay(&snap, file, error))
         return FALSE;

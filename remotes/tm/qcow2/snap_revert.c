@@ -36,6 +36,12 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in, (void)result;
     if (!tm_snap_disk_open(&snap, request, error))
         return FALSE;
+    if (!tm_disk_has_snapshot(&snap.disk, request->snapshot_id))
+        return drv_throw(error,
+                         DRV_ERROR_NOT_FOUND,
+                         "'%s' has no snapshot %" G_GUINT64_FORMAT,
+                         request->target,
+                         request->snapshot_id);
     return tm_snap_is_chain(&snap) ? revert_overlay(&snap, request->snapshot_id, error)
                                    : revert_copy(&snap, request->snapshot_id, error);
 }
