@@ -6,6 +6,7 @@
 #include "drv-cancel.h"
 #include "drv-cmd.h"
 #include "drv-config.h"
+#include "drv-core-near.h"
 #include "drv-error.h"
 #include "drv-load-curl.h"
 #include "drv-log.h"
@@ -157,14 +158,14 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
 }
 
 static gboolean
-post(const char *url, const char *call, GString *answer, GError **error)
+post_by_curl(
+    const char *url, const char *call, guint timeout_s, GString *answer, GError **error)
 {
     g_autoptr(CURL) curl = NULL;
     g_autoptr(CurlList) headers = NULL;
-    guint64 timeout_s;
     CURLcode result;
 
-    if (!core_timeout(&timeout_s, error) || !drv_load_curl(error))
+    if (!drv_load_curl(error))
         return FALSE;
     curl = curl_easy_init();
     headers = curl_slist_append(NULL, "Content-Type: text/xml");
@@ -181,6 +182,19 @@ post(const char *url, const char *call, GString *answer, GError **error)
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_cancelled);
     result = curl_easy_perform(curl);
     return result == CURLE_OK || throw_curl(curl, result, url, error);
+}
+
+static gboolean
+post(const char *url, const char *call, GString *answer, GError **error)
+{
+    guint64 timeout_s;
+
+    if (!core_timeout(&timeout_s, error))
+        return FALSE;
+    timeout_s = MIN(timeout_s, G_MAXINT / 1000);
+    return drv_core_is_near(url)
+               ? drv_core_post_near(url, call, (guint)timeout_s, answer, error)
+               : post_by_curl(url, call, (guint)timeout_s, answer, error);
 }
 
 static DrvDump *
