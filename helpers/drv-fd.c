@@ -2,6 +2,7 @@
 #include "drv-fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "drv-cancel.h"
 #include "drv-error.h"
@@ -63,6 +64,16 @@ drv_fd_read(int fd, gpointer data, gsize size, const char *what, GError **error)
             return -1;
         }
     }
+}
+
+int
+drv_fd_new_nameless(GError **error)
+{
+    int fd = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        drv_throw_errno(error, "cannot make a file in '%s'", g_get_tmp_dir());
+    return fd;
 }
 
 gboolean

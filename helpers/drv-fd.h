@@ -20,6 +20,11 @@ drv_fd_steal(DrvFd *fd)
     return taken;
 }
 
+/* A file that has no name and is gone when it is closed, to read and write; -1 with
+ * @error.
+ */
+int drv_fd_new_nameless(GError **error);
+
 /* Write all of @data, across short writes and EINTR, also to non-blocking descriptors
  * (waiting under cancellation).  @what names the object in the error.
  */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tm-context.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "drv-copy.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-fetch.h"
-#include "drv-path.h"
 #include "drv-request.h"
 
 /* The front-end may pass the quotes of 'NAME' on or have had them removed. */
@@ -34,8 +31,9 @@ check_name(const char *name, GError **error)
     return TRUE;
 }
 
-static gboolean
-fetch_to(const char *url, const char *path, GError **error)
+/* The content of @url, in a file without a name. */
+static int
+fetch(const char *url, GError **error)
 {
     DrvFetchRequest request = DRV_FETCH_REQUEST_INIT;
     g_autoptr(DrvSource) source = NULL;
@@ -43,35 +41,32 @@ fetch_to(const char *url, const char *path, GError **error)
 
     request.url = url;
     source = drv_fetch_open(&request, error);
-    if (source == NULL)
-        return FALSE;
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return drv_throw_errno(error, "cannot make '%s'", path);
-    return drv_sparse_write(source, fd, TRUE, NULL, error);
+    fd = source ? drv_fd_new_nameless(error) : -1;
+    if (fd < 0 || !drv_sparse_write(source, fd, TRUE, NULL, error))
+        return -1;
+    return drv_fd_steal(&fd);
 }
 
 static gboolean
-add_url(DrvIso *iso, const char *work, const char *url, GError **error)
+add_url(DrvIso *iso, const char *url, GError **error)
 {
     g_autofree char *plain = drv_fetch_display_name(url);
     g_autofree char *name = g_path_get_basename(plain);
-    g_autofree char *path = g_build_filename(work, "fetched", NULL);
+    g_auto(DrvFd) fd = check_name(name, error) ? fetch(url, error) : -1;
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
 
-    return check_name(name, error) && fetch_to(url, path, error) &&
-           drv_iso_add(iso, path, name, error) &&
-           drv_path_unlink(AT_FDCWD, "", path, error);
+    return fd >= 0 && drv_iso_add(iso, path, name, error);
 }
 
 gboolean
-tm_context_add(DrvIso *iso, const char *work, const char *word, GError **error)
+tm_context_add(DrvIso *iso, const char *word, GError **error)
 {
     const char *colon = strchr(word, ':');
     g_autofree char *path = NULL;
     g_autofree char *name = NULL;
 
     if (drv_fetch_scheme(word) == DRV_FETCH_HTTP)
-        return add_url(iso, work, word, error);
+        return add_url(iso, word, error);
     path = colon ? g_strndup(word, (gsize)(colon - word)) : g_strdup(word);
     name = colon ? strip_quotes(colon + 1) : g_path_get_basename(path);
     return drv_check_path("context file", path, error) && check_name(name, error) &&

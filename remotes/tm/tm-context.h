@@ -5,7 +5,7 @@
 #include "drv-iso.h"
 
 /* Add what @word names to the image: "http(s)://…" is fetched, "PATH:'NAME'" and
- * "PATH:NAME" get that name, "PATH" keeps its own.  Fetched files lie in @work meanwhile.
+ * "PATH:NAME" get that name, "PATH" keeps its own.
  */
-gboolean tm_context_add(DrvIso *iso, const char *work, const char *word, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+tm_context_add(DrvIso *iso, const char *word, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -63,6 +63,26 @@ load lib/tm
     assert_only "$VM" disk.6
 }
 
+@test "context: files are fetched, and nothing of them is left here" {
+    local port=$BATS_TEST_TMPDIR/port
+    export TMPDIR=$BATS_TEST_TMPDIR/tmp
+    mkdir "$TMPDIR" "$BATS_TEST_TMPDIR/web"
+    echo fetched >"$BATS_TEST_TMPDIR/web/file"
+    python3 "$DRV_ROOT/tests/data/third-party/httpd" "$BATS_TEST_TMPDIR/web" "$port" \
+        >/dev/null 2>&1 3>&- &
+    local server=$!
+    wait_until 10 test -s "$port"
+    run_tm qcow2 context "http://127.0.0.1:$(cat "$port")/file" "$HERE:$VM/disk.6" 25 0
+    local first=$status
+    run_tm qcow2 context "http://127.0.0.1:$(cat "$port")/none" "$HERE:$VM/disk.7" 25 0
+    kill $server
+    assert_equal "$first" 0
+    assert_error "^cannot make context of VM 25: cannot fetch 'http"
+    isoinfo -R -x '/file' -i "$VM/disk.6" | grep -qx fetched
+    assert_only "$VM" disk.6
+    assert_only "$TMPDIR"
+}
+
 @test "mv: disks stay, the folder moves, also to another file system" {
     clone qcow2 0
     run_tm qcow2 mv "$HERE:$VM/disk.0" "fe:$VM/disk.0" 25 1

@@ -6,9 +6,6 @@
  * The image is made here, in a file without a name, and streamed to the host, where it
  * becomes disk.N when it is complete.  Running it again makes it anew.
  */
-#include <fcntl.h>
-#include <glib/gstdio.h>
-
 #include "drv-action.h"
 #include "drv-error.h"
 #include "drv-fd.h"
@@ -20,23 +17,22 @@
 static int
 make_iso(int n, char **words, GError **error)
 {
-    g_autofree char *work = g_dir_make_tmp("one-context-XXXXXX", error);
-    g_auto(DrvFd) fd = work ? open(work, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-    g_autoptr(DrvIso) iso = NULL;
-    gboolean ok;
+    g_auto(DrvFd) fd = drv_fd_new_nameless(error);
+    g_autoptr(DrvIso) iso = fd < 0 ? NULL : drv_iso_new(fd, LABEL, error);
 
-    if (work == NULL)
+    if (iso == NULL)
         return -1;
-    if (fd < 0)
-        (void)drv_throw_errno(error, "cannot make a file in '%s'", work);
-    else
-        iso = drv_iso_new(fd, LABEL, error);
-    ok = iso != NULL;
-    for (int i = 0; ok && i < n; i++)
-        ok = tm_context_add(iso, work, words[i], error);
-    ok = ok && drv_iso_finish(iso, error);
-    g_rmdir(work);
-    return ok && lseek(fd, 0, SEEK_SET) == 0 ? drv_fd_steal(&fd) : -1;
+    for (int i = 0; i < n; i++) {
+        if (!tm_context_add(iso, words[i], error))
+            return -1;
+    }
+    if (!drv_iso_finish(iso, error))
+        return -1;
+    if (lseek(fd, 0, SEEK_SET) < 0) {
+        drv_throw_errno(error, "cannot read the image again");
+        return -1;
+    }
+    return drv_fd_steal(&fd);
 }
 
 static gboolean
