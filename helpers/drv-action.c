@@ -122,6 +122,23 @@ drv_etc_location(void)
     return etc_location;
 }
 
+/* Old front-ends look for ExitCode at a line's start to find the exit status, new ones
+ * take the others for log lines and show nothing of them.
+ */
+static gboolean
+is_misleading(const char *text)
+{
+    static const char *const words[] = {
+        "ExitCode:", "ERROR:", "INFO:", "WARN:", "DEBUG:"
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_str_has_prefix(text, words[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* One line, so that no release takes a part of it for something else. */
 static char *
 error_text(const GError *error)
@@ -129,8 +146,9 @@ error_text(const GError *error)
     g_autofree char *clean =
         drv_log_escape(error ? error->message : "no error was given");
 
-    /* Old front-ends look for this at a line's start to find the exit status. */
-    if (g_str_has_prefix(clean, "ExitCode:"))
+    if (*clean == '\0')
+        return g_strdup("failed");
+    if (is_misleading(clean))
         return g_strdup_printf("error %s", clean);
     return g_steal_pointer(&clean);
 }

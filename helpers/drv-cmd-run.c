@@ -12,7 +12,7 @@
 #include "drv-fd.h"
 #include "drv-log.h"
 
-#define STDERR_KEPT (64 * 1024) /* bytes; more of a tool's complaints is not read */
+#define STDERR_KEPT (64 * 1024) /* bytes; of a tool's complaints the last ones count */
 
 static DrvCmdDryRun dry_run;
 static gpointer dry_run_data;
@@ -60,7 +60,7 @@ typedef struct {
     int *fd;     /* -1 once at its end */
     GString *to; /* NULL: thrown away */
     gsize max;
-    gboolean drop_rest; /* past @max: forget the rest instead of failing */
+    gboolean keep_end; /* past @max: forget what came first instead of failing */
 } Stream;
 
 static gboolean
@@ -79,9 +79,10 @@ read_stream(Stream *stream, const char *program, GError **error)
     if (stream->to == NULL)
         return TRUE;
     if (stream->to->len + (gsize)got > stream->max) {
-        if (!stream->drop_rest)
+        if (!stream->keep_end)
             return drv_throw(error, DRV_ERROR_COMMAND, "%s: too much output", program);
-        got = (gssize)(stream->max - stream->to->len);
+        g_string_erase(
+            stream->to, 0, (gssize)(stream->to->len + (gsize)got - stream->max));
     }
     g_string_append_len(stream->to, buffer, got);
     return TRUE;

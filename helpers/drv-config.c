@@ -93,6 +93,17 @@ read_variable(Reader *reader, GString *out, GError **error)
     return TRUE;
 }
 
+/* A backslash at the end of a line takes the line's end away. */
+static gboolean
+skip_continuation(Reader *reader)
+{
+    if (!g_str_has_prefix(reader->at, "\\\n"))
+        return FALSE;
+    reader->at += 2;
+    reader->line++;
+    return TRUE;
+}
+
 static gboolean
 read_quoted(Reader *reader, GString *out, GError **error)
 {
@@ -109,7 +120,10 @@ read_quoted(Reader *reader, GString *out, GError **error)
                 return FALSE;
             continue;
         }
-        if (quote == '"' && *reader->at == '\\' && strchr("\"\\$`", reader->at[1]))
+        if (quote == '"' && skip_continuation(reader))
+            continue;
+        if (quote == '"' && *reader->at == '\\' && reader->at[1] &&
+            strchr("\"\\$`", reader->at[1]))
             reader->at++;
         g_string_append_c(out, *reader->at++);
     }
@@ -137,6 +151,8 @@ read_value(Reader *reader, GString *out, GError **error)
                 return FALSE;
             break;
         case '\\':
+            if (skip_continuation(reader))
+                break;
             if (reader->at[1])
                 reader->at++;
             /* fall through */
@@ -164,8 +180,9 @@ read_line(Reader *reader, GError **error)
     g_autofree char *name = NULL;
 
     reader->at += strspn(reader->at, " \t\r");
-    if (g_str_has_prefix(reader->at, "export "))
-        reader->at += strlen("export ") + strspn(reader->at + strlen("export "), " \t");
+    if (g_str_has_prefix(reader->at, "export") && reader->at[6] &&
+        strchr(" \t", reader->at[6]))
+        reader->at += 6 + strspn(reader->at + 6, " \t");
     name = read_name(reader);
     if (*name && *reader->at == '=') {
         reader->at++;
