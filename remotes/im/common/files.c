@@ -6,8 +6,8 @@
 #include "drv-action.h"
 #include "im.h"
 
-static char *
-read_path(const ImContext *im, const char *format, va_list args)
+static char *G_GNUC_PRINTF(2, 0)
+    read_path(const ImContext *im, const char *format, va_list args)
 {
     g_autofree char *name = g_strdup_vprintf(format, args);
     g_autofree char *path = g_strconcat(im->root, name, NULL);
