@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,12 +98,13 @@ static gboolean remove_entry(int dir_fd,
 static gboolean
 remove_contents(int fd, const char *where, dev_t dev, guint depth, GError **error)
 {
-    int list_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    g_auto(DrvFd) list_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     g_autoptr(DrvDir) dir = list_fd < 0 ? NULL : fdopendir(list_fd);
     struct dirent *entry;
 
     if (dir == NULL)
         return drv_throw_errno(error, "cannot list '%s'", where);
+    (void)drv_fd_steal(&list_fd); /* the stream's now */
     while ((entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -252,11 +254,14 @@ drv_path_of_fd(int fd, GError **error)
     return path;
 }
 
+/* An admin's root may be, or go through, a link; @path is resolved already. */
 static gboolean
 is_below_any(const char *path, const char *const *roots)
 {
     for (guint i = 0; roots && roots[i]; i++) {
-        if (drv_path_is_below(path, roots[i]))
+        g_autofree char *real = *roots[i] == '/' ? realpath(roots[i], NULL) : NULL;
+
+        if (drv_path_is_below(path, roots[i]) || (real && drv_path_is_below(path, real)))
             return TRUE;
     }
     return FALSE;

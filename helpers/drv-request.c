@@ -299,6 +299,8 @@ unpack_field(gpointer request, const DrvField *field, GVariant *value, GError **
     switch (field->kind) {
     case DRV_TEXT:
         *(char **)at = g_variant_dup_bytestring(value, NULL);
+        if (**(char **)at == '\0' && (field->flags & DRV_REQUIRED))
+            return drv_throw(error, DRV_ERROR_USAGE, "%s is missing", field->name);
         return check_text(field, *(char **)at, error);
     case DRV_WORDS:
         *(char ***)at = g_variant_dup_bytestring_array(value, NULL);
