@@ -54,6 +54,7 @@ const DrvRequestType tm_cpds = DRV_REQUEST_TYPE("tm.cpds", TmStore, cpds_fields)
 
 static const DrvField delete_fields[] = {
     HEAD(TmDelete, 1, 2),
+    DRV_FIELD(TmDelete, ds_id, .arg = 3),
 };
 const DrvRequestType tm_delete = DRV_REQUEST_TYPE("tm.delete", TmDelete, delete_fields);
 

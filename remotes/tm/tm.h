@@ -65,6 +65,7 @@ DRV_REQUEST_AUTOPTR(TmStore)
 /* delete: a disk, or the folder of a VM. */
 typedef struct {
     TM_HEAD
+    gint64 ds_id; /* the image's datastore, or the system's */
 } TmDelete;
 extern const DrvRequestType tm_delete;
 DRV_REQUEST_AUTOPTR(TmDelete)

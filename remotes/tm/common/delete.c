@@ -9,6 +9,18 @@
 #include "drv-stage.h"
 #include "tm.h"
 
+/* What killed drivers left with the disk's image, for which this is the way back. */
+static void
+sweep_datastore(const TmDelete *request, const TmDir *dir)
+{
+    g_autofree char *root = g_path_get_dirname(dir->ds_path);
+    g_autofree char *path = g_strdup_printf("%s/%" G_GINT64_FORMAT, root, request->ds_id);
+    g_auto(DrvFd) fd = drv_path_open_dir(path, NULL);
+
+    if (fd >= 0)
+        drv_stage_sweep(fd, path);
+}
+
 static gboolean
 delete_disk(TmDir *dir, GError **error)
 {
@@ -37,6 +49,7 @@ delete_folder(
                          ds,
                          name,
                          number);
+    drv_stage_sweep(ds_fd, ds);
     stage = drv_stage_open(ds_fd, ds, name, error);
     if (stage == NULL)
         return FALSE;
@@ -69,6 +82,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
+    sweep_datastore(request, &dir);
     return delete_disk(&dir, error);
 }
 
