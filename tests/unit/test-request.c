@@ -280,6 +280,7 @@ test_round_trip(void)
 
     g_free(request->options);
     request->options = g_strdup("\xff not UTF-8\n'\"");
+    g_strfreev(request->more);
     request->more = g_strsplit("a\xff,,b c", ",", -1);
     packed = g_variant_ref_sink(drv_request_pack(request));
     must(drv_request_unpack(other, packed, &error));
