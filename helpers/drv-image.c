@@ -83,14 +83,35 @@ drv_image_resize_cmd(const char *name, const char *format, guint64 size, gboolea
     return cmd;
 }
 
+/* Written through, because qemu-img changes the header before it has written its cache of
+ * tables: killed between the two, it would have lost the data it has just copied.
+ */
 DrvCmd *
 drv_image_rebase_cmd(const char *name, const char *backing, const char *backing_format)
 {
-    DrvCmd *cmd =
-        drv_cmd_new("qemu-img", "rebase", "-q", "-f", "qcow2", "-b", backing, NULL);
+    DrvCmd *cmd = drv_cmd_new("qemu-img",
+                              "rebase",
+                              "-q",
+                              "-t",
+                              "writethrough",
+                              "-f",
+                              "qcow2",
+                              "-b",
+                              backing,
+                              NULL);
 
     if (*backing)
         drv_cmd_option(cmd, "-F", backing_format);
+    add_name(cmd, name);
+    return cmd;
+}
+
+DrvCmd *
+drv_image_repair_cmd(const char *name)
+{
+    DrvCmd *cmd =
+        drv_cmd_new("qemu-img", "check", "-q", "-f", "qcow2", "-r", "leaks", NULL);
+
     add_name(cmd, name);
     return cmd;
 }

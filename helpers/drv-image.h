@@ -41,3 +41,6 @@ drv_image_resize_cmd(const char *name, const char *format, guint64 size, gboolea
 /* Make qcow2 @name stand on @backing instead ("" for on nothing), keeping its content. */
 DrvCmd *
 drv_image_rebase_cmd(const char *name, const char *backing, const char *backing_format);
+
+/* Check qcow2 @name, and free what a killed tool had allocated there and not used. */
+DrvCmd *drv_image_repair_cmd(const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drv-iso.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -20,13 +21,19 @@ struct DrvIso {
 };
 
 static gboolean
-throw_archive(DrvIso *iso, const char *what, GError **error)
+throw_archive(DrvIso *iso, const char *name, GError **error)
 {
-    return drv_throw(error,
-                     DRV_ERROR_FAILED,
-                     "cannot write '%s' to the ISO image: %s",
-                     what,
-                     archive_error_string(iso->archive));
+    const char *reason = archive_error_string(iso->archive);
+    int saved_errno = archive_errno(iso->archive);
+
+    if (saved_errno <= 0)
+        return drv_throw(error,
+                         DRV_ERROR_FAILED,
+                         "cannot write '%s' to the ISO image: %s",
+                         name,
+                         reason);
+    errno = saved_errno;
+    return drv_throw_errno(error, "cannot write '%s' to the ISO image: %s", name, reason);
 }
 
 DrvIso *
@@ -134,5 +141,5 @@ gboolean
 drv_iso_finish(DrvIso *iso, GError **error)
 {
     return archive_write_close(iso->archive) == ARCHIVE_OK ||
-           throw_archive(iso, "the end", error);
+           throw_archive(iso, "its end", error);
 }

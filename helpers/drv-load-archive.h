@@ -25,6 +25,7 @@
     _(archive_entry_set_pathname_utf8)                                                   \
     _(archive_entry_set_uid)                                                             \
     _(archive_entry_symlink)                                                             \
+    _(archive_errno)                                                                     \
     _(archive_error_string)                                                              \
     _(archive_filter_bytes)                                                              \
     _(archive_read_append_filter)                                                        \
@@ -67,6 +68,7 @@ extern DrvArchiveFunctions drv_archive;
 #define archive_entry_set_pathname_utf8 drv_archive.archive_entry_set_pathname_utf8
 #define archive_entry_set_uid drv_archive.archive_entry_set_uid
 #define archive_entry_symlink drv_archive.archive_entry_symlink
+#define archive_errno drv_archive.archive_errno
 #define archive_error_string drv_archive.archive_error_string
 #define archive_filter_bytes drv_archive.archive_filter_bytes
 #define archive_read_append_filter drv_archive.archive_read_append_filter

@@ -252,6 +252,8 @@ sync_all(DrvStage *stage, GError **error)
 static gboolean
 remove_note(const DrvStage *stage, const char *name, GError **error)
 {
+    if (!drv_path_exists(stage->fd, name))
+        return TRUE;
     if (unlinkat(stage->fd, name, 0) < 0 && errno != ENOENT)
         return drv_throw_errno(error, "cannot remove '%s/%s'", stage->path, name);
     return TRUE;
@@ -289,7 +291,8 @@ drv_stage_recover(DrvStage *stage, GError **error)
     DRV_CANCEL_SHIELD();
     g_auto(GStrv) words = drv_stage_read_note(stage->fd, DRV_STAGE_PLAN);
 
-    stage->half_done = TRUE; /* if this fails, the next owner tries again */
+    /* If this fails, the next owner tries again. */
+    stage->half_done = words || drv_path_exists(stage->fd, DRV_STAGE_PROMISE);
     if (words) {
         drv_info("finishing in '%s' what a killed driver had decided", stage->where);
         if (!read_plan(stage, words, error) || !do_steps(stage, TRUE, error))
@@ -303,37 +306,84 @@ drv_stage_recover(DrvStage *stage, GError **error)
     return TRUE;
 }
 
-/* The steps have failed: either nothing has happened, or the plan will be finished. */
 static gboolean
-give_up(DrvStage *stage, GError **error)
+prepare(DrvStage *stage, GError **error)
 {
-    if (undo_steps(stage))
-        stage->half_done = FALSE;
-    else if (stage->half_done)
-        (void)drv_prefix(error, "the next action in '%s' will finish this", stage->where);
-    return FALSE;
-}
-
-gboolean
-drv_stage_commit(DrvStage *stage, GError **error)
-{
-    g_autoptr(GError) why = NULL;
     g_autofree char *text = NULL;
 
     drop_absent(stage);
     if (!sync_all(stage, error) || !drv_cancel_check(error))
         return FALSE;
     text = plan_text(stage);
-    if (stage->steps->len > 1 &&
-        !drv_stage_write_note(stage->fd, stage->path, DRV_STAGE_PLAN, text, error))
-        return FALSE;
-    DRV_CANCEL_SHIELD();
+    return stage->steps->len <= 1 ||
+           drv_stage_write_note(stage->fd, stage->path, DRV_STAGE_PLAN, text, error);
+}
+
+/* The steps have failed: TRUE when they are taken back, FALSE when the names stay as they
+ * are, for the next owner to finish what is left.
+ */
+static gboolean
+take_back(DrvStage *stage, GError **error)
+{
+    if (undo_steps(stage)) {
+        stage->half_done = FALSE;
+        return TRUE;
+    }
+    if (stage->half_done)
+        (void)drv_prefix(error, "the next action in '%s' will finish this", stage->where);
+    return FALSE;
+}
+
+static gboolean
+perform(DrvStage *stage, GError **error)
+{
     stage->half_done = stage->steps->len > 1;
-    if (!do_steps(stage, FALSE, error))
-        return give_up(stage, error);
+    return do_steps(stage, FALSE, error);
+}
+
+static void
+conclude(DrvStage *stage)
+{
+    g_autoptr(GError) why = NULL;
+
     stage->half_done = FALSE;
     g_ptr_array_set_size(stage->steps, 0);
     if (!drv_stage_empty(stage, TRUE, &why))
         drv_ignore(&why, "all is done, and the stage is emptied once more at the end");
+}
+
+gboolean
+drv_stage_commit(DrvStage *stage, GError **error)
+{
+    if (!prepare(stage, error))
+        return FALSE;
+    DRV_CANCEL_SHIELD();
+    if (!perform(stage, error)) {
+        (void)take_back(stage, error);
+        return FALSE;
+    }
+    conclude(stage);
     return TRUE;
+}
+
+gboolean
+drv_stage_commit_both(DrvStage *first, DrvStage *then, GError **error)
+{
+    if (!prepare(first, error) || !prepare(then, error))
+        return FALSE;
+    DRV_CANCEL_SHIELD();
+    if (!perform(first, error)) {
+        (void)take_back(first, error);
+        return FALSE;
+    }
+    if (perform(then, error)) {
+        conclude(first);
+        conclude(then);
+        return TRUE;
+    }
+    if (take_back(then, error))
+        (void)take_back(first, error);
+    else
+        conclude(first); /* the second needs it */
+    return FALSE;
 }

@@ -24,6 +24,29 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDir, closedir)
 
 /* --- claim and release -------------------------------------------------------------- */
 
+/* The lock is ours only if it is still in the folder once we have it. */
+static gboolean
+try_lock(int fd, const char *path, int *lock_fd, gboolean *busy, GError **error)
+{
+    struct stat mine, there;
+
+    *lock_fd =
+        openat(fd, DRV_STAGE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    *busy = *lock_fd < 0 && errno == ENOENT;
+    if (*busy)
+        return TRUE;
+    if (*lock_fd < 0)
+        return drv_throw_errno(error, "cannot lock '%s'", path);
+    if (flock(*lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        *busy = errno == EWOULDBLOCK;
+        return *busy || drv_throw_errno(error, "cannot lock '%s'", path);
+    }
+    *busy = fstat(*lock_fd, &mine) < 0 ||
+            fstatat(fd, DRV_STAGE_LOCK, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+            mine.st_ino != there.st_ino;
+    return TRUE;
+}
+
 /* One try to own the folder: TRUE with the descriptors set, or with *busy. */
 static gboolean
 try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
@@ -31,7 +54,6 @@ try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
     g_autoptr(GError) why = NULL;
     g_auto(DrvFd) fd = -1;
     g_auto(DrvFd) lock_fd = -1;
-    struct stat mine, there;
 
     *busy = TRUE; /* also when the folder vanishes under us: its owner just left */
     if (make && mkdirat(stage->dir_fd, stage->name, 0777) < 0 && errno != EEXIST)
@@ -44,23 +66,14 @@ try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    lock_fd = openat(fd, DRV_STAGE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock_fd < 0 && errno == ENOENT)
-        return TRUE;
-    if (lock_fd < 0)
-        return drv_throw_errno(error, "cannot lock '%s'", stage->path);
-    if (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            return TRUE;
-        return drv_throw_errno(error, "cannot lock '%s'", stage->path);
+    if (!try_lock(fd, stage->path, &lock_fd, busy, error)) {
+        unlinkat(stage->dir_fd, stage->name, AT_REMOVEDIR); /* if nobody is in it */
+        return FALSE;
     }
-    if (fstat(lock_fd, &mine) < 0 ||
-        fstatat(fd, DRV_STAGE_LOCK, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
-        mine.st_ino != there.st_ino)
-        return TRUE;
-    *busy = FALSE;
-    stage->fd = drv_fd_steal(&fd);
-    stage->lock_fd = drv_fd_steal(&lock_fd);
+    if (!*busy) {
+        stage->fd = drv_fd_steal(&fd);
+        stage->lock_fd = drv_fd_steal(&lock_fd);
+    }
     return TRUE;
 }
 

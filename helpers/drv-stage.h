@@ -64,6 +64,13 @@ void drv_stage_take(DrvStage *stage, const char *target);
  */
 gboolean drv_stage_commit(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same for two stages in different folders: when the second fails, the first is taken
+ * back.  Killed in between, the first alone is done, so that must do no harm.
+ */
+gboolean drv_stage_commit_both(DrvStage *first,
+                               DrvStage *then,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Make symbolic link @name with text @target in the stage. */
 gboolean drv_stage_link(DrvStage *stage,
                         const char *name,

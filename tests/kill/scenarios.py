@@ -20,11 +20,13 @@ class Scenario:
 
 
 class Plan:
-    """What to run, once prepared.  undo: (words, stdin)...; left: what the state is then."""
+    """What to run, once prepared.  undo: (words, stdin)...; in_place: files
+    that are changed where they are, of which a kill may waste some clusters; fresh: each
+    run that succeeds makes something new."""
 
-    def __init__(self, words, stdin=b"", undo=(), gone=(), in_place=()):
+    def __init__(self, words, stdin=b"", undo=(), gone=(), in_place=(), fresh=False):
         self.words, self.stdin, self.undo, self.gone = words, stdin, undo, gone
-        self.in_place = in_place
+        self.in_place, self.fresh = in_place, fresh
 
 
 SCENARIOS = []
@@ -109,7 +111,8 @@ def cp(world, make, *words):
     make(path)
     dump = world.ds_dump(f"PATH={path}", "SAFE_DIRS=/", *words)
     rm = world.ds_dump("SOURCE=")
-    return Plan(world.dsa("cp", "7"), dump, [(world.dsa("rm", "7"), rm)], "before")
+    return Plan(world.dsa("cp", "7"), dump, [(world.dsa("rm", "7"), rm)], "before",
+                fresh=True)
 
 
 def put_gz(path):
@@ -144,7 +147,7 @@ def _(world):
 def mkfs(*args):
     *words, world = args
     return Plan(world.dsa("mkfs", "7"), world.ds_dump("SIZE=4", *words),
-                [(world.dsa("rm", "7"), world.ds_dump("SOURCE="))], "before")
+                [(world.dsa("rm", "7"), world.ds_dump("SOURCE="))], "before", fresh=True)
 
 
 @scenario("ds.rm")
@@ -166,7 +169,7 @@ def _(world):
 def _(world):
     source = image(world)
     return Plan(world.dsa("clone", "8"), world.ds_dump(f"PATH={source}", "FORMAT=qcow2"),
-                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before")
+                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before", fresh=True)
 
 
 @scenario("ds.clone.converted")
@@ -174,7 +177,7 @@ def _(world):
     source = image(world, "raw")
     dump = world.ds_dump(f"PATH={source}", "FORMAT=raw", "DRIVER=qcow2")
     return Plan(world.dsa("clone", "8"), dump,
-                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before")
+                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before", fresh=True)
 
 
 def ds_snapshot(action, fmt, number, world):
@@ -331,14 +334,19 @@ def _(world):
 
 def resize(fmt, persistent, world):
     has_disk(world, fmt, persistent, 1)
+    file = {"raw": (f"0/{VM}/disk.0", "1/image"),
+            "qcow2": (f"0/{VM}/disk.0.snap/1", "1/image.snap/1")}[fmt][persistent]
     return Plan(world.tm("qcow2", "resize", at(world), "8", str(VM), "1"),
-                undo=delete(world, "disk.0"), gone=[f"0/{VM}"])
+                undo=delete(world, "disk.0"), gone=[f"0/{VM}"], in_place=[file])
 
 
 def snapshot(action, fmt, persistent, number, world):
     has_disk(world, fmt, persistent, 0 if action == "snap_create" else 2)
+    folder = "1/image.snap" if persistent else f"0/{VM}/disk.0.snap"
+    # The file above the one that is deleted gets its data where it is.
+    in_place = [f"{folder}/{number + 1}"] if action == "snap_delete" else []
     return Plan(world.tm("qcow2", action, at(world), str(number), str(VM), "1"),
-                undo=delete(world, "disk.0"), gone=[f"0/{VM}"])
+                undo=delete(world, "disk.0"), gone=[f"0/{VM}"], in_place=in_place)
 
 
 for _fmt in ("raw", "qcow2"):

@@ -40,6 +40,14 @@ place_open(Place *place, const char *path, gboolean make, GError **error)
 }
 
 static gboolean
+make_copy(const Place *from, DrvStage *stage, GError **error)
+{
+    return tm_tree_copy(from->fd, from->name, drv_stage_fd(stage), "copy", error) &&
+           tm_tree_compare(from->fd, from->name, drv_stage_fd(stage), "copy", error);
+}
+
+/* An earlier try may have been cut short after it had published the copy. */
+static gboolean
 move_by_copy(const Place *from, const Place *to, GError **error)
 {
     g_autoptr(DrvStage) from_stage =
@@ -47,15 +55,45 @@ move_by_copy(const Place *from, const Place *to, GError **error)
     g_autoptr(DrvStage) stage =
         from_stage ? drv_stage_open(to->fd, to->path, to->name, error) : NULL;
 
-    if (stage == NULL ||
-        !tm_tree_copy(from->fd, from->name, drv_stage_fd(stage), "copy", error))
+    if (stage == NULL)
         return FALSE;
-    drv_stage_put(stage, "copy", to->name);
-    if (!drv_stage_commit(stage, error) ||
-        !tm_tree_compare(from->fd, from->name, to->fd, to->name, error))
-        return FALSE;
+    if (drv_path_exists(to->fd, to->name)) {
+        if (!tm_tree_compare(from->fd, from->name, to->fd, to->name, error))
+            return drv_prefix(error, "'%s/%s' exists already", to->path, to->name);
+    } else {
+        if (!make_copy(from, stage, error))
+            return FALSE;
+        drv_stage_put(stage, "copy", to->name);
+    }
     drv_stage_take(from_stage, from->name);
-    return drv_stage_commit(from_stage, error);
+    return drv_stage_commit_both(stage, from_stage, error);
+}
+
+/* TRUE with *moved when an earlier try has done it all. */
+static gboolean
+is_moved(const Place *from, const Place *to, gboolean *moved, GError **error)
+{
+    *moved = FALSE;
+    if (drv_path_exists(from->fd, from->name))
+        return TRUE;
+    if (!drv_path_exists(to->fd, to->name))
+        return drv_throw(
+            error, DRV_ERROR_NOT_FOUND, "'%s/%s' is missing", from->path, from->name);
+    drv_stage_sweep(from->fd, from->path);
+    drv_stage_sweep(to->fd, to->path);
+    *moved = TRUE;
+    return TRUE;
+}
+
+/* After a rename that may not last otherwise: then it is taken back. */
+static gboolean
+sync_both(const Place *from, const Place *to, GError **error)
+{
+    if (drv_path_sync_dir(to->fd, to->path, error) &&
+        drv_path_sync_dir(from->fd, from->path, error))
+        return TRUE;
+    (void)!drv_path_rename_noreplace(to->fd, to->name, from->fd, from->name);
+    return FALSE;
 }
 
 static gboolean
@@ -63,17 +101,15 @@ move_folder(const char *source, const char *target, GError **error)
 {
     g_auto(Place) from = { -1, NULL, NULL };
     g_auto(Place) to = { -1, NULL, NULL };
+    gboolean moved;
 
-    if (!place_open(&from, source, FALSE, error) || !place_open(&to, target, TRUE, error))
+    if (!place_open(&from, source, FALSE, error) ||
+        !place_open(&to, target, TRUE, error) || !is_moved(&from, &to, &moved, error))
         return FALSE;
-    if (!drv_path_exists(from.fd, from.name)) {
-        if (drv_path_exists(to.fd, to.name))
-            return TRUE; /* moved already */
-        return drv_throw(error, DRV_ERROR_NOT_FOUND, "'%s' is missing", source);
-    }
+    if (moved)
+        return TRUE;
     if (drv_path_rename_noreplace(from.fd, from.name, to.fd, to.name) == 0)
-        return drv_path_sync_dir(to.fd, to.path, error) &&
-               drv_path_sync_dir(from.fd, from.path, error);
+        return sync_both(&from, &to, error);
     if (errno == EXDEV)
         return move_by_copy(&from, &to, error);
     return drv_throw_errno(error, "cannot move '%s' to '%s'", source, target);

@@ -4,6 +4,7 @@
 
 #include "common/tm-dir.h"
 #include "common/tm-image.h"
+#include "drv-cancel.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-image.h"
@@ -17,13 +18,20 @@ resize_qcow2(const TmResize *request, const TmDisk *disk, guint64 size, GError *
     g_autoptr(DrvCmd) cmd =
         drv_image_resize_cmd(disk->file, "qcow2", size, !request->sparse);
     guint64 now;
+    gboolean ok;
 
     if (!tm_overlay_read(disk->base_fd, disk->base, disk->file, &now, NULL, error))
         return FALSE;
     if (now >= size)
         return TRUE;
     drv_cmd_cwd(cmd, disk->base_fd);
-    return drv_cmd_run(cmd, error);
+    /* Without allocation it is a matter of milliseconds, and either done or not. */
+    if (request->sparse)
+        drv_cancel_shield();
+    ok = drv_cmd_run(cmd, error);
+    if (request->sparse)
+        drv_cancel_unshield();
+    return ok;
 }
 
 static gboolean
@@ -32,11 +40,7 @@ resize_raw(const TmResize *request, const TmDisk *disk, guint64 size, GError **e
     g_auto(DrvFd) fd = drv_path_open_beneath(
         disk->base_fd, disk->base, disk->file, O_RDWR | O_NONBLOCK, 0, error);
 
-    if (fd < 0 || !tm_raw_grow(fd, size, !request->sparse, disk->file, error))
-        return FALSE;
-    if (fsync(fd) < 0)
-        return drv_throw_errno(error, "cannot sync '%s/%s'", disk->base, disk->file);
-    return TRUE;
+    return fd >= 0 && tm_raw_grow(fd, size, !request->sparse, disk->file, error);
 }
 
 /* Of a running VM the hypervisor does it, and knows better when. */

@@ -33,8 +33,9 @@ tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
                         : drv_path_open_dir(dir->ds_path, error);
     if (dir->ds_fd < 0)
         return FALSE;
-    if (create && mkdirat(dir->ds_fd, dir->vm, 0777) == 0)
-        dir->made = TRUE;
+    dir->made = create && mkdirat(dir->ds_fd, dir->vm, 0777) == 0;
+    if (create && !dir->made && errno != EEXIST)
+        return drv_throw_errno(error, "cannot make folder '%s'", dir->path);
     dir->fd = drv_path_open_beneath(
         dir->ds_fd, dir->ds_path, dir->vm, O_RDONLY | O_DIRECTORY, 0, error);
     return dir->fd >= 0;

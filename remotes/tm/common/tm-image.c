@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "drv-copy.h"
 #include "drv-error.h"
@@ -134,6 +135,15 @@ tm_overlay_read(int base_fd,
     return TRUE;
 }
 
+static gboolean
+grow(int fd, off_t now, off_t size, gboolean full)
+{
+    if (full && fallocate(fd, 0, now, size - now) == 0)
+        return TRUE;
+    return (!full || errno == EOPNOTSUPP) && ftruncate(fd, size) == 0;
+}
+
+/* What did not work is taken back: it may have been done in part. */
 gboolean
 tm_raw_grow(int fd, guint64 size, gboolean full, const char *name, GError **error)
 {
@@ -141,15 +151,12 @@ tm_raw_grow(int fd, guint64 size, gboolean full, const char *name, GError **erro
 
     if (fstat(fd, &info) < 0)
         return drv_throw_errno(error, "cannot look at '%s'", name);
-    if ((guint64)info.st_size >= size)
+    if ((guint64)info.st_size >= size ||
+        (grow(fd, info.st_size, (off_t)size, full) && fsync(fd) == 0))
         return TRUE;
-    if (full && fallocate(fd, 0, info.st_size, (off_t)size - info.st_size) == 0)
-        return TRUE;
-    if (full && errno != EOPNOTSUPP)
-        return drv_throw_errno(error, "cannot grow '%s'", name);
-    if (ftruncate(fd, (off_t)size) < 0)
-        return drv_throw_errno(error, "cannot grow '%s'", name);
-    return TRUE;
+    (void)drv_throw_errno(error, "cannot grow '%s'", name);
+    (void)!ftruncate(fd, info.st_size);
+    return FALSE;
 }
 
 gboolean

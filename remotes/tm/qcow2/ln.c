@@ -12,38 +12,60 @@
 #include "drv-stage.h"
 #include "tm.h"
 
-/* Make "<image>.snap" with its link to itself and "0" → the image, unless it is there. */
+/* Plan "<image>.snap" with its link to itself and "0" → the image, unless it is there;
+ * *newest is the highest number in it.
+ */
 static gboolean
-prepare_snap_dir(const TmImage *image, TmDisk *disk, GError **error)
+plan_snap_dir(const TmImage *image, DrvStage *stage, gint64 *newest, GError **error)
 {
-    g_autoptr(DrvStage) stage = NULL;
+    g_auto(TmDisk) disk = TM_DISK_INIT;
     g_autofree char *self = NULL;
+    g_auto(DrvFd) fd = -1;
 
-    disk->base = g_strdup(image->dir);
-    disk->snap_dir = g_strconcat(image->name, ".snap", NULL);
-    disk->base_fd = fcntl(image->dir_fd, F_DUPFD_CLOEXEC, 3);
-    if (tm_disk_highest(disk) >= 0)
+    disk.base = g_strdup(image->dir);
+    disk.snap_dir = g_strconcat(image->name, ".snap", NULL);
+    disk.base_fd = fcntl(image->dir_fd, F_DUPFD_CLOEXEC, 3);
+    *newest = tm_disk_highest(&disk);
+    if (*newest >= 0)
         return TRUE;
-    stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
-    if (stage == NULL)
-        return FALSE;
-    if (!drv_path_exists(image->dir_fd, disk->snap_dir)) {
-        g_auto(DrvFd) fd = drv_path_make_beneath(
-            drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
+    *newest = 0;
+    if (drv_path_exists(image->dir_fd, disk.snap_dir)) {
+        g_autofree char *first = g_strconcat(disk.snap_dir, "/0", NULL);
 
-        self = g_strconcat("snap/", disk->snap_dir, NULL);
-        if (fd < 0 || !drv_stage_link(stage, self, ".", error) ||
-            !drv_stage_link(stage, "snap/0", image->path, error))
-            return FALSE;
-        drv_stage_put(stage, "snap", disk->snap_dir);
-    } else {
-        g_autofree char *first = g_strconcat(disk->snap_dir, "/0", NULL);
-
-        if (!drv_stage_link(stage, "0", image->path, error))
-            return FALSE;
         drv_stage_put(stage, "0", first);
+        return drv_stage_link(stage, "0", image->path, error);
     }
-    return drv_stage_commit(stage, error);
+    fd = drv_path_make_beneath(drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
+    self = g_strconcat("snap/", disk.snap_dir, NULL);
+    drv_stage_put(stage, "snap", disk.snap_dir);
+    return fd >= 0 && drv_stage_link(stage, self, ".", error) &&
+           drv_stage_link(stage, "snap/0", image->path, error);
+}
+
+/* disk.N is to be a link to @target. */
+static gboolean
+plan_link(const TmDir *dir, DrvStage *stage, const char *target, GError **error)
+{
+    g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
+
+    drv_stage_take(stage, snap);
+    drv_stage_put(stage, "link", dir->disk);
+    return drv_stage_link(stage, "link", target, error);
+}
+
+static gboolean
+link_newest(const TmDir *dir, const TmImage *image, DrvStage *stage, GError **error)
+{
+    g_autoptr(DrvStage) image_stage =
+        drv_stage_open(image->dir_fd, image->dir, image->name, error);
+    g_autofree char *target = NULL;
+    gint64 newest;
+
+    if (image_stage == NULL || !plan_snap_dir(image, image_stage, &newest, error))
+        return FALSE;
+    target = g_strdup_printf("%s.snap/%" G_GINT64_FORMAT, image->path, newest);
+    return plan_link(dir, stage, target, error) &&
+           drv_stage_commit_both(image_stage, stage, error);
 }
 
 static gboolean
@@ -55,28 +77,18 @@ link_in(gconstpointer data, TmDir *dir, gpointer layout_if_unsaid, GError **erro
     gboolean layout =
         unsaid ? layout_if_unsaid != NULL && g_str_equal(request->disk_type, "FILE")
                : g_str_equal(request->format, "qcow2");
-    g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
-    g_autofree char *target = NULL;
     g_auto(TmImage) image = TM_IMAGE_INIT;
-    g_auto(TmDisk) disk = TM_DISK_INIT;
     g_autoptr(DrvStage) stage = NULL;
 
     /* A persistent raw disk was written by guests, so its header is never looked at. */
     if (!tm_image_open(&image, path, layout && !unsaid ? "qcow2" : "raw", error))
         return FALSE;
     stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
-    if (stage == NULL || !tm_dir_unmonitor(dir, error) ||
-        (layout && !prepare_snap_dir(&image, &disk, error)))
+    if (stage == NULL || !tm_dir_unmonitor(dir, error))
         return FALSE;
-    target = layout ? g_strdup_printf(
-                          "%s.snap/%" G_GINT64_FORMAT, image.path, tm_disk_highest(&disk))
-                    : g_strdup(image.path);
-    if (!drv_stage_link(stage, "link", target, error))
-        return FALSE;
-    if (drv_path_exists(dir->fd, snap))
-        drv_stage_take(stage, snap);
-    drv_stage_put(stage, "link", dir->disk);
-    return drv_stage_commit(stage, error);
+    if (layout)
+        return link_newest(dir, &image, stage, error);
+    return plan_link(dir, stage, image.path, error) && drv_stage_commit(stage, error);
 }
 
 static gboolean

@@ -109,14 +109,13 @@ snapshot_chain(TmSnapDisk *snap, TmLive *live, const TmSnapshot *request, GError
 static gboolean
 snapshot_raw(TmSnapDisk *snap, TmLive *live, guint64 id, GError **error)
 {
-    g_autofree char *file =
-        g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap->disk.snap_dir, id);
+    g_autofree char *copy = tm_snap_plan_copy(snap, id, error);
     g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
 
-    return tm_snap_make_dir(snap, error) &&
-           drv_quiet_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
-           tm_snap_copy(snap, snap->disk.file, file, error) &&
-           drv_quiet_end(&quiet, error);
+    return copy && drv_quiet_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
+           tm_snap_copy(snap, snap->disk.file, copy, error) &&
+           drv_quiet_end(&quiet, error) &&
+           drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
 static gboolean

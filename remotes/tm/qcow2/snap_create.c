@@ -43,8 +43,6 @@ create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
         if (!tm_snap_overlay(snap, "overlay", snap->disk.file, error))
             return FALSE;
         drv_stage_put(stage, "overlay", file);
-        if (!drv_stage_commit(stage, error))
-            return FALSE;
     }
     return tm_snap_relink(snap, next, error);
 }
@@ -52,11 +50,10 @@ create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
 static gboolean
 create_copy(TmSnapDisk *snap, guint64 id, GError **error)
 {
-    g_autofree char *file =
-        g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap->disk.snap_dir, id);
+    g_autofree char *copy = tm_snap_plan_copy(snap, id, error);
 
-    return tm_snap_make_dir(snap, error) &&
-           tm_snap_copy(snap, snap->disk.file, file, error);
+    return copy && tm_snap_copy(snap, snap->disk.file, copy, error) &&
+           drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
 static gboolean

@@ -24,7 +24,10 @@ revert_copy(TmSnapDisk *snap, guint64 id, GError **error)
 {
     g_autofree char *file = tm_disk_snapshot_file(&snap->disk, id);
 
-    return tm_snap_copy(snap, file, snap->disk.file, error);
+    if (!tm_snap_copy(snap, file, "copy", error))
+        return FALSE;
+    drv_stage_put(tm_snap_data_stage(snap), "copy", snap->disk.file);
+    return drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
 static gboolean

@@ -2,8 +2,11 @@
 /* Taking a file out of a chain while nobody uses it.
  *
  * Rebasing a child copies into it whatever it would lose and changes its header at the
- * end, so it may be interrupted anywhere and done again.
+ * end, so it may be interrupted anywhere and done again: at worst some clusters are left
+ * that belong to nothing.
  */
+#include <fcntl.h>
+
 #include "common/tm-image.h"
 #include "drv-error.h"
 #include "drv-fd.h"
@@ -42,17 +45,19 @@ rebase_child(const TmSnapDisk *snap,
              const char *parent,
              GError **error)
 {
-    g_autofree char *folder =
-        g_build_filename(snap->disk.base, snap->disk.snap_dir, NULL);
+    const TmDisk *disk = &snap->disk;
     g_autofree char *name = g_path_get_basename(child);
-    g_autoptr(DrvCmd) cmd =
+    g_autoptr(DrvCmd) repair = drv_image_repair_cmd(name);
+    g_autoptr(DrvCmd) rebase =
         drv_image_rebase_cmd(name, parent, parent_format(snap, parent));
-    g_auto(DrvFd) fd = drv_path_open_dir(folder, error);
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        disk->base_fd, disk->base, disk->snap_dir, O_RDONLY | O_DIRECTORY, 0, error);
 
     if (fd < 0)
         return FALSE;
-    drv_cmd_cwd(cmd, fd);
-    return drv_cmd_run(cmd, error);
+    drv_cmd_cwd(repair, fd);
+    drv_cmd_cwd(rebase, fd);
+    return drv_cmd_run(repair, error) && drv_cmd_run(rebase, error);
 }
 
 gboolean

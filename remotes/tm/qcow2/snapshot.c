@@ -82,7 +82,9 @@ tm_snap_relink(TmSnapDisk *snap, const char *text, GError **error)
     if (!drv_stage_link(snap->vm_stage, "relink", text, error))
         return FALSE;
     drv_stage_put(snap->vm_stage, "relink", snap->dir.disk);
-    return drv_stage_commit(snap->vm_stage, error);
+    return snap->image_stage
+               ? drv_stage_commit_both(snap->image_stage, snap->vm_stage, error)
+               : drv_stage_commit(snap->vm_stage, error);
 }
 
 /* Backing texts are relative, by way of the folder's link to itself, perhaps several
@@ -144,24 +146,30 @@ tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error)
 }
 
 gboolean
-tm_snap_copy(TmSnapDisk *snap, const char *from, const char *to, GError **error)
+tm_snap_copy(TmSnapDisk *snap, const char *file, const char *name, GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        disk->base_fd, disk->base, file, O_RDONLY | O_NONBLOCK, 0, error);
+
+    return fd >= 0 && tm_copy_to_stage(tm_snap_data_stage(snap), fd, name, NULL, error);
+}
+
+char *
+tm_snap_plan_copy(TmSnapDisk *snap, guint64 id, GError **error)
 {
     const TmDisk *disk = &snap->disk;
     DrvStage *stage = tm_snap_data_stage(snap);
-    g_auto(DrvFd) fd = drv_path_open_beneath(
-        disk->base_fd, disk->base, from, O_RDONLY | O_NONBLOCK, 0, error);
+    g_autofree char *file = g_strdup_printf("%s/%" G_GUINT64_FORMAT, disk->snap_dir, id);
+    g_auto(DrvFd) fd = -1;
 
-    if (fd < 0 || !tm_copy_to_stage(stage, fd, "copy", NULL, error))
-        return FALSE;
-    drv_stage_put(stage, "copy", to);
-    return drv_stage_commit(stage, error);
-}
-
-gboolean
-tm_snap_make_dir(TmSnapDisk *snap, GError **error)
-{
-    g_auto(DrvFd) fd = drv_path_make_beneath(
-        snap->disk.base_fd, snap->disk.base, snap->disk.snap_dir, error);
-
-    return fd >= 0;
+    if (drv_path_exists(disk->base_fd, disk->snap_dir)) {
+        drv_stage_put(stage, "copy", file);
+        return g_strdup("copy");
+    }
+    fd = drv_path_make_beneath(drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
+    if (fd < 0)
+        return NULL;
+    drv_stage_put(stage, "snap", disk->snap_dir);
+    return g_strdup_printf("snap/%" G_GUINT64_FORMAT, id);
 }

@@ -49,7 +49,7 @@ gboolean tm_snap_overlay(TmSnapDisk *snap,
                          const char *file,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Point disk.N to @text, in one rename. */
+/* Point disk.N to @text, after what is planned already. */
 gboolean tm_snap_relink(TmSnapDisk *snap,
                         const char *text,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -75,9 +75,13 @@ gboolean tm_snap_free_children(const TmSnapDisk *snap,
                                const char *except,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A copy of raw @from becomes @to, both below the disk's base. */
-gboolean tm_snap_copy(TmSnapDisk *snap, const char *from, const char *to, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+/* Copy raw @file below the disk's base to @name in the data stage. */
+gboolean tm_snap_copy(TmSnapDisk *snap,
+                      const char *file,
+                      const char *name,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make a missing snapshot folder for copies of a raw disk. */
-gboolean tm_snap_make_dir(TmSnapDisk *snap, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Plan a copy as snapshot @id of a raw disk, with its folder if that is missing.  Returns
+ * the name that the copy must have in the data stage; caller frees.
+ */
+char *tm_snap_plan_copy(TmSnapDisk *snap, guint64 id, GError **error);
