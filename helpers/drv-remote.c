@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "drv-action.h"
+#include "drv-cancel.h"
 #include "drv-config.h"
 #include "drv-error.h"
 #include "drv-install.h"
@@ -16,12 +17,15 @@
 #define WORKER "drv/bin/worker"
 #define LIVE_WORKER "drv/bin/worker-virt"
 #define REUSED_HELLO_MS 5000 /* over a connection that is up, a hello takes 15 ms */
+#define TURNED_AWAY_TRIES 8
+#define TURNED_AWAY_WAIT_MS 2000 /* at most, between two tries */
 
 /* What came of an attempt to get a worker that can take the request. */
 typedef enum {
     HELLO_OK,
     HELLO_FAILED,      /* @error is set, no use in trying again */
     HELLO_UNREACHABLE, /* @error is set; a shared connection may be the reason */
+    HELLO_TURNED_AWAY, /* @error is set; sshd greets too many others at the moment */
     HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
 } Hello;
 
@@ -111,6 +115,21 @@ judge_hello(const DrvFrame *frame, const char *host, GError **error)
     return HELLO_FAILED;
 }
 
+/* Above its MaxStartups, sshd hangs up on some of those who call. */
+static gboolean
+is_turned_away(const char *said)
+{
+    static const char *const signs[] = { "Connection closed by ",
+                                         "Connection reset by ",
+                                         "kex_exchange_identification: " };
+
+    for (guint i = 0; i < G_N_ELEMENTS(signs); i++) {
+        if (strstr(said, signs[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* The stream ended before a hello: the exit status tells what ended it. */
 static Hello
 judge_end(DrvTalk *talk, const char *host, GError **error)
@@ -130,7 +149,7 @@ judge_end(DrvTalk *talk, const char *host, GError **error)
         (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
     (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
     if (code == 255)
-        return HELLO_UNREACHABLE;
+        return is_turned_away(talk->err->str) ? HELLO_TURNED_AWAY : HELLO_UNREACHABLE;
     return code == 126 || code == 127 ? HELLO_NO_WORKER : HELLO_FAILED;
 }
 
@@ -180,9 +199,33 @@ greet(DrvRemote *remote, GError **error)
         drv_talk_clear(&remote->talk);
         remote->talk = (DrvTalk)DRV_TALK_INIT;
     }
+    if (hello == HELLO_TURNED_AWAY && remote->reused)
+        return HELLO_UNREACHABLE;
     if (hello == HELLO_UNREACHABLE && !remote->reused)
         return HELLO_FAILED;
     return hello;
+}
+
+/* Try again for some seconds while sshd turns us away, at odd times: others do so too. */
+static Hello
+greet_patiently(DrvRemote *remote, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    Hello hello = greet(remote, &why);
+    guint wait_ms = 200;
+
+    for (guint i = 1; i < TURNED_AWAY_TRIES && hello == HELLO_TURNED_AWAY; i++) {
+        drv_ignore(&why, "another try is made");
+        if (drv_poll(NULL, 0, g_random_int_range(wait_ms / 2, wait_ms), &why) < 0) {
+            hello = HELLO_FAILED;
+            break;
+        }
+        hello = greet(remote, &why);
+        wait_ms = MIN(2 * wait_ms, TURNED_AWAY_WAIT_MS);
+    }
+    if (hello != HELLO_OK)
+        g_propagate_error(error, g_steal_pointer(&why));
+    return hello == HELLO_TURNED_AWAY ? HELLO_FAILED : hello;
 }
 
 /* Get a worker that listens, replacing once a dead connection and once the worker. */
@@ -191,12 +234,12 @@ connect_worker(DrvRemote *remote, GError **error)
 {
     const char *host = remote->ssh.host;
     g_autoptr(GError) why = NULL;
-    Hello hello = greet(remote, &why);
+    Hello hello = greet_patiently(remote, &why);
 
     if (hello == HELLO_UNREACHABLE) {
         drv_ignore(&why, "the shared connection is dead, a new one is tried");
         drv_ssh_forget(&remote->ssh);
-        hello = greet(remote, &why);
+        hello = greet_patiently(remote, &why);
     }
     if (hello == HELLO_NO_WORKER) {
         drv_info("installing the worker on %s: %s", host, why->message);
