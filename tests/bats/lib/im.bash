@@ -22,14 +22,15 @@ monitord_start() { # [fake-monitord option...]
     lab_exec fe python3 "$DRV_ROOT/tests/lib/fake-monitord" --address "$FE_ADDRESS" \
         --port 4124 --port-file "$LAB/monitord-port" "$@" "$IM_LOG" \
         </dev/null >"$BATS_TEST_TMPDIR/monitord.out" 2>&1 3>&- &
+    MONITORD_JOB=$!
     wait_until 10 test -e "$LAB/monitord-port"
     read -r _ MONITORD <"$LAB/monitord-port"
 }
 
 monitord_stop() {
     [ -n "${MONITORD-}" ] || return 0
-    lab_exec fe kill "$MONITORD" || true
-    wait
+    lab_exec fe kill -9 "$MONITORD" || true
+    wait "$MONITORD_JOB" || true # for it alone: bats has children of its own
     MONITORD=
 }
 
