@@ -270,6 +270,11 @@ wait_until() { # SECONDS cmd...: until it succeeds
     done
 }
 
+end_job() { # PID of a job of this shell, which was told to end: killed if it does not
+    timeout 10 tail -s 0.05 --pid="$1" -f /dev/null || kill -9 "$1" || true
+    wait "$1" || true
+}
+
 # Put a stand-in for TOOL first in PATH.  It logs its arguments (see shim_calls), then
 # says OUT and ERR and ends with RC, or without any of them runs the real one.
 shim() { # TOOL [rc=N] [out=TEXT] [err=TEXT] [sleep=S]
@@ -320,14 +325,15 @@ lab_teardown_suite() {
     [ -z "${LAB-}" ] || "$LAB_TOOLS/lab" down "$LAB"
 }
 
+# What it leaves behind must not keep bats waiting, which reads its descriptors to the end.
 lab_exec() { # NODE cmd...
-    "$LAB_TOOLS/lab" exec "$LAB" "$@"
+    "$LAB_TOOLS/lab" exec "$LAB" "$@" 3>&- 4>&-
 }
 
 lab_virsh() { # HOST arg...
     local host=$1
     shift
-    lab_exec "$host" virsh -q -c qemu:///system "$@"
+    lab_exec "$host" timeout -k 5 120 virsh -q -c qemu:///system "$@"
 }
 
 guest_run() { # HOST DOMAIN cmd [arg...]: in the guest

@@ -21,7 +21,7 @@ monitord_start() { # [fake-monitord option...]
     rm -f "$LAB/monitord-port"
     lab_exec fe python3 "$DRV_ROOT/tests/lib/fake-monitord" --address "$FE_ADDRESS" \
         --port 4124 --port-file "$LAB/monitord-port" "$@" "$IM_LOG" \
-        </dev/null >"$BATS_TEST_TMPDIR/monitord.out" 2>&1 3>&- &
+        </dev/null >"$BATS_TEST_TMPDIR/monitord.out" 2>&1 &
     MONITORD_JOB=$!
     wait_until 10 test -e "$LAB/monitord-port"
     read -r _ MONITORD <"$LAB/monitord-port"
@@ -29,8 +29,9 @@ monitord_start() { # [fake-monitord option...]
 
 monitord_stop() {
     [ -n "${MONITORD-}" ] || return 0
-    lab_exec fe kill -9 "$MONITORD" || true
-    wait "$MONITORD_JOB" || true # for it alone: bats has children of its own
+    lab_exec fe kill "$MONITORD" || true
+    # Its own job alone: bats has one that ends with the test's time limit.
+    end_job "$MONITORD_JOB"
     MONITORD=
 }
 
@@ -55,7 +56,7 @@ im_launch() { # CONFIG
         lab_exec host01 timeout -k 5 90 $IM/run_monitord_client kvm 0 host01
 }
 
-im_stop() { lab_exec host01 $IM/stop_monitord_client kvm 0 host01; }
+im_stop() { lab_exec host01 timeout -k 5 30 $IM/stop_monitord_client kvm 0 host01; }
 
 im_pids() { # clients that run on the host
     # shellcheck disable=SC2016
