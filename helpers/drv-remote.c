@@ -132,7 +132,7 @@ is_turned_away(const char *said)
 
 /* The stream ended before a hello: the exit status tells what ended it. */
 static Hello
-judge_end(DrvTalk *talk, const char *host, GError **error)
+judge_end(DrvTalk *talk, const char *host, gboolean reused, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(GError) said = NULL;
@@ -145,12 +145,15 @@ judge_end(DrvTalk *talk, const char *host, GError **error)
                                                          : HELLO_UNREACHABLE;
     }
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-    if (drv_cmd_check("ssh", status, talk->err->str, &said))
+    if (code == 255 && talk->err->len == 0) /* of a program that was killed, too */
+        (void)drv_throw(
+            &said, DRV_ERROR_REMOTE, "ssh: its program or the connection was killed");
+    else if (drv_cmd_check("ssh", status, talk->err->str, &said))
         (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
     (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
-    if (code == 255)
+    if (code == 255 && (reused || talk->err->len > 0))
         return is_turned_away(talk->err->str) ? HELLO_TURNED_AWAY : HELLO_UNREACHABLE;
-    return code == 126 || code == 127 ? HELLO_NO_WORKER : HELLO_FAILED;
+    return HELLO_NO_WORKER; /* damaged: shells end with what not, or run it as a script */
 }
 
 static Hello
@@ -166,7 +169,7 @@ wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
     }
     if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 &&
         talk->in->len == 0)
-        return judge_end(talk, remote->ssh.host, error);
+        return judge_end(talk, remote->ssh.host, remote->reused, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
 }
@@ -228,6 +231,21 @@ greet_patiently(DrvRemote *remote, GError **error)
     return hello == HELLO_TURNED_AWAY ? HELLO_FAILED : hello;
 }
 
+static Hello
+replace_worker(DrvRemote *remote, const GError *reason, GError **error)
+{
+    if (drv_install_worker(&remote->ssh, remote->dir, remote->worker, error))
+        return greet(remote, error);
+    if (!drv_error_is(*error, DRV_ERROR_CANCELLED))
+        (void)drv_prefix(error,
+                         "no worker runs on %s (%s), and none can be put there; run "
+                         "'onehost sync --force %s'",
+                         remote->ssh.host,
+                         reason->message,
+                         remote->ssh.host);
+    return HELLO_FAILED;
+}
+
 /* Get a worker that listens, replacing once a dead connection and once the worker. */
 static gboolean
 connect_worker(DrvRemote *remote, GError **error)
@@ -242,14 +260,10 @@ connect_worker(DrvRemote *remote, GError **error)
         hello = greet_patiently(remote, &why);
     }
     if (hello == HELLO_NO_WORKER) {
-        drv_info("installing the worker on %s: %s", host, why->message);
-        g_clear_error(&why);
-        if (!drv_install_worker(&remote->ssh, remote->dir, remote->worker, &why)) {
-            (void)drv_prefix(&why, "cannot install the worker on %s", host);
-            hello = HELLO_FAILED;
-        } else {
-            hello = greet(remote, &why);
-        }
+        g_autoptr(GError) reason = g_steal_pointer(&why);
+
+        drv_info("installing the worker on %s: %s", host, reason->message);
+        hello = replace_worker(remote, reason, &why);
     }
     if (hello == HELLO_OK)
         return TRUE;
