@@ -122,6 +122,21 @@ load lib/ds
     assert_success
 }
 
+@test "a snapshot that was deleted is not mistaken for the one that has its file now" {
+    local action
+    register os.qcow2
+    make_chain
+    rm "$SOURCE.snap/0"
+    echo "$SOURCE.snap/1" >"$SOURCE.snap/0.current"
+    tree_before=$(ls -l "$SOURCE.snap")
+    for action in snap_revert snap_flatten; do
+        DUMP=$(ds_dump SOURCE="$SOURCE" FORMAT=qcow2 TM_MAD=qcow2 TARGET_SNAPSHOT=1)
+        run_ds fs/$action 7
+        assert_error "'$SOURCE' has no snapshot 1$"
+        assert_equal "$(ls -l "$SOURCE.snap")" "$tree_before"
+    done
+}
+
 @test "snapshots of a raw image are copies" {
     register os.raw
     mkdir "$SOURCE.snap"

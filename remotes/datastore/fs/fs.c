@@ -80,6 +80,20 @@ fs_image_snapshot(const FsImage *image, gint64 id)
     return drv_snapshots_file(image->dir_fd, image->dir, image->snap_dir, (guint64)id);
 }
 
+char *
+fs_image_find_snapshot(const FsImage *image, gint64 id, GError **error)
+{
+    if (drv_snapshots_has(image->dir_fd, image->dir, image->snap_dir, (guint64)id))
+        return fs_image_snapshot(image, id);
+    drv_throw(error,
+              DRV_ERROR_NOT_FOUND,
+              "'%s/%s' has no snapshot %" G_GINT64_FORMAT,
+              image->dir,
+              image->name,
+              id);
+    return NULL;
+}
+
 void
 fs_image_take_sidecars(FsImage *image)
 {

@@ -45,6 +45,9 @@ gboolean fs_image_is_chain(const FsImage *image);
 /* "<snap_dir>/<id>", or what "<id>.current" names; caller frees. */
 char *fs_image_snapshot(const FsImage *image, gint64 id);
 
+/* The same, NULL with DRV_ERROR_NOT_FOUND when there is no such snapshot (any more). */
+char *fs_image_find_snapshot(const FsImage *image, gint64 id, GError **error);
+
 /* Plan that checksum files of the image, which are stale then, go too. */
 void fs_image_take_sidecars(FsImage *image);
 

@@ -29,7 +29,9 @@ flatten(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (!drv_path_exists(image.dir_fd, image.snap_dir) &&
         drv_path_exists(image.dir_fd, image.name))
         return TRUE;
-    file = fs_image_snapshot(&image, request->snapshot_id);
+    file = fs_image_find_snapshot(&image, request->snapshot_id, error);
+    if (file == NULL)
+        return FALSE;
     if (fs_image_is_chain(&image) ? !flatten_chain(&image, file, error)
                                   : !fs_image_stage_copy(&image, file, error))
         return FALSE;

@@ -42,7 +42,9 @@ revert(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in, (void)result;
     if (!fs_image_open(&image, "", request->source, error))
         return FALSE;
-    file = fs_image_snapshot(&image, request->snapshot_id);
+    file = fs_image_find_snapshot(&image, request->snapshot_id, error);
+    if (file == NULL)
+        return FALSE;
     if (fs_image_is_chain(&image)) {
         if (!revert_chain(&image, file, error))
             return FALSE;
