@@ -114,7 +114,7 @@ connect_to(const AddrInfo *address, const Deadline *deadline, GError **error)
             return -1;
     }
     if (problem != 0) {
-        (void)throw_core(deadline, DRV_ERROR_NOT_FOUND, g_strerror(problem), error);
+        (void)throw_core(deadline, DRV_ERROR_NO_HOST, g_strerror(problem), error);
         return -1;
     }
     return drv_fd_steal(&fd);

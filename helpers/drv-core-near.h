@@ -14,7 +14,7 @@
 gboolean drv_core_is_near(const char *url);
 
 /* POST @call to such an @url; the answer's body is appended to @answer, at most
- * DRV_DUMP_MAX bytes.  DRV_ERROR_NOT_FOUND when nothing listens there, DRV_ERROR_CORE
+ * DRV_DUMP_MAX bytes.  DRV_ERROR_NO_HOST when nothing listens there, DRV_ERROR_CORE
  * for all that is no HTTP answer with status 200 within @timeout_s.
  */
 gboolean drv_core_post_near(const char *url,

@@ -58,10 +58,23 @@ endpoint(void)
 
 #define ANSWER "/methodResponse/params/param/value/array/data/value"
 
+/* XML that oned wrote: what is wrong with it is oned's. */
+static DrvDump *
+parse(const char *xml, gsize size, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    DrvDump *dump = drv_dump_parse(xml, size, &why);
+
+    if (dump == NULL)
+        (void)drv_throw(
+            error, DRV_ERROR_CORE, "the answer of oned is unusable: %s", why->message);
+    return dump;
+}
+
 DrvDump *
 drv_core_parse_answer(const char *answer, gsize size, GError **error)
 {
-    g_autoptr(DrvDump) envelope = drv_dump_parse(answer, size, error);
+    g_autoptr(DrvDump) envelope = parse(answer, size, error);
     g_autofree char *ok = NULL;
     g_autofree char *text = NULL;
     g_autofree char *fault = NULL;
@@ -84,7 +97,7 @@ drv_core_parse_answer(const char *answer, gsize size, GError **error)
         return NULL;
     }
     if (strcmp(ok, "1") == 0)
-        return drv_dump_parse(text, strlen(text), error);
+        return parse(text, strlen(text), error);
     missing = g_strcmp0(code, "1024") == 0; /* NO_EXISTS */
     (void)drv_throw(
         error, missing ? DRV_ERROR_NOT_FOUND : DRV_ERROR_CORE, "oned: %s", text);
@@ -150,8 +163,7 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
         return drv_throw(
             error, DRV_ERROR_CORE, "oned at '%s' answered HTTP %ld", url, status);
     return drv_throw(error,
-                     result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NOT_FOUND
-                                                     : DRV_ERROR_CORE,
+                     result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NO_HOST : DRV_ERROR_CORE,
                      "cannot ask oned at '%s': %s",
                      url,
                      curl_easy_strerror(result));
@@ -228,7 +240,7 @@ ask_tool(DrvCoreObject object, gint64 id, GError **error)
     drv_cmd_timeout(cmd, (guint)timeout_s * 1000);
     if (!drv_cmd_capture(cmd, out, DRV_DUMP_MAX, error))
         return NULL;
-    return drv_dump_parse(out->str, out->len, error);
+    return parse(out->str, out->len, error);
 }
 
 DrvDump *
@@ -248,11 +260,14 @@ drv_core_info(DrvCoreObject object, gint64 id, GError **error)
     if (session)
         info = ask_xmlrpc(object, id, session, &why);
     if (info == NULL && tool &&
-        (session == NULL || drv_error_is(why, DRV_ERROR_NOT_FOUND))) {
+        (session == NULL || drv_error_is(why, DRV_ERROR_NO_HOST))) {
         drv_ignore(&why, "the command line tool is asked instead");
         info = ask_tool(object, id, &why);
     }
-    if (info == NULL)
-        g_propagate_error(error, g_steal_pointer(&why));
-    return g_steal_pointer(&info);
+    if (info)
+        return g_steal_pointer(&info);
+    if (drv_error_is(why, DRV_ERROR_NO_HOST))
+        why->code = DRV_ERROR_CORE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return NULL;
 }

@@ -167,7 +167,7 @@ test_nobody_listens(void)
 
     g_assert_false(
         drv_core_post_near("http://127.0.0.1:1/RPC2", CALL, 20, answer, &error));
-    g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
+    g_assert_error(error, DRV_ERROR, DRV_ERROR_NO_HOST);
     g_assert_cmpuint(answer->len, ==, 0);
 }
 
