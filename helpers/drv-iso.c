@@ -10,7 +10,10 @@
 #include "drv-fd.h"
 #include "drv-load-archive.h"
 
-#define MAX_DEPTH 32 /* folders: a link may lead in circles */
+/* Folders below an added one: the standard knows eight levels, libarchive's detour for
+ * deeper ones crashes, and a link may lead in circles.
+ */
+#define MAX_DEPTH 6
 #define BLOCK_SIZE 65536
 
 typedef struct archive_entry ArchiveEntry;
@@ -18,6 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveEntry, archive_entry_free)
 
 struct DrvIso {
     struct archive *archive;
+    gboolean finished;
 };
 
 static gboolean
@@ -63,6 +67,8 @@ drv_iso_free(DrvIso *iso)
 {
     if (iso == NULL)
         return;
+    if (!iso->finished)
+        archive_write_fail(iso->archive); /* else it would be finished to be freed */
     g_clear_pointer(&iso->archive, archive_write_free);
     g_free(iso);
 }
@@ -140,6 +146,7 @@ drv_iso_add(DrvIso *iso, const char *path, const char *name, GError **error)
 gboolean
 drv_iso_finish(DrvIso *iso, GError **error)
 {
+    iso->finished = TRUE;
     return archive_write_close(iso->archive) == ARCHIVE_OK ||
            throw_archive(iso, "its end", error);
 }

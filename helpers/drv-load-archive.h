@@ -41,6 +41,7 @@
     _(archive_set_error)                                                                 \
     _(archive_write_close)                                                               \
     _(archive_write_data)                                                                \
+    _(archive_write_fail)                                                                \
     _(archive_write_free)                                                                \
     _(archive_write_header)                                                              \
     _(archive_write_new)                                                                 \
@@ -85,6 +86,7 @@ extern DrvArchiveFunctions drv_archive;
 #define archive_set_error drv_archive.archive_set_error
 #define archive_write_close drv_archive.archive_write_close
 #define archive_write_data drv_archive.archive_write_data
+#define archive_write_fail drv_archive.archive_write_fail
 #define archive_write_free drv_archive.archive_write_free
 #define archive_write_header drv_archive.archive_write_header
 #define archive_write_new drv_archive.archive_write_new
