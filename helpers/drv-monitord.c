@@ -213,15 +213,18 @@ conf_value(const char *conf, const char *key)
     return g_strstrip(g_match_info_fetch(match, 1));
 }
 
-static char *
-read_public_key(const char *conf)
+/* *pem is NULL when the daemon has no key. */
+static gboolean
+read_public_key(const char *conf, char **pem, GError **error)
 {
     g_autofree char *path = conf_value(conf, "PUBKEY");
-    char *pem = NULL;
+    g_autoptr(GError) why = NULL;
 
-    if (path && *path == '/')
-        g_file_get_contents(path, &pem, NULL, NULL);
-    return pem;
+    *pem = NULL;
+    if (path == NULL || *path == '\0' || g_file_get_contents(path, pem, NULL, &why))
+        return TRUE;
+    return drv_throw(
+        error, DRV_ERROR_CONFIG, "the monitor's PUBKEY cannot be read: %s", why->message);
 }
 
 gboolean
@@ -239,7 +242,8 @@ drv_monitor_send_local(const DrvMonitorMessage *message, GError **error)
         conf = g_strdup("");
     address = conf_value(conf, "MONITOR_ADDRESS");
     port = conf_value(conf, "PORT");
-    key = read_public_key(conf);
+    if (!read_public_key(conf, &key, error))
+        return FALSE;
     if (port && *port &&
         !g_ascii_string_to_unsigned(port, 10, 1, G_MAXUINT16, &number, NULL))
         return drv_throw(
