@@ -32,23 +32,29 @@ drv_stage_write_note(
     return FALSE;
 }
 
-char **
-drv_stage_read_note(int dir_fd, const char *name)
+gboolean
+drv_stage_read_note(int dir_fd, const char *name, char ***words, GError **error)
 {
-    g_auto(DrvFd) fd = drv_path_open_beneath(dir_fd, "", name, O_RDONLY, 0, NULL);
+    g_autoptr(GError) why = NULL;
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(dir_fd, "", name, O_RDONLY | O_NONBLOCK, 0, &why);
     g_autoptr(GString) text = g_string_new(NULL);
-    char **words;
 
-    if (fd < 0 || !drv_fd_read_all(fd, text, NOTE_MAX, name, NULL))
-        return NULL;
-    words = g_strsplit(text->str, "\n", -1);
-    for (guint i = 0; words[i]; i++) {
-        char *plain = g_uri_unescape_string(words[i], NULL);
-
-        g_free(words[i]);
-        words[i] = plain ? plain : g_strdup("");
+    *words = NULL;
+    if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
+        return TRUE;
+    if (fd < 0 || !drv_fd_read_all(fd, text, NOTE_MAX, name, &why)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
     }
-    return words;
+    *words = g_strsplit(text->str, "\n", -1);
+    for (guint i = 0; (*words)[i]; i++) {
+        char *plain = g_uri_unescape_string((*words)[i], NULL);
+
+        g_free((*words)[i]);
+        (*words)[i] = plain ? plain : g_strdup("");
+    }
+    return TRUE;
 }
 
 /* Open the folder that @path's last component is in; @leaf gets that component. */

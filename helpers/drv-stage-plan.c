@@ -79,12 +79,19 @@ plan_text(const DrvStage *stage)
 }
 
 static gboolean
+is_step(char **words)
+{
+    return (g_str_equal(words[0], "put") || g_str_equal(words[0], "take")) && words[1] &&
+           *words[1] && words[2] && *words[2];
+}
+
+static gboolean
 read_plan(DrvStage *stage, char **words, GError **error)
 {
     for (guint i = 0; words[i] && *words[i]; i += 3) {
         gboolean put = g_str_equal(words[i], "put");
 
-        if (words[i + 1] == NULL || words[i + 2] == NULL)
+        if (!is_step(words + i))
             return drv_throw(
                 error, DRV_ERROR_FAILED, "'%s/plan' is damaged", stage->path);
         add_step(
@@ -289,8 +296,11 @@ gboolean
 drv_stage_recover(DrvStage *stage, GError **error)
 {
     DRV_CANCEL_SHIELD();
-    g_auto(GStrv) words = drv_stage_read_note(stage->fd, DRV_STAGE_PLAN);
+    g_auto(GStrv) words = NULL;
 
+    stage->half_done = TRUE; /* a plan that cannot be read may be */
+    if (!drv_stage_read_note(stage->fd, DRV_STAGE_PLAN, &words, error))
+        return FALSE;
     /* If this fails, the next owner tries again. */
     stage->half_done = words || drv_path_exists(stage->fd, DRV_STAGE_PROMISE);
     if (words) {

@@ -87,8 +87,11 @@ gboolean drv_stage_write_note(int dir_fd,
                               const char *text,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Words of note @name, one per line with %-escapes undone; NULL when there is none. */
-char **drv_stage_read_note(int dir_fd, const char *name);
+/* *words of note @name, one per line with %-escapes undone; NULL when there is none.  A
+ * note that is there and cannot be read is an error: it may be a plan half done.
+ */
+gboolean drv_stage_read_note(int dir_fd, const char *name, char ***words, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* rename(2) @from in @from_fd to @to ("a" or "a/b") below @to_fd; folders on the way are
  * real ones.  With @missing_is_done, nothing to rename counts as done before.

@@ -81,10 +81,6 @@ is_untouched(int fd, const char *recorded)
 static gboolean
 make_link_name(int stage_fd, int dir_fd, const char *where, char **note, GError **error)
 {
-    g_autofree char *now = drv_path_read_link(dir_fd, note[1]);
-
-    if (g_strcmp0(now, note[2]) == 0)
-        return TRUE;
     drv_info("finishing a snapshot in '%s' that was cut short: '%s' is '%s' now",
              where,
              note[1],
@@ -99,10 +95,16 @@ make_link_name(int stage_fd, int dir_fd, const char *where, char **note, GError 
 gboolean
 drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **error)
 {
-    g_auto(GStrv) note = drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE);
+    g_auto(GStrv) note = NULL;
+    g_autofree char *link = NULL;
     g_auto(DrvFd) fd = -1;
 
+    if (!drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE, &note, error))
+        return FALSE;
     if (note == NULL || g_strv_length(note) < 4)
+        return TRUE;
+    link = drv_path_read_link(dir_fd, note[1]);
+    if (g_strcmp0(link, note[2]) == 0)
         return TRUE;
     fd = open(note[0], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
