@@ -9,8 +9,9 @@
  *   -e ERROR  the Nth is not done, and fails with ERROR: EIO, ENOSPC ...
  *   -s        at the Nth, before it is done, the program gets SIGTERM, and goes on
  *   -p DIR    only calls on files in DIR (as the kernel spells it) count; default: all
- *   -x NAME   processes that run a program of that name, and all they start, are not of
- *             the program: they do not count, and live on; we still end after them
+ *   -x NAME   processes that run a program of that name, and all they start, are those of
+ *             another machine: their calls count, but nothing happens to them; we still
+ *             end after them
  *   -l LOG    a line "N PID CALL PATH" per call counted goes there
  *   -c FILE   the number of calls counted goes there
  *   -n N      default 0: none, only count
@@ -294,6 +295,28 @@ write_count(void)
         fflush(log_file);
 }
 
+static pid_t
+read_status(const char *text, const char *name)
+{
+    const char *line = text ? strstr(text, name) : NULL;
+
+    return line ? atoi(line + strlen(name)) : 0;
+}
+
+/* Also of a thread or child whose first stop has come before the news of its making. */
+static gboolean
+is_apart(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);
+    g_autofree char *text = NULL;
+
+    if (g_hash_table_contains(apart, GINT_TO_POINTER(pid)))
+        return TRUE;
+    (void)g_file_get_contents(path, &text, NULL, NULL);
+    return g_hash_table_contains(apart, GINT_TO_POINTER(read_status(text, "\nTgid:"))) ||
+           g_hash_table_contains(apart, GINT_TO_POINTER(read_status(text, "\nPPid:")));
+}
+
 /* We end when none of them is there any more, so that no lock of theirs is either. */
 static void
 kill_all(void)
@@ -302,8 +325,10 @@ kill_all(void)
     gpointer pid;
 
     g_hash_table_iter_init(&iter, tracees);
-    while (g_hash_table_iter_next(&iter, &pid, NULL))
-        kill(GPOINTER_TO_INT(pid), SIGKILL);
+    while (g_hash_table_iter_next(&iter, &pid, NULL)) {
+        if (!is_apart(GPOINTER_TO_INT(pid)))
+            kill(GPOINTER_TO_INT(pid), SIGKILL);
+    }
     g_hash_table_remove_all(tracees);
 }
 
@@ -346,7 +371,7 @@ at_call(pid_t pid, pid_t program)
         kill_all();
     if (terminates)
         kill(program, SIGTERM);
-    else if (error_value)
+    else if (error_value && !is_apart(pid))
         make_fail(pid);
 }
 
@@ -354,10 +379,11 @@ at_call(pid_t pid, pid_t program)
 static void
 note_exec(pid_t pid)
 {
-    g_autofree char *path = read_proc_link(pid, "exe");
-    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *path = g_strdup_printf("/proc/%d/comm", pid);
+    g_autofree char *name = NULL; /* of a script, its own, not its interpreter's */
 
-    if (apart_name && g_str_equal(name, apart_name))
+    if (apart_name && g_file_get_contents(path, &name, NULL, NULL) &&
+        g_str_equal(g_strchomp(name), apart_name))
         g_hash_table_add(apart, GINT_TO_POINTER(pid));
 }
 
@@ -378,8 +404,7 @@ handle_stop(pid_t pid, int status, pid_t program)
     int signal = WSTOPSIG(status);
 
     if (event == PTRACE_EVENT_SECCOMP) {
-        if (!g_hash_table_contains(apart, GINT_TO_POINTER(pid)))
-            at_call(pid, program);
+        at_call(pid, program);
         return 0;
     }
     if (event == PTRACE_EVENT_EXEC)
