@@ -43,9 +43,10 @@ static char **
 rotate(GPtrArray *hosts, guint64 pick)
 {
     GPtrArray *turned = g_ptr_array_new();
+    guint first = (guint)(pick % hosts->len);
 
     for (guint i = 0; i < hosts->len; i++)
-        g_ptr_array_add(turned, g_strdup(hosts->pdata[(pick + i) % hosts->len]));
+        g_ptr_array_add(turned, g_strdup(hosts->pdata[(first + i) % hosts->len]));
     g_ptr_array_add(turned, NULL);
     return (char **)g_ptr_array_free(turned, FALSE);
 }

@@ -196,6 +196,19 @@ show_log(const DrvFrame *frame)
         drv_log((DrvLogLevel)(*text - '0'), text + 1);
 }
 
+/* What has no worker there is for us to say: here the work has begun. */
+static gboolean
+throw_failed(const DrvFrame *frame, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    (void)drv_frame_throw(frame, &why);
+    if (drv_error_is(why, DRV_ERROR_NO_HOST))
+        why->code = DRV_ERROR_REMOTE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
 /* Serve frames until the last one.  *done tells that it came. */
 static gboolean
 handle_frame(const DrvFrame *frame, char **result, gboolean *done, GError **error)
@@ -212,7 +225,7 @@ handle_frame(const DrvFrame *frame, char **result, gboolean *done, GError **erro
             *result = drv_frame_text(frame);
         return TRUE;
     case DRV_FRAME_FAILED:
-        return drv_frame_throw(frame, error);
+        return throw_failed(frame, error);
     case DRV_FRAME_HELLO:
     case DRV_FRAME_REQUEST:
     case DRV_FRAME_DATA:

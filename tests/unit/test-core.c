@@ -347,6 +347,7 @@ static const struct {
     { "up new other", 4, "new,other,up" },
     { "off up err new", 1, "new,up" },
     { "off up err new", G_MAXUINT64, "new,up" },
+    { "up new other", G_MAXUINT64 - 1, "other,up,new" }, /* 2^64 is no multiple of 3 */
 };
 
 static void
