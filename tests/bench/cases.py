@@ -150,8 +150,8 @@ def cp(report):
     data_mb, extents = 512, 128
     clear(plain, packed)
     write_extents(plain, 4096 * MIB, extents, data_mb * MIB, b"cp")
-    with open(packed, "xb") as file:
-        file.write(must("gzip", "-1", "-c", plain))
+    # Not through our memory: what we have used counts as our children's.
+    must("gzip", "-1", "-k", plain)
     piece = data_mb * MIB // extents
     block = os.pread(os.open(plain, os.O_RDONLY), piece, 0)
     pieces = [(n * 4096 * MIB // extents, block) for n in range(extents)]

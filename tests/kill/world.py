@@ -111,8 +111,10 @@ wait $!
 
     @staticmethod
     def write(path, text):
-        with open(path, "w", encoding="utf-8") as file:
+        """A new file: the old one may be a link to what was built."""
+        with open(path + ".aside", "w", encoding="utf-8") as file:
             file.write(text)
+        os.rename(path + ".aside", path)
 
     # --- states -------------------------------------------------------------------------
 
