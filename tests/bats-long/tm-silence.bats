@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Hosts and lines that fall silent while an action is on its way, which only time tells.
+load ../bats/lib/drv
+load ../bats/lib/crowd
 load ../bats/lib/cut
 
 setup_file() { cut_setup_suite; }

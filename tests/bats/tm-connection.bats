@@ -3,6 +3,8 @@
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Connections that fail before, while and after a host works for us.  Those that are only
 # noticed by silence are in bats-long.
+load lib/drv
+load lib/crowd
 load lib/cut
 
 setup_file() { cut_setup_suite; }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Many actions at once, on a host whose sshd has the limits it is shipped with.
+load lib/drv
 load lib/crowd
 
 setup_file() {

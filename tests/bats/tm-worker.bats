@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # What is wrong with the worker on a host is mended, or an error says what to do.
+load lib/drv
+load lib/crowd
 load lib/cut
 
 setup_file() {

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154
-# crowd.bash - many calls of drivers at once, in a lab.
+# crowd.bash - many calls of drivers at once, in a lab.  After lib/drv.
 #
 #     begin NAME MAD ACTION arg...      begins run_tm NAME
 #     begin_ds NAME MAD/ACTION ID       begins run_ds NAME on $DUMP
 #     finish NAME...                    waits for them; then, for each one, result NAME
 #     result NAME                       sets $status, $output and $stderr as run_tm does
-load lib/drv
 
 CROWD=${BATS_TEST_TMPDIR-}/crowd
 declare -gA CROWD_PIDS=()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154
-# cut.bash - connections and hosts that fail while an action is on its way, in a lab.
-load lib/crowd
+# cut.bash - connections and hosts that fail while an action is on its way, in a lab.  After
+# lib/drv and lib/crowd.
 
 BIN=/var/tmp/one/drv/bin
 
