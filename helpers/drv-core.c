@@ -159,9 +159,14 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
     if (result == CURLE_ABORTED_BY_CALLBACK)
         return drv_throw(error, DRV_ERROR_CANCELLED, "cancelled");
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (result == CURLE_HTTP_RETURNED_ERROR)
+    if (result == CURLE_HTTP_RETURNED_ERROR || result == CURLE_OK)
         return drv_throw(
             error, DRV_ERROR_CORE, "oned at '%s' answered HTTP %ld", url, status);
+    if (result == CURLE_WRITE_ERROR)
+        return drv_throw(error,
+                         DRV_ERROR_CORE,
+                         "cannot ask oned at '%s': its answer is too long",
+                         url);
     return drv_throw(error,
                      result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NO_HOST : DRV_ERROR_CORE,
                      "cannot ask oned at '%s': %s",
@@ -176,6 +181,7 @@ post_by_curl(
     g_autoptr(CURL) curl = NULL;
     g_autoptr(CurlList) headers = NULL;
     CURLcode result;
+    long status = 0;
 
     if (!drv_load_curl(error))
         return FALSE;
@@ -193,7 +199,8 @@ post_by_curl(
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_cancelled);
     result = curl_easy_perform(curl);
-    return result == CURLE_OK || throw_curl(curl, result, url, error);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return (result == CURLE_OK && status == 200) || throw_curl(curl, result, url, error);
 }
 
 static gboolean

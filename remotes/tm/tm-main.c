@@ -15,6 +15,28 @@ tm_disk_name(gconstpointer request)
     return g_strdup_printf("%s of VM %" G_GUINT64_FORMAT, name, head->vm_id);
 }
 
+/* Without the disk's facts a guess would decide what becomes of it. */
+static gboolean
+check_facts(const TmHead *request, DrvDump *vm, GError **error)
+{
+    g_autofree char *vm_id = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
+    g_autofree char *disk_id = g_strdup_printf("%" G_GINT64_FORMAT, request->disk_id);
+    g_autofree char *id = NULL;
+    g_autofree char *disk = NULL;
+
+    drv_dump_set_variable(vm, "disk_id", disk_id);
+    if (!drv_dump_value(vm, "self::VM/ID", &id, error) ||
+        !drv_dump_value(vm, "TEMPLATE/DISK[DISK_ID=$disk_id]/DISK_ID", &disk, error))
+        return FALSE;
+    if (g_strcmp0(id, vm_id) != 0)
+        return drv_throw(error,
+                         DRV_ERROR_CORE,
+                         "oned answered with something that is not VM %s",
+                         vm_id);
+    return disk ||
+           drv_throw(error, DRV_ERROR_NOT_FOUND, "VM %s has no disk %s", vm_id, disk_id);
+}
+
 /* Images have their facts in the VM's document; kernels and whole folders have none. */
 static gboolean
 read_facts(TmHead *request, GError **error)
@@ -24,7 +46,8 @@ read_facts(TmHead *request, GError **error)
     if (!drv_request_wants_dump(request->head.type) || request->disk_id < 0)
         return TRUE;
     vm = drv_core_info(DRV_CORE_VM, (gint64)request->vm_id, error);
-    return vm && drv_request_read_dump(request, vm, error);
+    return vm && check_facts(request, vm, error) &&
+           drv_request_read_dump(request, vm, error);
 }
 
 static gboolean

@@ -11,7 +11,7 @@ setup_file() {
     lab_exec host01 sh -c 'sed -i "/^Max/d" /run/sshd_config && kill -HUP $(cat /run/sshd.pid)'
     lab_exec fe sh -c "head -c 3000000 /dev/urandom >$DS/raw && truncate -s 16M $DS/raw &&
         qemu-img convert -f raw -O qcow2 $DS/raw $DS/qcow2 &&
-        cd $DS && sha256sum raw qcow2 >/tmp/sums-of-images"
+        cd $DS && sha256sum raw qcow2 >/var/tmp/sums-of-images"
     vm_template
 }
 
@@ -23,7 +23,7 @@ setup() {
 
 teardown() {
     finish
-    lab_exec fe sh -c "cd $DS && sha256sum --quiet -c /tmp/sums-of-images && rm -rf $SYS/* &&
+    lab_exec fe sh -c "cd $DS && sha256sum --quiet -c /var/tmp/sums-of-images && rm -rf $SYS/* &&
         find . -mindepth 1 -maxdepth 1 ! -name raw ! -name qcow2 -exec rm -r {} +"
     assert_idle fe host01
 }
@@ -135,8 +135,8 @@ fifty() { # HOST IMAGE DISK FORMAT
 
 @test "images registered at once, twice under one number" {
     local n
-    lab_exec fe sh -c "mkdir -p /tmp/safe && cp $DS/raw /tmp/safe/raw"
-    DUMP=$(ds_dump PATH=/tmp/safe/raw SAFE_DIRS=/tmp/safe RESTRICTED_DIRS=/)
+    lab_exec fe sh -c "mkdir -p /var/tmp/safe && cp $DS/raw /var/tmp/safe/raw"
+    DUMP=$(ds_dump PATH=/var/tmp/safe/raw SAFE_DIRS=/var/tmp/safe RESTRICTED_DIRS=/)
     for n in 1 2 3 4 5 6 7; do begin_ds "$n" fs/cp "$n"; done
     begin_ds 8 fs/cp 7
     finish

@@ -279,7 +279,7 @@ end_job() { # PID of a job of this shell, which was told to end: killed if it do
 # says OUT and ERR and ends with RC, or without any of them runs the real one.
 shim() { # TOOL [rc=N] [out=TEXT] [err=TEXT] [sleep=S]
     local tool=$1 real dir=$BATS_TEST_TMPDIR/shims rc='' out='' err='' nap=''
-    real=$(PATH=${PATH#"$dir:"} command -v "$tool")
+    real=$(PATH=${PATH#"$dir:"} command -v "$tool") || true
     shift
     while [ $# -gt 0 ]; do
         case $1 in
