@@ -10,6 +10,7 @@
 #include "drv-cancel.h"
 #include "drv-copy-private.h"
 #include "drv-error.h"
+#include "drv-path.h"
 
 #define PAGE ((gsize)4096)
 #define BUFFER_SIZE ((gsize)1024 * 1024)
@@ -126,11 +127,12 @@ drv_sparse_write(
     DrvSource *source, int out_fd, gboolean sparse, guint64 *written, GError **error)
 {
     g_autofree guint8 *buffer = g_malloc(BUFFER_SIZE);
+    g_autofree char *name = drv_path_of_fd(out_fd, NULL);
     DrvCopyOut out;
     guint64 at = 0;
     gssize got;
 
-    if (!drv_copy_out_begin(&out, out_fd, drv_source_name(source), error))
+    if (!drv_copy_out_begin(&out, out_fd, name, error))
         return FALSE;
     out.sparse &= sparse;
     while ((got = drv_source_read_full(source, buffer, BUFFER_SIZE, error)) > 0) {

@@ -71,6 +71,25 @@ gboolean drv_stage_commit_both(DrvStage *first,
                                DrvStage *then,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* For deletions, which must work where no block is left to make a stage: TRUE with a NULL
+ * *stage then.
+ */
+gboolean drv_stage_open_to_delete(int dir_fd,
+                                  const char *where,
+                                  const char *key,
+                                  DrvStage **stage,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Take all of @targets (NULL-terminated; absent ones are fine) from the folder @dir_fd
+ * and commit.  Where a plan finds no room, or with a NULL @stage, they go one after the
+ * other, in this order.
+ */
+gboolean drv_stage_delete(DrvStage *stage,
+                          int dir_fd,
+                          const char *where,
+                          const char *const *targets,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Make symbolic link @name with text @target in the stage. */
 gboolean drv_stage_link(DrvStage *stage,
                         const char *name,

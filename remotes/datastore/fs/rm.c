@@ -2,6 +2,7 @@
 /* rm: image, snapshots and checksums disappear at once, by a rename. */
 #include "drv-error.h"
 #include "drv-fd.h"
+#include "drv-log.h"
 #include "drv-path.h"
 #include "fs/fs.h"
 
@@ -27,22 +28,33 @@ is_nothing(gconstpointer data)
 }
 
 static gboolean
+delete_image(FsImage *image, GError **error)
+{
+    g_autofree char *md5 = g_strconcat(image->name, ".md5sum", NULL);
+    const char *const targets[] = { image->name, image->snap_dir, md5, NULL };
+
+    return drv_stage_delete(image->stage, image->dir_fd, image->dir, targets, error);
+}
+
+static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
+    g_autoptr(GError) why = NULL;
 
     (void)in, (void)result;
     if (*request->source == '\0')
         return sweep_only(request);
-    if (!fs_image_open(&image, request->base_path, request->source, error))
-        return FALSE;
+    if (!fs_image_open(&image, request->base_path, request->source, &why)) {
+        if (image.dir_fd < 0 || !drv_error_is(why, DRV_ERROR_NO_SPACE)) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        drv_ignore(&why, "what is to go is deleted without a stage");
+    }
     drv_stage_sweep(image.dir_fd, image.dir);
-    if (drv_path_exists(image.dir_fd, image.snap_dir))
-        drv_stage_take(image.stage, image.snap_dir);
-    fs_image_take_sidecars(&image);
-    drv_stage_take(image.stage, image.name);
-    return drv_stage_commit(image.stage, error);
+    return delete_image(&image, error);
 }
 
 const DrvOp fs_rm = {

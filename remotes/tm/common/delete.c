@@ -25,14 +25,11 @@ static gboolean
 delete_disk(TmDir *dir, GError **error)
 {
     g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
-    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    const char *const targets[] = { dir->disk, snap, NULL };
+    g_autoptr(DrvStage) stage = NULL;
 
-    if (stage == NULL)
-        return FALSE;
-    if (drv_path_exists(dir->fd, snap))
-        drv_stage_take(stage, snap);
-    drv_stage_take(stage, dir->disk);
-    return drv_stage_commit(stage, error);
+    return drv_stage_open_to_delete(dir->fd, dir->path, dir->disk, &stage, error) &&
+           drv_stage_delete(stage, dir->fd, dir->path, targets, error);
 }
 
 static gboolean
@@ -40,6 +37,7 @@ delete_folder(
     const TmDelete *request, int ds_fd, const char *ds, const char *name, GError **error)
 {
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
+    const char *const targets[] = { name, NULL };
     g_autoptr(DrvStage) stage = NULL;
 
     if (!g_str_equal(name, number))
@@ -50,11 +48,8 @@ delete_folder(
                          name,
                          number);
     drv_stage_sweep(ds_fd, ds);
-    stage = drv_stage_open(ds_fd, ds, name, error);
-    if (stage == NULL)
-        return FALSE;
-    drv_stage_take(stage, name);
-    return drv_stage_commit(stage, error);
+    return drv_stage_open_to_delete(ds_fd, ds, name, &stage, error) &&
+           drv_stage_delete(stage, ds_fd, ds, targets, error);
 }
 
 static gboolean

@@ -29,6 +29,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autofree char *old_ds =
         g_strdup_printf("%s/%" G_GINT64_FORMAT, root, request->old_ds_id);
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
+    const char *const targets[] = { vm, NULL };
     g_auto(DrvFd) fd = -1;
     g_autoptr(DrvStage) stage = NULL;
 
@@ -43,11 +44,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     fd = drv_path_open_dir(old_ds, error);
     if (fd < 0)
         return FALSE;
-    stage = drv_stage_open(fd, old_ds, vm, error);
-    if (stage == NULL)
-        return FALSE;
-    drv_stage_take(stage, vm);
-    return drv_stage_commit(stage, error);
+    return drv_stage_open_to_delete(fd, old_ds, vm, &stage, error) &&
+           drv_stage_delete(stage, fd, old_ds, targets, error);
 }
 
 const DrvOp tm_common_postmigrate = {

@@ -79,3 +79,20 @@ assert_idle() { # NODE...
 }
 
 no_workers() { [ -z "$(workers "$1")" ]; }
+
+# --- a web server on fe ------------------------------------------------------------------
+
+web_start() { # FILE: $WEB/NAME serves it, see http-server.py
+    rm -f "$LAB/web-port" "$LAB/web-stop"
+    mkfifo "$LAB/web-stop"
+    lab_exec fe "$LAB_TOOLS/http-server.py" "$1" <"$LAB/web-stop" >"$LAB/web-port" 2>/dev/null 3>&- &
+    WEB_PID=$!
+    exec 9>"$LAB/web-stop"
+    wait_until 10 test -s "$LAB/web-port"
+    WEB=http://127.0.0.1:$(cat "$LAB/web-port")
+}
+
+web_stop() {
+    exec 9>&-
+    wait "$WEB_PID" || true
+}
