@@ -172,7 +172,7 @@ check-long: deps
 
 demo: deps
 	$(MAKE) -s all
-	OUT=$(OUT) tests/demo/demo
+	OUT=$(OUT) tests/demo/demo$(if $(DEMO),-$(DEMO))
 
 bench: deps
 	$(MAKE) -s all >&2

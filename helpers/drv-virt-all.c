@@ -13,13 +13,19 @@
 /* --- usage ---------------------------------------------------------------------------
  */
 
+void
+drv_virt_usage_free(DrvVirtUsage *usage)
+{
+    if (usage == NULL)
+        return;
+    g_free(usage->name);
+    g_free(usage);
+}
+
 static void
 stats_free(gpointer data)
 {
-    DrvVirtUsage *stats = data;
-
-    g_free(stats->name);
-    g_free(stats);
+    drv_virt_usage_free(data);
 }
 
 /* "net.0.rx.bytes" is of the group "net.", the counter ".rx.bytes" */
@@ -104,15 +110,8 @@ take_param(DrvVirtUsage *stats, const virTypedParameter *param)
 }
 
 static gboolean
-do_stats(DrvVirtCall *call)
+take_records(DrvVirtCall *call, virDomainStatsRecordPtr *records, int n)
 {
-    virDomainStatsRecordPtr *records = NULL;
-    unsigned flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE;
-    int n;
-
-    if (!call->virt->local)
-        flags |= VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
-    n = virConnectGetAllDomainStats(call->virt->conn, call->flags, &records, flags);
     if (n < 0)
         return FALSE;
     for (int i = 0; i < n; i++) {
@@ -128,14 +127,42 @@ do_stats(DrvVirtCall *call)
     return TRUE;
 }
 
-GPtrArray *
-drv_virt_all(DrvVirt *virt, gboolean usage, GError **error)
+/* Drivers within the process do not know of waiting. */
+static unsigned
+no_wait(const DrvVirt *virt)
 {
-    g_autoptr(DrvVirtCall) call =
-        drv_virt_call_new(virt, "ask for all domains' state", do_stats);
+    return virt->local ? 0 : VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
+}
 
+static gboolean
+do_all(DrvVirtCall *call)
+{
+    virDomainStatsRecordPtr *records = NULL;
+    int n = virConnectGetAllDomainStats(call->virt->conn,
+                                        call->flags,
+                                        &records,
+                                        VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
+                                            no_wait(call->virt));
+
+    return take_records(call, records, n);
+}
+
+static gboolean
+do_one(DrvVirtCall *call)
+{
+    virDomainStatsRecordPtr *records = NULL;
+    virDomainPtr list[] = { call->domain, NULL };
+    int n = virDomainListGetStats(list, call->flags, &records, no_wait(call->virt));
+
+    return take_records(call, records, n);
+}
+
+/* Run @call; its array is the caller's. */
+static GPtrArray *
+ask(DrvVirtCall *call, gboolean usage, GError **error)
+{
     call->flags = VIR_DOMAIN_STATS_STATE;
-    if (usage && !g_str_has_prefix(virt->uri, "test:"))
+    if (usage && !g_str_has_prefix(call->virt->uri, "test:"))
         call->flags |= VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON |
                        VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
     call->in = g_ptr_array_new_with_free_func(stats_free);
@@ -143,6 +170,31 @@ drv_virt_all(DrvVirt *virt, gboolean usage, GError **error)
     if (!drv_virt_call(call, error))
         return NULL;
     return g_ptr_array_ref(call->in);
+}
+
+GPtrArray *
+drv_virt_all(DrvVirt *virt, gboolean usage, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_new(virt, "ask for all domains' state", do_all);
+
+    return ask(call, usage, error);
+}
+
+DrvVirtUsage *
+drv_virt_one(DrvDomain *domain, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_on(domain, "ask for the domain's state", do_one);
+    g_autoptr(GPtrArray) all = ask(call, TRUE, error);
+
+    if (all == NULL)
+        return NULL;
+    if (all->len == 1)
+        return g_ptr_array_steal_index(all, 0);
+    (void)drv_throw(
+        error, DRV_ERROR_NOT_FOUND, "domain '%s' is gone", drv_domain_id(domain));
+    return NULL;
 }
 
 /* --- abilities ------------------------------------------------------------------------

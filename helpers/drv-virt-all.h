@@ -3,7 +3,7 @@
  *
  * One call of libvirt whatever the number of domains.  It does not wait behind a domain
  * whose QEMU is busy: of such a one, counters are missing, never zero.
- * State and reason are libvirt's own numbers; drv-virt-stats.h is for one domain.
+ * State and reason are libvirt's own numbers.
  */
 #pragma once
 
@@ -34,6 +34,12 @@ typedef struct {
  * then nothing is known of any.  Caller frees.
  */
 GPtrArray *drv_virt_all(DrvVirt *virt, gboolean usage, GError **error);
+
+/* The same of one, active or not; DRV_ERROR_NOT_FOUND when there is none.  Caller frees.
+ */
+DrvVirtUsage *drv_virt_one(DrvDomain *domain, GError **error);
+void drv_virt_usage_free(DrvVirtUsage *usage);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvVirtUsage, drv_virt_usage_free)
 
 /* What libvirt can do here, as XML; of the host, and of guests of @type ("kvm", "qemu").
  * Caller frees.

@@ -105,6 +105,8 @@ do_snapshot_xml(DrvVirtCall *call)
     if (found == NULL)
         return FALSE;
     call->out_text = virDomainSnapshotGetXMLDesc(found, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+    if (call->out_text == NULL)
+        drv_virt_call_note(call);
     virDomainSnapshotFree(found);
     return call->out_text != NULL;
 }
@@ -138,6 +140,8 @@ do_snapshot_delete(DrvVirtCall *call)
     if (found == NULL)
         return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_SNAPSHOT;
     ok = virDomainSnapshotDelete(found, call->flags) >= 0;
+    if (!ok)
+        drv_virt_call_note(call);
     virDomainSnapshotFree(found);
     return ok;
 }
@@ -167,6 +171,8 @@ do_revert(DrvVirtCall *call)
     if (found == NULL)
         return FALSE;
     ok = virDomainRevertToSnapshot(found, call->flags) >= 0;
+    if (!ok)
+        drv_virt_call_note(call);
     virDomainSnapshotFree(found);
     return ok;
 }

@@ -93,6 +93,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvVirtCall, drv_virt_call_free)
 /* Run it and wait; FALSE with @error.  call->code tells the cases apart. */
 gboolean drv_virt_call(DrvVirtCall *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Keep libvirt's last error in @call: what runs calls it before it frees something of
+ * libvirt's, which forgets the error.
+ */
+void drv_virt_call_note(DrvVirtCall *call);
+
 /* Set @error from call->code and message, and return FALSE. */
 gboolean drv_virt_throw(const DrvVirtCall *call, GError **error);
 

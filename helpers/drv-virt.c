@@ -108,6 +108,17 @@ drv_virt_call_free(DrvVirtCall *call)
     g_free(call);
 }
 
+void
+drv_virt_call_note(DrvVirtCall *call)
+{
+    virErrorPtr why = virGetLastError();
+
+    call->code = why ? why->code : VIR_ERR_INTERNAL_ERROR;
+    g_free(call->message);
+    call->message = g_strdup(why && why->message ? why->message : "unknown error");
+    g_strstrip(call->message);
+}
+
 static gpointer
 run_call(gpointer data)
 {
@@ -116,13 +127,8 @@ run_call(gpointer data)
 
     virResetLastError(); /* libvirt keeps errors per thread */
     call->ok = call->run(call);
-    if (!call->ok) {
-        virErrorPtr why = virGetLastError();
-
-        call->code = why ? why->code : VIR_ERR_INTERNAL_ERROR;
-        call->message = g_strdup(why && why->message ? why->message : "unknown error");
-        g_strstrip(call->message);
-    }
+    if (!call->ok && call->message == NULL)
+        drv_virt_call_note(call);
     (void)!write(call->done_fd, &one, sizeof one);
     drv_virt_call_free(call);
     return NULL;

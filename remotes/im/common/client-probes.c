@@ -36,6 +36,8 @@ static const struct {
     PROBE(im_vm_poll),
     PROBE(im_vm_disks),
     PROBE(im_vm_state),
+    PROBE(im_vm_execution),
+    PROBE(im_vm_recovery),
     PROBE(im_flat_linux),
     PROBE(im_flat_numa),
     PROBE(im_flat_poll),

@@ -142,6 +142,8 @@ gboolean im_numa_usage(ImContext *im, GString *out, GError **error);
 gboolean im_vm_poll(ImContext *im, GString *out, GError **error);
 gboolean im_vm_disks(ImContext *im, GString *out, GError **error);
 gboolean im_vm_state(ImContext *im, GString *out, GError **error);
+gboolean im_vm_execution(ImContext *im, GString *out, GError **error);
+gboolean im_vm_recovery(ImContext *im, GString *out, GError **error);
 gboolean im_flat_linux(ImContext *im, GString *out, GError **error);
 gboolean im_flat_numa(ImContext *im, GString *out, GError **error);
 gboolean im_flat_poll(ImContext *im, GString *out, GError **error);
@@ -153,6 +155,17 @@ gboolean im_parse_features(const char *cpu_xml, GString *out, GError **error);
 gboolean
 im_parse_encryption(const char *domain_capabilities, GString *out, GError **error);
 char *im_import_template(const char *domain_xml, GError **error);
+
+/* What the guest's agent answered to guest-exec-status. */
+typedef struct {
+    gboolean exited;
+    gint64 code;     /* exit status; 128 and the signal's number */
+    char *out, *err; /* base64, or NULL */
+} ImExecEnd;
+void im_exec_end_clear(ImExecEnd *end);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ImExecEnd, im_exec_end_clear)
+/* FALSE when @answer is none. */
+gboolean im_parse_exec(const char *answer, ImExecEnd *end);
 
 /* Number of "one-<number>"; -1 for other names. */
 gint64 im_vm_id(const char *name);

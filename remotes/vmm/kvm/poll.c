@@ -6,27 +6,25 @@
 #include "drv-action.h"
 #include "drv-cancel.h"
 #include "drv-error.h"
-#include "drv-virt-stats.h"
+#include "drv-virt-all.h"
 #include "vmm.h"
 
 #define SAMPLE_MS 500
 
 /* Paused by whoever, or for a time: an error only from 5.6 on. */
 static char
-state_letter(const DrvDomainStats *stats)
+state_letter(const DrvVirtUsage *stats)
 {
     gboolean old = !drv_release_at_least(drv_release(), 5, 6, 0);
 
     switch (stats->state) {
-    case DRV_STATE_ABSENT:
-        return '-';
-    case DRV_STATE_OFF:
+    case VIR_DOMAIN_SHUTOFF:
         return 'd';
-    case DRV_STATE_CRASHED:
+    case VIR_DOMAIN_CRASHED:
         return 'e';
-    case DRV_STATE_SUSPENDED:
+    case VIR_DOMAIN_PMSUSPENDED:
         return old ? 'a' : 'e';
-    case DRV_STATE_PAUSED:
+    case VIR_DOMAIN_PAUSED:
         switch (stats->reason) {
         case VIR_DOMAIN_PAUSED_UNKNOWN:
         case VIR_DOMAIN_PAUSED_USER:
@@ -38,14 +36,13 @@ state_letter(const DrvDomainStats *stats)
         default:
             return 'a';
         }
-    case DRV_STATE_RUNNING:
     default:
         return 'a';
     }
 }
 
 static void
-append_counter(GString *out, gboolean there, const char *name, guint64 value)
+append_counter(GString *out, unsigned there, const char *name, guint64 value)
 {
     if (there)
         g_string_append_printf(out, " %s=%" G_GUINT64_FORMAT, name, value);
@@ -53,22 +50,23 @@ append_counter(GString *out, gboolean there, const char *name, guint64 value)
 
 /* @before may be NULL: then there is no CPU usage to tell. */
 static void
-append_stats(GString *out, const DrvDomainStats *stats, const DrvDomainStats *before)
+append_stats(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
 {
     g_string_append_printf(out, "STATE=%c", state_letter(stats));
-    if (before && before->has_cpu && stats->has_cpu && stats->cpu_ns >= before->cpu_ns) {
+    if (before && (before->has & stats->has & DRV_STAT_CPU) &&
+        stats->cpu_ns >= before->cpu_ns) {
         guint64 tenths = (stats->cpu_ns - before->cpu_ns) / (SAMPLE_MS * 1000);
 
         g_string_append_printf(
             out, " CPU=%" G_GUINT64_FORMAT ".%u", tenths / 10, (guint)(tenths % 10));
     }
-    append_counter(out, stats->has_memory, "MEMORY", stats->memory_kib);
-    append_counter(out, stats->has_net, "NETRX", stats->net_rx);
-    append_counter(out, stats->has_net, "NETTX", stats->net_tx);
-    append_counter(out, stats->has_block, "DISKRDBYTES", stats->block_rd);
-    append_counter(out, stats->has_block, "DISKWRBYTES", stats->block_wr);
-    append_counter(out, stats->has_block, "DISKRDIOPS", stats->block_rd_requests);
-    append_counter(out, stats->has_block, "DISKWRIOPS", stats->block_wr_requests);
+    append_counter(out, stats->has & DRV_STAT_MEMORY, "MEMORY", stats->rss_kib);
+    append_counter(out, stats->has & DRV_STAT_NET, "NETRX", stats->net_rx);
+    append_counter(out, stats->has & DRV_STAT_NET, "NETTX", stats->net_tx);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDBYTES", stats->read_bytes);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRBYTES", stats->write_bytes);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDIOPS", stats->read_requests);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRIOPS", stats->write_requests);
 }
 
 static gboolean
@@ -76,12 +74,12 @@ poll_one(DrvVirt *virt, const VmmHead *request, char **result, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(DrvDomain) domain = vmm_find(virt, request, &why);
-    g_autoptr(DrvDomainStats) before = domain ? drv_domain_stats(domain, &why) : NULL;
-    g_autoptr(DrvDomainStats) now = NULL;
+    g_autoptr(DrvVirtUsage) before = domain ? drv_virt_one(domain, &why) : NULL;
+    g_autoptr(DrvVirtUsage) now = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
 
     if (before && drv_poll(NULL, 0, SAMPLE_MS, &why) == 0)
-        now = drv_domain_stats(domain, &why);
+        now = drv_virt_one(domain, &why);
     if (now == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -94,13 +92,13 @@ poll_one(DrvVirt *virt, const VmmHead *request, char **result, GError **error)
     return TRUE;
 }
 
-static const DrvDomainStats *
+static const DrvVirtUsage *
 find_stats(GPtrArray *all, const char *uuid)
 {
     for (guint i = 0; i < all->len; i++) {
-        const DrvDomainStats *stats = g_ptr_array_index(all, i);
+        const DrvVirtUsage *stats = g_ptr_array_index(all, i);
 
-        if (g_strcmp0(stats->uuid, uuid) == 0)
+        if (g_str_equal(stats->uuid, uuid))
             return stats;
     }
     return NULL;
@@ -119,7 +117,7 @@ vm_number(const char *name)
 }
 
 static void
-append_vm(GString *out, const DrvDomainStats *stats, const DrvDomainStats *before)
+append_vm(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
 {
     gint64 id = vm_number(stats->name);
 
@@ -135,7 +133,7 @@ append_vm(GString *out, const DrvDomainStats *stats, const DrvDomainStats *befor
 static gboolean
 poll_all(DrvVirt *virt, char **result, GError **error)
 {
-    g_autoptr(GPtrArray) before = drv_virt_stats(virt, error);
+    g_autoptr(GPtrArray) before = drv_virt_all(virt, TRUE, error);
     g_autoptr(GPtrArray) now = NULL;
     g_autoptr(GString) out = g_string_new("VM_POLL=YES");
 
@@ -143,11 +141,11 @@ poll_all(DrvVirt *virt, char **result, GError **error)
         return FALSE;
     if (before->len > 0 && drv_poll(NULL, 0, SAMPLE_MS, error) < 0)
         return FALSE;
-    now = drv_virt_stats(virt, error);
+    now = drv_virt_all(virt, TRUE, error);
     if (now == NULL)
         return FALSE;
     for (guint i = 0; i < now->len; i++) {
-        const DrvDomainStats *stats = g_ptr_array_index(now, i);
+        const DrvVirtUsage *stats = g_ptr_array_index(now, i);
 
         append_vm(out, stats, find_stats(before, stats->uuid));
     }

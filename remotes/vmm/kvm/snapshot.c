@@ -6,6 +6,7 @@
 #include "drv-error.h"
 #include "drv-log.h"
 #include "drv-virt-guest.h"
+#include "drv-xml.h"
 #include "vmm.h"
 
 typedef struct {
@@ -91,6 +92,32 @@ static gboolean delete (gconstpointer data, DrvSource *in, char **result, GError
     return TRUE;
 }
 
+/* libvirt starts QEMU anew to go back, and a new one without the CPUs that had been
+ * plugged in cannot load the snapshot: the domain would be lost.
+ */
+static gboolean
+check_revertible(DrvDomain *domain, const char *name, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(DrvXml) xml = NULL;
+
+    if (!drv_domain_snapshot_xml(domain, name, &text, error))
+        return FALSE;
+    if (text == NULL)
+        return TRUE; /* whoever asks for it is told */
+    xml = drv_xml_parse("the snapshot's XML", text, -1, error);
+    if (xml == NULL)
+        return FALSE;
+    if (drv_xml_has(
+            xml, NULL, "//domain/vcpus/vcpu[@enabled='yes' and @hotpluggable='yes']"))
+        return drv_throw(error,
+                         DRV_ERROR_UNSUPPORTED,
+                         "'%s' was made with CPUs that had been plugged in, which QEMU "
+                         "cannot go back to",
+                         name);
+    return TRUE;
+}
+
 static gboolean
 revert_domain(DrvDomain *domain, const char *name, GError **error)
 {
@@ -117,7 +144,8 @@ revert(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in;
     (void)result;
-    if (!place_open(&place, request, error))
+    if (!place_open(&place, request, error) ||
+        !check_revertible(place.domain, request->snapshot, error))
         return FALSE;
     ok = revert_domain(place.domain, request->snapshot, error);
     DRV_CANCEL_SHIELD();

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that exec started in guests: each that has ended is told once.  exec keeps the
+ * number of the guest's process in a file named after the VM.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "drv-error.h"
+#include "drv-fd.h"
+#include "drv-path.h"
+#include "drv-virt-guest.h"
+#include "im.h"
+
+#define FOLDER "/var/run/one"
+#define LOCK ".exec-lock"
+#define AGENT_TIMEOUT_S 5
+#define LOST_CODE 255
+#define LOST_TEXT "the guest does not know of this command any more"
+
+typedef struct {
+    ImContext *im;
+    GString *out;
+    int dir_fd;
+} Look;
+
+static void
+tell(const Look *look, gint64 vm, guint64 pid, const ImExecEnd *end)
+{
+    g_string_append_printf(look->out,
+                           "VM = [ ID=\"%" G_GINT64_FORMAT "\", PID=\"%" G_GUINT64_FORMAT
+                           "\", STATUS=\"DONE\", RETURN_CODE=\"%" G_GINT64_FORMAT "\", ",
+                           vm,
+                           pid,
+                           end->code);
+    g_string_append_printf(look->out,
+                           "STDOUT=\"%s\", STDERR=\"%s\" ]\n",
+                           end->out ? end->out : "",
+                           end->err ? end->err : "");
+}
+
+/* TRUE when nothing more is to be expected of it. */
+static gboolean
+ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
+{
+    g_autofree char *question =
+        g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
+                        "%" G_GUINT64_FORMAT "}}",
+                        pid);
+    g_autoptr(GError) why = NULL;
+    g_autofree char *answer = drv_domain_agent(domain, question, AGENT_TIMEOUT_S, &why);
+    g_auto(ImExecEnd) end = { 0 };
+
+    if (answer == NULL) {
+        /* The guest was started anew: the agent answers, and has no such process. */
+        if (!drv_error_is(why, DRV_ERROR_VIRT) || !strstr(why->message, "PID"))
+            return FALSE;
+        end.code = LOST_CODE;
+        end.err = g_base64_encode((const guchar *)LOST_TEXT, strlen(LOST_TEXT));
+    } else if (!im_parse_exec(answer, &end) || !end.exited) {
+        return FALSE;
+    }
+    tell(look, vm, pid, &end);
+    return TRUE;
+}
+
+static gboolean
+look_at(const Look *look, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(FOLDER, name, NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(DrvDomain) domain = NULL;
+    g_autoptr(GError) why = NULL;
+    DrvVirt *virt;
+    guint64 pid;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) ||
+        !g_ascii_string_to_unsigned(g_strstrip(text), 10, 1, G_MAXINT64, &pid, NULL))
+        return TRUE;
+    virt = im_virt(look->im, error);
+    if (virt == NULL)
+        return FALSE;
+    domain = drv_virt_find(virt, name, &why);
+    if (domain == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
+        im_virt_drop(look->im);
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    if (domain && !ask(look, domain, im_vm_id(name), pid))
+        return TRUE;
+    return drv_path_unlink(look->dir_fd, FOLDER, name, error);
+}
+
+gboolean
+im_vm_execution(ImContext *im, GString *out, GError **error)
+{
+    g_auto(DrvFd) dir_fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_auto(DrvFd) lock_fd =
+        dir_fd < 0 ? -1 : openat(dir_fd, LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    Look look = { im, out, dir_fd };
+    g_autoptr(GDir) dir = NULL;
+    const char *name;
+
+    /* While a command is being started its file is not to be removed: the next time. */
+    if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return TRUE;
+    dir = g_dir_open(FOLDER, 0, NULL);
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (im_vm_id(name) >= 0 && !look_at(&look, name, error))
+            return FALSE;
+    }
+    return TRUE;
+}
