@@ -59,6 +59,7 @@ im_context_free(ImContext *im)
         return;
     if (im->virt)
         im->virt_close(im->virt);
+    g_clear_error(&im->virt_hung);
     im_samples_free(im->samples);
     im_states_free(im->states);
     drv_xml_free(im->config);

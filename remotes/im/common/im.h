@@ -31,6 +31,8 @@ typedef struct {
     char *ds_location; /* folder of the datastores */
     DrvVirt *virt;     /* see im_virt() */
     void (*virt_close)(DrvVirt *virt);
+    GError *virt_hung; /* why it could not be connected in time, and when */
+    gint64 virt_hung_at;
     ImSamples *samples; /* of counters; see im_samples() */
     ImStates *states;   /* see im_states() */
     gboolean lasting;   /* the client: memory serves instead of files in db */

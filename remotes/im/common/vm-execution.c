@@ -54,7 +54,9 @@ ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 
     if (answer == NULL) {
         /* The guest was started anew: the agent answers, and has no such process. */
-        if (!drv_error_is(why, DRV_ERROR_VIRT) || !strstr(why->message, "PID"))
+        if (!drv_error_is(why, DRV_ERROR_VIRT) ||
+            !strstr(why->message, "guest-exec-status") ||
+            !strcasestr(why->message, "pid"))
             return FALSE;
         end.code = LOST_CODE;
         end.err = g_base64_encode((const guchar *)LOST_TEXT, strlen(LOST_TEXT));

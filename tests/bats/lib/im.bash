@@ -39,7 +39,7 @@ monitord_stop() {
 im_config() { # [PERIOD=SECONDS...]
     local word periods=''
     for word; do periods+="<${word%%=*}><![CDATA[${word#*=}]]></${word%%=*}>"; done
-    echo "<MONITOR_CONFIGURATION><DATASTORE_LOCATION><![CDATA[/var/lib/one//datastores]]></DATASTORE_LOCATION><NETWORK><ADDRESS><![CDATA[0.0.0.0]]></ADDRESS><MONITOR_ADDRESS><![CDATA[$FE_ADDRESS]]></MONITOR_ADDRESS><PORT><![CDATA[4124]]></PORT><PRIKEY><![CDATA[]]></PRIKEY><PUBKEY><![CDATA[${IM_PUBLIC-}]]></PUBKEY></NETWORK><PROBES_PERIOD>$periods</PROBES_PERIOD><HOST_ID>0</HOST_ID></MONITOR_CONFIGURATION>"
+    echo "<MONITOR_CONFIGURATION><DATASTORE_LOCATION><![CDATA[/var/lib/one//datastores]]></DATASTORE_LOCATION><NETWORK><ADDRESS><![CDATA[0.0.0.0]]></ADDRESS><MONITOR_ADDRESS><![CDATA[${IM_ADDRESS:-$FE_ADDRESS}]]></MONITOR_ADDRESS><PORT><![CDATA[4124]]></PORT><PRIKEY><![CDATA[]]></PRIKEY><PUBKEY><![CDATA[${IM_PUBLIC-}]]></PUBKEY></NETWORK><PROBES_PERIOD>$periods</PROBES_PERIOD><HOST_ID>0</HOST_ID></MONITOR_CONFIGURATION>"
 }
 
 with_key() { IM_PUBLIC=$(tr '\n' ' ' <"$LAB/monitor.pub"); }
@@ -53,7 +53,8 @@ im_start() { # [PERIOD=SECONDS...]: START_MONITOR; afterwards $status, $output, 
 
 im_launch() { # CONFIG
     printf '%s' "$1" |
-        lab_exec host01 timeout -k 5 90 $IM/run_monitord_client kvm 0 host01
+        lab_exec host01 env SSH_CLIENT="$FE_ADDRESS 1 22" timeout -k 5 90 \
+            $IM/run_monitord_client kvm 0 host01
 }
 
 im_stop() { lab_exec host01 timeout -k 5 30 $IM/stop_monitord_client kvm 0 host01; }

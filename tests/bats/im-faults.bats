@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The monitoring client beside its messages: addresses, signals, a libvirtd that hangs, and
+# the probes that look into guests and at replicas.
+# shellcheck disable=SC2034
+load lib/drv
+load lib/vmm
+load lib/im
+
+setup_file() {
+    lab_setup_suite --hosts 1
+    vmm_setup_suite
+    im_setup_suite
+}
+
+teardown_file() { lab_teardown_suite; }
+
+teardown() {
+    local id
+    lab_exec host01 sh -c 'kill -CONT $(pidof libvirtd)' || true
+    im_stop || true
+    monitord_stop
+    sed -i '/VIRT_TIMEOUT/d' "$LAB/host01/var-tmp/one/etc/one-native.conf"
+    for id in $(lab_virsh host01 list --uuid); do lab_virsh host01 destroy "$id"; done
+    lab_exec host01 find /var/lib/one/datastores/0 -mindepth 1 -delete
+}
+
+virt_timeout() { echo "VIRT_TIMEOUT=$1" >>"$LAB/host01/var-tmp/one/etc/one-native.conf"; }
+libvirtd_signal() { lab_exec host01 sh -c "kill -$1 \$(pidof libvirtd)"; }
+
+@test "the address auto is that of whoever started the client" {
+    monitord_start
+    IM_ADDRESS=auto im_start BEACON_HOST=1
+    assert_success
+    wait_until 10 said 'any(x["type"] == "BEACON_HOST" for x in m)'
+    assert_messages_good
+}
+
+@test "SIGUSR1 has the host's facts told at once" {
+    monitord_start
+    im_start SYSTEM_HOST=600
+    wait_until 20 said 'sum(x["type"] == "SYSTEM_HOST" for x in m) == 1'
+    wait_until 10 lab_exec host01 test -e /var/tmp/one_db/.monitor_client.pid
+    lab_exec host01 sh -c 'kill -USR1 $(cat /var/tmp/one_db/.monitor_client.pid)'
+    wait_until 20 said 'sum(x["type"] == "SYSTEM_HOST" for x in m) == 2'
+    said 'all(x["status"] == "SUCCESS" for x in m)'
+}
+
+# shellcheck disable=SC2016
+threads() { lab_exec host01 sed -n 's/^Threads:[^0-9]*//p' "/proc/$(im_pids)/status"; }
+
+@test "a libvirtd that hangs: told, nothing piles up, and all is well when it goes on" {
+    virt_timeout 2
+    monitord_start
+    im_domain 5
+    lab_virsh host01 create "$LAB/one-5.xml" >/dev/null
+    im_start STATE_VM=1 SYNC_STATE_VM=1 MONITOR_VM=1 BEACON_HOST=1
+    wait_until 10 said 'states'
+    libvirtd_signal STOP
+    wait_until 40 said 'any(x["type"] == "STATE_VM" and x["status"] == "FAILURE" for x in m)'
+    wait_until 40 said 'any(x["type"] == "MONITOR_VM" and x["status"] == "FAILURE" for x in m)'
+    wait_until 40 said 'sum(x["status"] == "FAILURE" for x in m) >= 6'
+    said 'all("answer" in x["data"] for x in m if x["status"] == "FAILURE")'
+    said 'm[-1]["at"] - max(x["at"] for x in m if x["type"] == "BEACON_HOST") < 3'
+    [ "$(threads)" -le 40 ]
+    said 'all(s[1] == "RUNNING" for s in states)'
+    libvirtd_signal CONT
+    wait_until 60 said '[x for x in m if x["type"] == "STATE_VM"][-1]["status"] == "SUCCESS"'
+    wait_until 60 said '[x for x in m if x["type"] == "MONITOR_VM"][-1]["status"] == "SUCCESS"'
+    said 'all(s[1] == "RUNNING" for s in states)'
+    lab_virsh host01 destroy one-5
+    wait_until 5 said 'states[-1][:2] == ("5", "POWEROFF")'
+}
+
+@test "START_MONITOR at a libvirtd that hangs ends in time, with the reason" {
+    virt_timeout 2
+    libvirtd_signal STOP
+    timed im_start
+    libvirtd_signal CONT
+    assert_failure
+    [[ $stderr == *"libvirt did not answer within 2 s"* ]]
+    [ "$elapsed" -lt 4000 ]
+    assert_equal "$(im_pids)" ""
+}
+
+run_exec() { # COMMAND
+    STDIN=$(vmm_document 1) run_vmm host01 exec 1 host01 "$1"
+    assert_success
+}
+
+@test "how a command in a guest ended is told, once" {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    monitord_start
+    im_start EXEC_VM=1
+    run_exec "sh -c 'echo out; echo err >&2; exit 3'"
+    wait_until 20 said 'any(x["type"] == "EXEC_VM" for x in m)'
+    assert_equal "$(messages '[(v["ID"], v["STATUS"], v["RETURN_CODE"], v["STDOUT"], v["STDERR"]) for x in m if x["type"] == "EXEC_VM" for v in x["vms"]]')" \
+        "[('1', 'DONE', '3', 'b3V0Cg==', 'ZXJyCg==')]"
+    run_exec "sh -c 'kill -9 \$\$'"
+    wait_until 20 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]] == ["3", "137"]'
+    lab_exec host01 test ! -e /run/one/one-1
+    # A guest that started anew knows of no such command.
+    run_exec "sleep 1000"
+    STDIN='' run_vmm host01 reset one-1 host01 1 host01
+    wait_until 90 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][2:] == ["255"]'
+    assert_messages_good
+}
+
+@test "recovery snapshots are made by the storage's program, and told" {
+    local probe=/var/tmp/one/im/kvm-probes.d/vm/snapshot/recovery dir
+    local program=$LAB/host01/var-tmp/one/tm/shared/recovery_snap_create_live
+    dir=$(vm_dir 1)
+    deploy host01 1
+    run lab_exec host01 $probe kvm 0 host01
+    assert_success
+    assert_output ""
+    echo '<VM><TEMPLATE><DISK><DISK_ID>0</DISK_ID><RECOVERY_SNAPSHOT_FREQ>60</RECOVERY_SNAPSHOT_FREQ></DISK><DISK><DISK_ID>1</DISK_ID></DISK></TEMPLATE></VM>' |
+        lab_exec host01 tee "$dir/vm.xml"
+    echo '<DATASTORE><TM_MAD>shared</TM_MAD><TEMPLATE><REPLICA_HOST>replica1</REPLICA_HOST></TEMPLATE></DATASTORE>' |
+        lab_exec host01 tee "$dir/ds.xml"
+    mkdir -p "${program%/*}"
+    printf '%s\n' '#!/bin/sh' 'echo "$@" >/var/tmp/called' 'echo 1234567' >"$program"
+    chmod +x "$program"
+    lab_exec host01 $probe kvm 0 host01 >"$BATS_TEST_TMPDIR/said"
+    "$DRV_ROOT/tests/lib/template" "$BATS_TEST_TMPDIR/said"
+    run cat "$LAB/host01/var-tmp/called"
+    assert_output "1 $dir/disk.0 60 replica1"
+    run sh -c "sed -n 's/.*MONITOR=\"\([^\"]*\)\".*/\1/p' '$BATS_TEST_TMPDIR/said' | base64 -d"
+    assert_output 'DISK_RECOVERY_SNAPSHOT = [ ID = "0", TIMESTAMP = "1234567" ]'
+    printf '%s\n' '#!/bin/sh' 'echo no space >&2; exit 1' >"$program"
+    lab_exec host01 $probe kvm 0 host01 >"$BATS_TEST_TMPDIR/said"
+    run sh -c "sed -n 's/.*MONITOR=\"\([^\"]*\)\".*/\1/p' '$BATS_TEST_TMPDIR/said' | base64 -d"
+    assert_output --regexp 'MSG = ".*no space" \]'
+    rm "$program"
+}
