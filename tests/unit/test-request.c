@@ -71,7 +71,6 @@ static void
 test_new(void)
 {
     g_autoptr(Sample) request = drv_request_new(&sample);
-    g_autoptr(Sample) none = NULL;
 
     g_assert_cmpstr(request->source, ==, "");
     g_assert_nonnull(request->words);
