@@ -20,6 +20,35 @@ strip_quotes(const char *text)
     return g_strdup(text);
 }
 
+static gboolean
+is_open(const char *word)
+{
+    const char *quote = strstr(word, ":'");
+
+    return quote && (quote[2] == '\0' || !g_str_has_suffix(quote + 2, "'"));
+}
+
+char **
+tm_context_words(int n, char **words)
+{
+    GPtrArray *whole = g_ptr_array_new();
+
+    for (int i = 0; i < n; i++) {
+        g_autoptr(GString) word = g_string_new(words[i]);
+        int end = i;
+
+        while (is_open(word->str) && end + 1 < n)
+            g_string_append_printf(word, " %s", words[++end]);
+        if (is_open(word->str))
+            g_string_assign(word, words[i]); /* it is no quote */
+        else
+            i = end;
+        g_ptr_array_add(whole, g_strdup(word->str));
+    }
+    g_ptr_array_add(whole, NULL);
+    return (char **)g_ptr_array_free(whole, FALSE);
+}
+
 /* A name in the root of the image: one component. */
 static gboolean
 check_name(const char *name, GError **error)

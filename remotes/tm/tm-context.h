@@ -4,6 +4,11 @@
 
 #include "drv-iso.h"
 
+/* The words of context, whole: "PATH:'a", "b'" is one, whose blank the front-end has
+ * taken for the end of a word.  Caller frees.
+ */
+char **tm_context_words(int n, char **words);
+
 /* Add what @word names to the image: "http(s)://…" is fetched, "PATH:'NAME'" and
  * "PATH:NAME" get that name, "PATH" keeps its own.
  */

@@ -69,9 +69,11 @@ gboolean
 fs_image_is_chain(const FsImage *image)
 {
     g_autofree char *self = g_build_filename(image->snap_dir, image->snap_dir, NULL);
-    g_autofree char *link = drv_path_read_link(image->dir_fd, self);
+    g_autofree char *first = g_build_filename(image->snap_dir, "0", NULL);
+    g_autofree char *self_link = drv_path_read_link(image->dir_fd, self);
+    g_autofree char *first_link = drv_path_read_link(image->dir_fd, first);
 
-    return link != NULL;
+    return self_link || first_link;
 }
 
 char *

@@ -38,7 +38,8 @@ gboolean fs_image_publish(FsImage *image,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE when snapshots are overlays on one another (the transfer managers qcow2 and
- * shared), not copies: then their folder has a link to itself.
+ * shared), not copies: then their folder has a link to itself, or, if a front-end of 4.14
+ * made it, its first file is a link to the image.
  */
 gboolean fs_image_is_chain(const FsImage *image);
 

@@ -15,14 +15,15 @@
 #define LABEL "CONTEXT"
 
 static int
-make_iso(int n, char **words, GError **error)
+make_iso(int n, char **args, GError **error)
 {
+    g_auto(GStrv) words = tm_context_words(n, args);
     g_auto(DrvFd) fd = drv_fd_new_nameless(error);
     g_autoptr(DrvIso) iso = fd < 0 ? NULL : drv_iso_new(fd, LABEL, error);
 
     if (iso == NULL)
         return -1;
-    for (int i = 0; i < n; i++) {
+    for (guint i = 0; words[i]; i++) {
         if (!tm_context_add(iso, words[i], error))
             return -1;
     }

@@ -3,8 +3,8 @@
  *
  *   monitor [DUMP|-] DS_ID < dump        prints: USED_MB=n FREE_MB=n TOTAL_MB=n
  *
- * With MONITOR_VM_DISKS the sizes of the VMs' disks follow: in the same answer up to
- * 5.10, as a message to the monitor daemon from 5.12 on.
+ * With MONITOR_VM_DISKS, and always up to 5.8, the sizes of the VMs' disks follow: in the
+ * same answer up to 5.10, as a message to the monitor daemon from 5.12 on.
  */
 #include "drv-action.h"
 #include "drv-bridge.h"
@@ -20,6 +20,8 @@ act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
 
     if (dump == NULL || !drv_request_read_dump(request, dump, error))
         return FALSE;
+    if (!drv_release_at_least(drv_release(), 5, 10, 0))
+        request->vms = TRUE;
     hosts = drv_bridge_hosts(
         (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
     if (hosts == NULL ||
