@@ -2,7 +2,6 @@
 #include "drv-action.h"
 
 #include <fcntl.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,7 +61,6 @@ drv_init(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     hold_standard_fds();
-    setlocale(LC_ALL, "C.UTF-8");
     name_ourselves(argc > 0 ? argv[0] : "unknown/unknown/unknown");
     find_locations();
     drv_log_set_debug(g_strcmp0(g_getenv("ONE_MAD_DEBUG"), "1") == 0);
