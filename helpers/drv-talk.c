@@ -320,13 +320,13 @@ send_stream(DrvTalk *talk, DrvSource *in, GError **error)
     return send_out(talk, 0, error);
 }
 
-gboolean
-drv_talk_run(DrvTalk *talk,
-             const char *op,
-             GVariant *fields,
-             DrvSource *in,
-             char **result,
-             GError **error)
+static gboolean
+converse(DrvTalk *talk,
+         const char *op,
+         GVariant *fields,
+         DrvSource *in,
+         char **result,
+         GError **error)
 {
     g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
     gboolean done = FALSE;
@@ -350,15 +350,62 @@ drv_talk_run(DrvTalk *talk,
 
 /* A worker whose stdin ends knows that nobody wants its work any more. */
 static void
+say_stop(DrvTalk *talk)
+{
+    g_byte_array_set_size(talk->out, 0);
+    talk->out_done = 0;
+    close_stdin(talk);
+}
+
+/* Stopped, we wait for the worker to unwind.  It may have been past the point where it
+ * could: then all is done, and must not be told as cancelled.
+ */
+static gboolean
+is_done_after_all(DrvTalk *talk, char **result)
+{
+    DRV_CANCEL_SHIELD();
+    gint64 end = g_get_monotonic_time() + UNWIND_MS * 1000;
+    g_autoptr(GError) ignored = NULL;
+    gboolean done = FALSE;
+
+    say_stop(talk);
+    while (!done) {
+        gint64 left_ms = (end - g_get_monotonic_time()) / 1000;
+        DrvFrame frame;
+
+        if (!drv_talk_next(talk, (guint)MAX(left_ms, 0), &frame, &ignored) ||
+            !handle_frame(&frame, result, &done, &ignored))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+drv_talk_run(DrvTalk *talk,
+             const char *op,
+             GVariant *fields,
+             DrvSource *in,
+             char **result,
+             GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (converse(talk, op, fields, in, result, &why))
+        return TRUE;
+    if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+static void
 let_unwind(DrvTalk *talk)
 {
     DRV_CANCEL_SHIELD();
     gint64 end = g_get_monotonic_time() + UNWIND_MS * 1000;
     g_autoptr(GError) ignored = NULL;
 
-    g_byte_array_set_size(talk->out, 0);
-    talk->out_done = 0;
-    close_stdin(talk);
+    say_stop(talk);
     while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < end) {
         if (serve_pipes(talk, (int)((end - g_get_monotonic_time()) / 1000), &ignored) <=
             0)
