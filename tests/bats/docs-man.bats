@@ -143,7 +143,7 @@ unsupported() {
 }
 
 @test "dummy and dev support what their page says, and nothing else" {
-    fake onevm 'echo "<VM><TEMPLATE><DISK><DISK_ID>0</DISK_ID></DISK></TEMPLATE></VM>"'
+    fake onevm 'echo "<VM><ID>25</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID></DISK></TEMPLATE></VM>"'
     export HOME=$BATS_TEST_TMPDIR PATH=$BIN:$PATH
     unset ONE_AUTH
     dump="<DS_DRIVER_ACTION_DATA><IMAGE><PATH>/x</PATH><SOURCE>/x</SOURCE><SIZE>1</SIZE>

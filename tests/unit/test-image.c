@@ -60,10 +60,11 @@ test_resize(void)
 static void
 test_rebase(void)
 {
-    assert_argv(drv_image_rebase_cmd("2", "disk.0.snap/0", "qcow2"),
-                "qemu-img|rebase|-q|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|./2");
+    assert_argv(
+        drv_image_rebase_cmd("2", "disk.0.snap/0", "qcow2"),
+        "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|./2");
     assert_argv(drv_image_rebase_cmd("2", "", "qcow2"),
-                "qemu-img|rebase|-q|-f|qcow2|-b||./2");
+                "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b||./2");
 }
 
 /* --- for real --------------------------------------------------------------------------
@@ -115,6 +116,7 @@ test_real(void)
     run_in(fd, drv_image_create_cmd("plain", "raw", 3 << 20, NULL));
     run_in(fd, drv_image_overlay_cmd("1", 3 << 20, "plain", "raw", "-o compat=1.1"));
     run_in(fd, drv_image_overlay_cmd("2", 3 << 20, "1", "qcow2", NULL));
+    run_in(fd, drv_image_repair_cmd("2"));
     run_in(fd, drv_image_rebase_cmd("2", "plain", "raw"));
     assert_image(dir, "2", DRV_IMAGE_QCOW2, 3 << 20, "plain");
     run_in(fd, drv_image_rebase_cmd("2", "", "raw"));
