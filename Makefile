@@ -124,14 +124,15 @@ UNITS    += $(FUZZ:%=$(OUT)/tests/unit/%)
 $(OUT)/tests/unit/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(OUT)/o/tests/fuzz/replay-main.o \
     $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS)
+	$(LINK) $^ $(LIBS) $(if $(findstring domain,$*),$(VIRTLIBS))
 $(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
+	$(LINK) -fsanitize=fuzzer $^ $(LIBS) $(if $(findstring domain,$*),$(VIRTLIBS))
 fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
-fuzz:
+fuzz-programs:
 	$(MAKE) CC=clang OUT=out-fuzz HARD='-fPIE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \
 	    LDHARD='-pie -Wl,--as-needed $(FUZZ_SAN)' fuzzers
+fuzz: fuzz-programs
 	OUT=out-fuzz tests/fuzz/run
 
 # Makes the Nth system call that changes a file go wrong.
@@ -207,6 +208,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers deps check check-long demo bench lint format install uninstall clean
+.PHONY: all units fuzz fuzzers fuzz-programs deps check check-long demo bench lint format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
