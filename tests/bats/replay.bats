@@ -29,3 +29,7 @@ replay() { # [--resolved] SCENARIO
 @test "replay: a VM with persistent disks" {
     replay shared-vm-persistent
 }
+
+@test "replay: VMs whose domains are ours too, non-persistent and persistent disks" {
+    replay --native shared-vm-nonpersistent shared-vm-persistent
+}
