@@ -10,7 +10,8 @@ check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients openssh-server
     openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 xfsprogs e2fsprogs
     strace shellcheck universal-ctags clang-format codespell genisoimage python3
-    qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs)
+    qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs ovmf
+    swtpm swtpm-tools)
 
 missing=()
 for package in "${build[@]}" "${check[@]}"; do
