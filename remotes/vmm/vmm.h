@@ -178,6 +178,13 @@ gboolean vmm_unplug(DrvDomain *domain,
                     gconstpointer data,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Our death does not stop libvirtd: wait until what an earlier action began on the domain
+ * has come to its end.  @watch counts DRV_EVENT_LIFECYCLE.
+ */
+gboolean vmm_wait_for_job(DrvDomain *domain,
+                          DrvWatch *watch,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Read the running domain's XML. */
 DrvXml *vmm_domain_xml(DrvDomain *domain, GError **error);
 

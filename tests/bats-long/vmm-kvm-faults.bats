@@ -237,3 +237,130 @@ migrate() { run_vmm host01 migrate "$(vm_uuid 1)" host02 host01 1 host01; }
     done
     told "kill -9 of who keeps a guest quiet $n times"
 }
+
+nap() { read -rt "$1" <> <(:) || true; } # SECONDS
+
+@test "deploy, attach, snapshot and cancel killed at any time, repeated, end right" {
+    local ms n=0 document dir
+    dir=$(vm_dir 1)
+    document=$(vmm_document 1 "<DISK><DISK_ID>7</DISK_ID><ATTACH>YES</ATTACH><DRIVER>qcow2</DRIVER><TYPE>FILE</TYPE></DISK>")
+    for ms in 3 15 40 80 150 300 500; do
+        STDIN=$(vm_domain host01 1)
+        killed_after $ms deploy "$dir/deployment.0" host01 1 host01
+        wait_until 60 eval 'run_vmm host01 deploy "$dir/deployment.0" host01 1 host01; [ "$status" = 0 ]'
+        assert_state host01 1 running
+        lab_exec host01 qemu-img create -q -f qcow2 "$dir/disk.7" 64M
+        STDIN=$document
+        killed_after $ms attach_disk one-1 "$dir/disk.7" vdc 2 "$(base64 -w 0 <<<"$document")" 1 host01
+        wait_until 60 eval 'run_vmm host01 attach_disk one-1 "$dir/disk.7" vdc 2 "$(base64 -w 0 <<<"$document")" 1 host01; [ "$status" = 0 ]'
+        assert_equal "$(lab_virsh host01 domblklist one-1 | grep -c vdc)" 1
+        STDIN=$(vmm_document 1)
+        killed_after $ms snapshot_create one-1 0 1 host01
+        wait_until 60 eval 'run_vmm host01 snapshot_create one-1 0 1 host01; [ "$status" = 0 ]'
+        assert_equal "$(lab_virsh host01 snapshot-list --name one-1)" snap-0
+        assert_state host01 1 running
+        killed_after $ms cancel "$(vm_uuid 1)" host01 1 host01
+        wait_until 60 eval 'run_vmm host01 cancel "$(vm_uuid 1)" host01 1 host01; [ "$status" = 0 ]'
+        assert_state host01 1 ""
+        vm_end_all
+        n=$((n + 4))
+    done
+    told "kill -9 of deploy, attach_disk, snapshot_create and cancel, $n times"
+}
+
+@test "libvirtd killed during a restore: the guest runs or its checkpoint is whole" {
+    local ms action n=0
+    start_guest 1
+    STDIN=$(vmm_document 1)
+    for ms in 100 300 600; do
+        save
+        assert_success
+        restore &
+        action=$!
+        nap "0.$(printf %03d $ms)"
+        restart_libvirtd host01
+        wait "$action"
+        wait_until 60 eval 'restore; [ "$status" = 0 ]'
+        assert_state host01 1 running
+        assert_guest host01 1
+        n=$((n + 1))
+    done
+    told "kill -9 of libvirtd during restore $n times"
+}
+
+kill_qemu() { lab_exec "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; } # HOST
+
+@test "QEMU killed at the destination of a migration: the guest goes on at the source" {
+    local at action n=0
+    for at in 0.8 1.5; do
+        start_guest 1
+        kvmrc host01 'MIGRATE_OPTIONS="--unsafe --bandwidth 10"'
+        STDIN=$(vmm_document 1)
+        migrate &
+        action=$!
+        nap $at
+        kill_qemu host02 || true
+        wait "$action"
+        kvmrc host01 MIGRATE_OPTIONS=--unsafe
+        assert_state host01 1 running
+        assert_state host02 1 ""
+        assert_guest host01 1
+        migrate
+        assert_success
+        assert_guest host02 1
+        vm_end_all
+        n=$((n + 1))
+    done
+    told "kill -9 of the destination's QEMU during a migration $n times"
+}
+
+@test "QEMU killed at the source of a migration is an error, and nothing runs twice" {
+    start_guest 1
+    kvmrc host01 'MIGRATE_OPTIONS="--unsafe --bandwidth 10"'
+    STDIN=$(vmm_document 1)
+    local action
+    lab_exec host01 sh -c 'sleep 1.2; kill -9 $(cat /run/libvirt/qemu/one-1.pid)' &
+    action=$!
+    migrate
+    wait "$action"
+    kvmrc host01 MIGRATE_OPTIONS=--unsafe
+    assert_error "active at neither of the hosts"
+    assert_state host01 1 ""
+    wait_until 60 eval '[ -z "$(vm_state host02 1)" ]'
+    told "kill -9 of the source's QEMU during a migration once"
+}
+
+@test "a migration in the way of a block job is tried again, and given up in time" {
+    start_guest 1
+    STDIN=$(vmm_document 1)
+    lab_virsh host01 blockcopy one-1 vda "$(vm_dir 1)/copy" --transient-job --bandwidth 1
+    lab_exec host01 sh -c 'sleep 3; virsh -q -c qemu:///system blockjob one-1 vda --abort' &
+    migrate
+    wait $!
+    assert_success
+    assert_guest host02 1
+    vm_end_all
+    start_guest 1
+    STDIN=$(vmm_document 1)
+    lab_virsh host01 blockcopy one-1 vda "$(vm_dir 1)/copy" --transient-job --bandwidth 1
+    timed migrate
+    assert_error "it goes on at the source: .*block job"
+    [ "$elapsed" -lt 80000 ]
+    lab_virsh host01 blockjob one-1 vda --abort
+    assert_guest host01 1
+    told "a block job in the way of a migration, ended and lasting"
+}
+
+@test "a disk that is full while a checkpoint is written: the guest goes on" {
+    start_guest 1
+    STDIN=$(vmm_document 1)
+    lab_exec host01 mkdir -p /tmp/small
+    lab_exec host01 mount -t tmpfs -o size=8m small /tmp/small
+    run_vmm host01 save one-1 /tmp/small/checkpoint host01 1 host01
+    run lab_exec host01 ls /tmp/small
+    lab_exec host01 umount /tmp/small
+    assert_output ""
+    assert_state host01 1 running
+    assert_guest host01 1
+    told "a full disk during save once"
+}

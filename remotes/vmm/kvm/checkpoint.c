@@ -134,8 +134,17 @@ kvm_checkpoint_remove(const char *file)
     static const char *const all[] = { "", ".xml", ".saving", NULL };
     g_autoptr(GError) error = NULL;
 
-    if (!take(file, all, &error))
-        drv_warn("checkpoint '%s' is left: %s", file, error->message);
+    if (take(file, all, &error))
+        return;
+    /* A full disk has no room for the plan either.  The marker goes last. */
+    drv_debug("%s", error->message);
+    for (guint i = 0; all[i]; i++) {
+        g_autofree char *name = g_strconcat(file, all[i], NULL);
+        g_autoptr(GError) why = NULL;
+
+        if (!drv_path_unlink(AT_FDCWD, "", name, &why))
+            drv_warn("checkpoint '%s' is left: %s", name, why->message);
+    }
 }
 
 /* --- moved datastores

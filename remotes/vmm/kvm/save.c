@@ -6,7 +6,6 @@
 #include "vmm.h"
 
 #define END_TIMEOUT_MS 60000
-#define LOOK_AGAIN_MS 500
 
 /* The file is worthless once we know that the domain goes on.  If it does not, and there
  * was an older file, then that one may be all there is.
@@ -26,27 +25,6 @@ give_up(DrvDomain *domain, const char *file, const char *aside)
         kvm_checkpoint_put_back(file, aside);
 }
 
-/* Our death does not stop libvirtd: what an earlier save has begun goes on, into the very
- * file.  *gone says that it came to its end.
- */
-static gboolean
-wait_for_other(DrvDomain *domain, DrvWatch *watch, gboolean *gone, GError **error)
-{
-    gboolean active = TRUE;
-
-    for (;;) {
-        g_autoptr(GError) why = NULL;
-        DrvEvent event;
-
-        if (!drv_domain_job(domain, &active, &why))
-            active = FALSE; /* it may just have ended; the next look tells */
-        if (!active)
-            return drv_watch_gone(watch, 0, gone, error);
-        if (!drv_watch_next(watch, &event, LOOK_AGAIN_MS, error))
-            return FALSE;
-    }
-}
-
 /* *gone: it ended by an earlier save. */
 static gboolean
 save_domain(DrvDomain *domain, const char *file, gboolean *gone, GError **error)
@@ -55,7 +33,9 @@ save_domain(DrvDomain *domain, const char *file, gboolean *gone, GError **error)
     g_autofree char *aside = NULL;
     gboolean ended = FALSE;
 
-    if (watch == NULL || !wait_for_other(domain, watch, gone, error))
+    /* An earlier save goes on into the very file. */
+    if (watch == NULL || !vmm_wait_for_job(domain, watch, error) ||
+        !drv_watch_gone(watch, 0, gone, error))
         return FALSE;
     if (*gone)
         return TRUE;

@@ -48,22 +48,38 @@ check_active(DrvDomain *domain, GError **error)
            drv_throw(error, DRV_ERROR_VIRT, "the domain has ended");
 }
 
+/* TRUE and *there when the snapshot is made already; one that an earlier action, which
+ * was killed, is still making is waited for.
+ */
+static gboolean
+is_made(DrvDomain *domain, const char *name, gboolean *there, GError **error)
+{
+    g_autoptr(DrvWatch) watch = drv_watch_new(domain, DRV_EVENT_LIFECYCLE, error);
+    g_autofree char *xml = NULL;
+
+    if (watch == NULL || !vmm_wait_for_job(domain, watch, error) ||
+        !drv_domain_snapshot_xml(domain, name, &xml, error))
+        return FALSE;
+    *there = xml != NULL;
+    return TRUE;
+}
+
 static gboolean
 create(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmSnapshot *request = data;
     g_auto(Place) place = { 0 };
     g_autofree char *name = g_strdup_printf("snap-%s", request->snapshot);
-    g_autofree char *xml = NULL;
+    gboolean there;
 
     (void)in;
     if (strspn(request->snapshot, "0123456789") != strlen(request->snapshot))
         return drv_throw(
             error, DRV_ERROR_USAGE, "SNAPSHOT: not a number: '%s'", request->snapshot);
     if (!place_open(&place, request, error) ||
-        !drv_domain_snapshot_xml(place.domain, name, &xml, error))
+        !is_made(place.domain, name, &there, error))
         return FALSE;
-    if (xml)
+    if (there)
         drv_info("%s is there already", name);
     else if (!drv_domain_snapshot(place.domain, name, error))
         return FALSE;
