@@ -147,10 +147,6 @@ kvm_checkpoint_remove(const char *file)
     }
 }
 
-/* --- moved datastores
- * -------------------------------------------------------------------
- */
-
 /* The rest of @path behind "<root>/<digits>/<vm>", or NULL; both are collapsed. */
 static const char *
 behind_folder(const char *path, const char *root, const char *vm)
