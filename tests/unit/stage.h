@@ -181,18 +181,25 @@ say_nothing(DrvLogLevel level, const char *text, gpointer data)
 }
 
 static inline void
+stage_tests_conf(const char *conf)
+{
+    g_autofree char *file =
+        g_build_filename(stage_remotes, "etc", "one-native.conf", NULL);
+
+    g_assert_true(g_file_set_contents(file, conf, -1, NULL));
+}
+
+static inline void
 stage_tests_begin(const char *conf)
 {
     g_autofree char *self = NULL;
     g_autofree char *etc = NULL;
-    g_autofree char *file = NULL;
 
     stage_remotes = scratch_new();
     self = g_build_filename(stage_remotes, "tm", "qcow2", "clone", NULL);
     etc = g_build_filename(stage_remotes, "etc", NULL);
-    file = g_build_filename(etc, "one-native.conf", NULL);
     g_assert_cmpint(g_mkdir(etc, 0755), ==, 0);
-    g_assert_true(g_file_set_contents(file, conf, -1, NULL));
+    stage_tests_conf(conf);
     drv_init(1, &self);
     drv_log_set_sink(say_nothing, NULL);
 }

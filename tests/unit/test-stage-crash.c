@@ -124,7 +124,9 @@ test_busy(void)
     gint64 start = g_get_monotonic_time();
     Other holder = OTHER(place, plan_several(open_stage(&place, "x")));
 
+    stage_tests_conf("LOCK_TIMEOUT=1\n");
     g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
+    stage_tests_conf("");
     assert_error_text(error, DRV_ERROR_BUSY, "/.drv-x' is in use by another driver");
     g_assert_cmpint(g_get_monotonic_time() - start, >=, G_USEC_PER_SEC);
     drv_stage_sweep(place.fd, place.dir); /* leaves the living alone, and does not wait */
@@ -508,7 +510,7 @@ main(int argc, char **argv)
     if (argc == 4 && g_str_equal(argv[1], "--change"))
         return change_main(argv[2], argv[3]);
     g_test_init(&argc, &argv, NULL);
-    stage_tests_begin("LOCK_TIMEOUT=1\n");
+    stage_tests_begin("");
     g_test_add_func("/stage-crash/contention", test_contention);
     g_test_add_func("/stage-crash/busy", test_busy);
     g_test_add_func("/stage-crash/cancelled-wait", test_cancelled_wait);
