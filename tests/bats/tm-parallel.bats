@@ -28,7 +28,8 @@ teardown() {
     assert_idle fe host01
 }
 
-# VMs 1 to 60, all alike: disk 0 a qcow2 clone, 1 a raw clone, 2 and 3 persistent.
+# VMs 1 to 60, all alike: disk 0 a qcow2 clone, 1 a raw clone, 2 and 3 persistent, 4
+# volatile, 5 swap.
 vm_template() {
     local id
     vm_put 1 LCM_STATE=2 HOSTNAME=host01 \
@@ -39,7 +40,9 @@ vm_template() {
         -- disk DISK_ID=2 IMAGE_ID=9 SOURCE="$DS/own" FORMAT=qcow2 TYPE=FILE CLONE=NO \
         SIZE=16 ORIGINAL_SIZE=16 \
         -- disk DISK_ID=3 IMAGE_ID=9 SOURCE="$DS/own" FORMAT=raw TYPE=FILE CLONE=YES \
-        SIZE=16 ORIGINAL_SIZE=16
+        SIZE=16 ORIGINAL_SIZE=16 \
+        -- disk DISK_ID=4 FORMAT=qcow2 TYPE=fs SIZE=16 \
+        -- disk DISK_ID=5 FORMAT=raw TYPE=swap SIZE=16
     for id in $(seq 2 60); do
         sed "s|<ID>1</ID>|<ID>$id</ID>|" "$CORE/vm/1.xml" >"$CORE/vm/$id.xml"
     done
