@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "drv-error.h"
 #include "drv-fd.h"
@@ -39,10 +40,13 @@ drv_stage_read_note(int dir_fd, const char *name, char ***words, GError **error)
     g_auto(DrvFd) fd =
         drv_path_open_beneath(dir_fd, "", name, O_RDONLY | O_NONBLOCK, 0, &why);
     g_autoptr(GString) text = g_string_new(NULL);
+    struct stat info;
 
     *words = NULL;
     if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return TRUE;
+    if (fd >= 0 && (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)))
+        return drv_throw(error, DRV_ERROR_REFUSED, "'%s' in a stage is no file", name);
     if (fd < 0 || !drv_fd_read_all(fd, text, NOTE_MAX, name, &why)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;

@@ -47,6 +47,15 @@ try_lock(int fd, const char *path, int *lock_fd, gboolean *busy, GError **error)
     return TRUE;
 }
 
+static gboolean
+is_no_folder(int dir_fd, const char *name)
+{
+    struct stat info;
+
+    return fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISDIR(info.st_mode);
+}
+
 /* One try to own the folder: TRUE with the descriptors set, or with *busy. */
 static gboolean
 try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
@@ -60,7 +69,8 @@ try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
         return drv_throw_errno(error, "cannot make folder '%s'", stage->path);
     fd = drv_path_open_beneath(
         stage->dir_fd, stage->where, stage->name, O_RDONLY | O_DIRECTORY, 0, &why);
-    if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
+    if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND) &&
+        !is_no_folder(stage->dir_fd, stage->name))
         return TRUE;
     if (fd < 0) {
         g_propagate_error(error, g_steal_pointer(&why));

@@ -28,7 +28,7 @@ tm_image_clear(TmImage *image)
 }
 
 static gboolean
-read_format(TmImage *image, const char *format, GError **error)
+read_format(TmImage *image, const char *format, gboolean is_ours, GError **error)
 {
     g_auto(DrvImageInfo) info = { 0 };
     struct stat file;
@@ -41,6 +41,13 @@ read_format(TmImage *image, const char *format, GError **error)
     if (!drv_inspect_fd(image->fd, image->path, &info, error))
         return FALSE;
     image->is_qcow2 = info.format == DRV_IMAGE_QCOW2;
+    /* It may be a raw disk whose guest has written this. */
+    if (*format == '\0' && !is_ours && (info.backing_file || info.has_data_file))
+        return drv_throw(
+            error,
+            DRV_ERROR_REFUSED,
+            "'%s' names another file, and oned does not say that it is qcow2",
+            image->path);
     if (g_str_equal(format, "qcow2") && !image->is_qcow2)
         return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", image->path);
     if (image->is_qcow2)
@@ -77,7 +84,7 @@ tm_image_open(TmImage *image, const char *path, const char *format, GError **err
                                       O_RDONLY | O_NONBLOCK,
                                       0,
                                       error);
-    return image->fd >= 0 && read_format(image, format, error);
+    return image->fd >= 0 && read_format(image, format, inside != NULL, error);
 }
 
 gboolean
@@ -129,6 +136,9 @@ tm_overlay_read(int base_fd,
         return FALSE;
     if (info.format != DRV_IMAGE_QCOW2)
         return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", path);
+    if (info.has_data_file)
+        return drv_throw(
+            error, DRV_ERROR_REFUSED, "'%s' has its data in another file", path);
     *size = info.virtual_size;
     if (backing)
         *backing = g_steal_pointer(&info.backing_file);

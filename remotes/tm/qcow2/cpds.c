@@ -22,14 +22,41 @@ source_file(const TmDisk *disk, gint64 snapshot_id)
     return tm_disk_snapshot_file(disk, (guint64)snapshot_id);
 }
 
+/* A file that no driver has made a chain of may be written by its guest, header and all:
+ * what it names is read only if it is the image that oned tells of.
+ */
 static gboolean
-copy_qcow2(const TmDisk *disk, const char *file, DrvStage *stage, GError **error)
+check_backing(const TmStore *request, const TmDisk *disk, char *backing, GError **error)
+{
+    g_autofree char *clean = drv_path_collapse(backing ? backing : "");
+    g_autofree char *source = drv_path_collapse(request->source);
+
+    if (backing == NULL || disk->kind == TM_DISK_CHAIN ||
+        disk->kind == TM_DISK_PERSISTENT ||
+        (disk->kind == TM_DISK_PLAIN && g_str_equal(clean, source)))
+        return TRUE;
+    return drv_throw(error,
+                     DRV_ERROR_REFUSED,
+                     "'%s/%s' names another file as its backing file: '%s'",
+                     disk->base,
+                     disk->file,
+                     backing);
+}
+
+static gboolean
+copy_qcow2(const TmStore *request,
+           const TmDisk *disk,
+           const char *file,
+           DrvStage *stage,
+           GError **error)
 {
     g_autofree char *from = g_build_filename(disk->base, file, NULL);
     g_autoptr(DrvCmd) cmd = drv_image_convert_cmd(from, "qcow2", "image", "qcow2", TRUE);
+    g_autofree char *backing = NULL;
     guint64 size;
 
-    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, NULL, error))
+    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, &backing, error) ||
+        !check_backing(request, disk, backing, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(stage));
     return drv_cmd_run(cmd, error);
@@ -53,7 +80,7 @@ tm_cpds_copy(const TmStore *request,
 {
     g_autofree char *file = source_file(disk, request->snapshot_id);
 
-    return qcow2 ? copy_qcow2(disk, file, stage, error)
+    return qcow2 ? copy_qcow2(request, disk, file, stage, error)
                  : copy_raw(disk, file, stage, error);
 }
 
