@@ -239,7 +239,6 @@ static void
 test_cancelled(gconstpointer by_curl)
 {
     const struct timespec now = { 0, 0 };
-    g_autofree char *before = requests();
     gint64 start = g_get_monotonic_time();
     g_autoptr(GError) error = NULL;
     GThread *other;
