@@ -108,9 +108,13 @@ drv_stage_sweep_fresh(int dir_fd, const char *where, const char *entry, GError *
     g_autoptr(GString) made_in = g_string_new(NULL);
     g_auto(DrvFd) fd =
         drv_path_open_beneath(dir_fd, where, entry, O_RDWR | O_NONBLOCK, 0, error);
+    struct stat info;
 
     if (fd < 0)
         return FALSE;
+    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) /* a pipe has no end */
+        return drv_throw(
+            error, DRV_ERROR_REFUSED, "'%s/%s' is not a file of ours", where, entry);
     if (!lock_note(dir_fd, entry, fd))
         return TRUE; /* its owner lives, or has just ended well */
     if (!drv_fd_read_all(fd, made_in, BOOT_ID_MAX, entry, error))

@@ -397,6 +397,9 @@ test_sweep(void)
     drv_stage_sweep(place.fd, place.dir);
     g_assert_false(drv_path_exists(place.fd, ".drv-z"));
     drv_stage_sweep(9999, "/nowhere"); /* says so, and that is all */
+    g_assert_cmpint(mkfifoat(place.fd, ".drv-pipe.new", 0600), ==, 0);
+    drv_stage_sweep(place.fd, place.dir); /* does not wait for its end */
+    g_assert_cmpint(faccessat(place.fd, ".drv-pipe.new", F_OK, 0), ==, 0);
 }
 
 /* --- promises --------------------------------------------------------------------------
