@@ -352,9 +352,19 @@ converse(DrvTalk *talk,
 static void
 say_stop(DrvTalk *talk)
 {
+    if (talk->stop_by)
+        return;
+    talk->stop_by = g_get_monotonic_time() + UNWIND_MS * 1000;
     g_byte_array_set_size(talk->out, 0);
     talk->out_done = 0;
     close_stdin(talk);
+}
+
+/* What is left of the time that it gets, once. */
+static gint64
+stop_left_ms(const DrvTalk *talk)
+{
+    return MAX((talk->stop_by - g_get_monotonic_time()) / 1000, 0);
 }
 
 /* Stopped, we wait for the worker to unwind.  It may have been past the point where it
@@ -364,16 +374,14 @@ static gboolean
 is_done_after_all(DrvTalk *talk, char **result)
 {
     DRV_CANCEL_SHIELD();
-    gint64 end = g_get_monotonic_time() + UNWIND_MS * 1000;
     g_autoptr(GError) ignored = NULL;
     gboolean done = FALSE;
 
     say_stop(talk);
     while (!done) {
-        gint64 left_ms = (end - g_get_monotonic_time()) / 1000;
         DrvFrame frame;
 
-        if (!drv_talk_next(talk, (guint)MAX(left_ms, 0), &frame, &ignored) ||
+        if (!drv_talk_next(talk, (guint)stop_left_ms(talk), &frame, &ignored) ||
             !handle_frame(&frame, result, &done, &ignored))
             return FALSE;
     }
@@ -402,13 +410,11 @@ static void
 let_unwind(DrvTalk *talk)
 {
     DRV_CANCEL_SHIELD();
-    gint64 end = g_get_monotonic_time() + UNWIND_MS * 1000;
     g_autoptr(GError) ignored = NULL;
 
     say_stop(talk);
-    while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < end) {
-        if (serve_pipes(talk, (int)((end - g_get_monotonic_time()) / 1000), &ignored) <=
-            0)
+    while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < talk->stop_by) {
+        if (serve_pipes(talk, (int)stop_left_ms(talk), &ignored) <= 0)
             return;
         g_byte_array_set_size(talk->in, 0);
     }

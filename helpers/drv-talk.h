@@ -19,6 +19,7 @@ typedef struct {
     gsize out_done;  /* bytes of @out already written */
     gsize parsed;    /* bytes of @in that belong to the last frame */
     GString *err;    /* what it said on stderr, bounded */
+    gint64 stop_by;  /* when a worker that was told to stop has to be gone; 0: not told */
 } DrvTalk;
 #define DRV_TALK_INIT                                                                    \
     {                                                                                    \
