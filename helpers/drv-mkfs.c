@@ -5,10 +5,32 @@
 #include <unistd.h>
 
 #include "drv-cmd.h"
+#include "drv-config.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-image.h"
 #include "drv-path.h"
+
+#define DEFAULT_SUPPORTED_FS "ext2,ext3,ext4,xfs"
+
+gboolean
+drv_mkfs_read_config(const char *fs,
+                     char ***supported_fs,
+                     char ***fs_options,
+                     GError **error)
+{
+    g_autoptr(DrvConfig) config = drv_config_load("datastore/datastore.conf", error);
+    g_autofree char *key = g_strconcat("FS_OPTS_", fs, NULL);
+
+    if (config == NULL)
+        return FALSE;
+    g_strfreev(*supported_fs);
+    *supported_fs = g_strsplit_set(
+        drv_config_get(config, "SUPPORTED_FS", DEFAULT_SUPPORTED_FS), ", ", -1);
+    g_strfreev(*fs_options);
+    *fs_options = g_strsplit_set(drv_config_get(config, key, ""), " \t", -1);
+    return TRUE;
+}
 
 static gboolean
 make_sparse(int dir_fd, const char *name, guint64 size, GError **error)

@@ -13,6 +13,14 @@ typedef struct {
     const char *const *fs_options;   /* words for mkfs; may be NULL */
 } DrvMkfs;
 
+/* What datastore/datastore.conf says: SUPPORTED_FS, and the words of FS_OPTS_<@fs>.  Both
+ * replace what was there (NULL or a vector to be freed).
+ */
+gboolean drv_mkfs_read_config(const char *fs,
+                              char ***supported_fs,
+                              char ***fs_options,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Make @name in the folder @dir_fd.  DRV_ERROR_UNSUPPORTED for a format or file system
  * that is not known or not allowed.
  */

@@ -153,9 +153,6 @@ typedef struct {
  */
 int tm_main(int argc, char **argv, const TmAction *action);
 
-/* For mkimage and mkswap: what datastore.conf says of file systems. */
-gboolean tm_read_fs_config(gpointer request, GError **error);
-
 /* "disk.0 of VM 25", or "the folder of VM 25"; caller frees. */
 char *tm_disk_name(gconstpointer request);
 

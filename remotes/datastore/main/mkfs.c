@@ -5,26 +5,18 @@
  *
  * Of format save_as only the name is made: cpds will make the file.
  */
-#include "drv-config.h"
+#include "drv-mkfs.h"
 #include "ds.h"
-
-#define DEFAULT_SUPPORTED_FS "ext2,ext3,ext4,xfs"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)
 {
     DsMkfs *request = data;
-    g_autoptr(DrvConfig) config = drv_config_load("datastore/datastore.conf", error);
-    g_autofree char *key = g_strconcat("FS_OPTS_", request->fs, NULL);
 
     (void)dump;
-    if (config == NULL)
+    if (!drv_mkfs_read_config(
+            request->fs, &request->supported_fs, &request->fs_options, error))
         return FALSE;
-    g_strfreev(request->supported_fs);
-    request->supported_fs = g_strsplit_set(
-        drv_config_get(config, "SUPPORTED_FS", DEFAULT_SUPPORTED_FS), ", ", -1);
-    g_strfreev(request->fs_options);
-    request->fs_options = g_strsplit_set(drv_config_get(config, key, ""), " \t", -1);
     g_free(request->name);
     request->name = ds_new_name(error);
     return request->name != NULL;

@@ -5,7 +5,17 @@
  *
  * Running it again makes the disk anew.
  */
+#include "drv-mkfs.h"
 #include "tm.h"
+
+static gboolean
+prepare(gpointer data, GError **error)
+{
+    TmMake *request = data;
+
+    return drv_mkfs_read_config(
+        request->fs, &request->supported_fs, &request->fs_options, error);
+}
 
 static char *
 subject(gconstpointer data)
@@ -20,7 +30,7 @@ main(int argc, char **argv)
 {
     static const TmAction action = { .type = &tm_mkimage,
                                      .subject = subject,
-                                     .prepare = tm_read_fs_config };
+                                     .prepare = prepare };
 
     return tm_main(argc, argv, &action);
 }
