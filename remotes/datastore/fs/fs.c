@@ -20,8 +20,9 @@ fs_image_clear(FsImage *image)
     *image = (FsImage)FS_IMAGE_INIT;
 }
 
-gboolean
-fs_image_open(FsImage *image, const char *base_path, const char *source, GError **error)
+/* All but holding it. */
+static gboolean
+find(FsImage *image, const char *base_path, const char *source, GError **error)
 {
     g_autofree char *clean = drv_path_collapse(source);
     g_autofree char *base = drv_path_collapse(base_path);
@@ -41,8 +42,27 @@ fs_image_open(FsImage *image, const char *base_path, const char *source, GError 
     if (image->dir_fd < 0)
         return FALSE;
     image->snap_dir = g_strconcat(image->name, ".snap", NULL);
+    return TRUE;
+}
+
+gboolean
+fs_image_open(FsImage *image, const char *base_path, const char *source, GError **error)
+{
+    if (!find(image, base_path, source, error))
+        return FALSE;
     image->stage = drv_stage_open(image->dir_fd, image->dir, image->name, error);
     return image->stage != NULL;
+}
+
+gboolean
+fs_image_open_to_delete(FsImage *image,
+                        const char *base_path,
+                        const char *source,
+                        GError **error)
+{
+    return find(image, base_path, source, error) &&
+           drv_stage_open_to_delete(
+               image->dir_fd, image->dir, image->name, &image->stage, error);
 }
 
 gboolean

@@ -26,6 +26,14 @@ gboolean fs_image_open(FsImage *image,
                        const char *source,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same to remove it, which must work on a full file system: then nothing is held, and
+ * the stage is NULL, as drv_stage_delete() takes it.
+ */
+gboolean fs_image_open_to_delete(FsImage *image,
+                                 const char *base_path,
+                                 const char *source,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Hold a new name in @base_path, and sweep up after those who died there. */
 gboolean fs_image_new(FsImage *image,
                       const char *base_path,

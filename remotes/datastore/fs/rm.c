@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rm: image, snapshots and checksums disappear at once, by a rename. */
-#include "drv-error.h"
 #include "drv-fd.h"
-#include "drv-log.h"
 #include "drv-path.h"
 #include "fs/fs.h"
 
@@ -41,18 +39,12 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
-    g_autoptr(GError) why = NULL;
 
     (void)in, (void)result;
     if (*request->source == '\0')
         return sweep_only(request);
-    if (!fs_image_open(&image, request->base_path, request->source, &why)) {
-        if (image.dir_fd < 0 || !drv_error_is(why, DRV_ERROR_NO_SPACE)) {
-            g_propagate_error(error, g_steal_pointer(&why));
-            return FALSE;
-        }
-        drv_ignore(&why, "what is to go is deleted without a stage");
-    }
+    if (!fs_image_open_to_delete(&image, request->base_path, request->source, error))
+        return FALSE;
     drv_stage_sweep(image.dir_fd, image.dir);
     return delete_image(&image, error);
 }
