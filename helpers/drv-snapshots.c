@@ -57,19 +57,28 @@ is_note_for(int base_fd,
     return g_str_equal(home, file);
 }
 
+/* NULL when there is no such folder. */
+static DIR *
+open_folder(int base_fd, const char *base, const char *snap_dir)
+{
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(base_fd, base, snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir)
+        (void)drv_fd_steal(&fd); /* the stream's now */
+    return dir;
+}
+
 gboolean
 drv_snapshots_has(int base_fd, const char *base, const char *snap_dir, guint64 id)
 {
     g_autofree char *own = g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap_dir, id);
     g_autofree char *note = g_strdup_printf("%" G_GUINT64_FORMAT ".current", id);
     g_autofree char *file = drv_snapshots_file(base_fd, base, snap_dir, id);
-    g_auto(DrvFd) fd =
-        drv_path_open_beneath(base_fd, base, snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
-    g_autoptr(DrvDir) dir = fd < 0 ? NULL : fdopendir(fd);
+    g_autoptr(DrvDir) dir = open_folder(base_fd, base, snap_dir);
     struct dirent *entry;
 
-    if (dir)
-        (void)drv_fd_steal(&fd); /* the stream's now */
     if (!drv_path_exists(base_fd, file))
         return FALSE;
     while (g_str_equal(file, own) && dir && (entry = readdir(dir))) {
@@ -93,13 +102,9 @@ GArray *
 drv_snapshots_numbers(int base_fd, const char *base, const char *snap_dir)
 {
     GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_auto(DrvFd) fd =
-        drv_path_open_beneath(base_fd, base, snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
-    g_autoptr(DrvDir) dir = fd < 0 ? NULL : fdopendir(fd);
+    g_autoptr(DrvDir) dir = open_folder(base_fd, base, snap_dir);
     struct dirent *entry;
 
-    if (dir)
-        (void)drv_fd_steal(&fd); /* the stream's now */
     while (dir && (entry = readdir(dir))) {
         guint64 number;
 
