@@ -123,6 +123,21 @@ DrvConfig *vmm_config(GError **error);
 DrvVirt *vmm_open(const DrvConfig *config, GError **error);
 DrvDomain *vmm_find(DrvVirt *virt, const VmmHead *request, GError **error);
 
+/* All three of them, for an op that needs the domain to be there.  Start with { 0 }; what
+ * is in it is the session's.  DRV_ERROR_NOT_FOUND when libvirt knows no such domain.
+ */
+typedef struct {
+    DrvConfig *config;
+    DrvVirt *virt;
+    DrvDomain *domain;
+} VmmSession;
+
+gboolean vmm_session_open(VmmSession *session,
+                          const VmmHead *request,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void vmm_session_clear(VmmSession *session);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmmSession, vmm_session_clear)
+
 /* Front-ends write a VM's name into its domain's XML as it is: "a & <b>".  The XML with
  * such a title and bare ampersands made proper; caller frees.
  */

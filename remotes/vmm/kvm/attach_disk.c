@@ -26,13 +26,13 @@ is_plugged(DrvXml *domain, const char *device, const char *target)
 }
 
 static gboolean
-attach_to(DrvDomain *domain, const VmmDisk *request, DrvConfig *config, GError **error)
+attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
 {
     g_autoptr(DrvXml) document = vmm_document((const VmmHead *)request, error);
-    g_autoptr(DrvXml) live = document ? vmm_domain_xml(domain, error) : NULL;
+    g_autoptr(DrvXml) live = document ? vmm_domain_xml(session->domain, error) : NULL;
     g_autofree char *device = NULL;
     g_autofree char *iothreads = NULL;
-    KvmDiskFacts facts = { .document = document, .config = config };
+    KvmDiskFacts facts = { .document = document, .config = session->config };
 
     if (live == NULL)
         return FALSE;
@@ -49,37 +49,35 @@ attach_to(DrvDomain *domain, const VmmDisk *request, DrvConfig *config, GError *
         drv_info("'%s' is plugged in already", request->target);
         return TRUE;
     }
-    return drv_domain_attach(domain, device, error);
+    return drv_domain_attach(session->domain, device, error);
 }
 
 static gboolean
 attach(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmDisk *request = data;
-    g_autoptr(DrvConfig) config = vmm_config(error);
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain =
-        virt ? vmm_find(virt, (const VmmHead *)request, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
 
     (void)in;
     (void)result;
-    return domain && (attach_to(domain, request, config, error) ||
-                      drv_prefix(error, "'%s'", request->target));
+    if (!vmm_session_open(&session, (const VmmHead *)request, error))
+        return FALSE;
+    return attach_to(&session, request, error) ||
+           drv_prefix(error, "'%s'", request->target);
 }
 
 static gboolean
 detach(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmDisk *request = data;
-    g_autoptr(DrvConfig) config = vmm_config(error);
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain =
-        virt ? vmm_find(virt, (const VmmHead *)request, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
 
     (void)in;
     (void)result;
-    return domain && (vmm_unplug(domain, find_disk, request->target, error) ||
-                      drv_prefix(error, "'%s'", request->target));
+    if (!vmm_session_open(&session, (const VmmHead *)request, error))
+        return FALSE;
+    return vmm_unplug(session.domain, find_disk, request->target, error) ||
+           drv_prefix(error, "'%s'", request->target);
 }
 
 const DrvOp kvm_attach_disk = { .name = "kvm.attach_disk",

@@ -5,9 +5,7 @@
 #include "nic-xml.h"
 
 typedef struct {
-    DrvConfig *config;
-    DrvVirt *virt;
-    DrvDomain *domain;
+    VmmSession session;
     KvmNicFacts facts;
 } Nic;
 
@@ -16,9 +14,7 @@ nic_clear(Nic *nic)
 {
     g_clear_pointer(&nic->facts.document, drv_xml_free);
     g_clear_pointer(&nic->facts.live, drv_xml_free);
-    g_clear_pointer(&nic->domain, drv_domain_free);
-    g_clear_pointer(&nic->virt, drv_virt_close);
-    g_clear_pointer(&nic->config, drv_config_free);
+    vmm_session_clear(&nic->session);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Nic, nic_clear)
 
@@ -34,11 +30,10 @@ nic_open(Nic *nic, const VmmNic *request, GError **error)
     kvm_nic_find(facts);
     if (!facts->is_pci && *request->mac == '\0')
         return drv_throw(error, DRV_ERROR_USAGE, "MAC is missing");
-    nic->config = vmm_config(error);
-    facts->config = nic->config;
-    nic->virt = nic->config ? vmm_open(nic->config, error) : NULL;
-    nic->domain = nic->virt ? vmm_find(nic->virt, (const VmmHead *)request, error) : NULL;
-    facts->live = nic->domain ? vmm_domain_xml(nic->domain, error) : NULL;
+    if (!vmm_session_open(&nic->session, (const VmmHead *)request, error))
+        return FALSE;
+    facts->config = nic->session.config;
+    facts->live = vmm_domain_xml(nic->session.domain, error);
     return facts->live != NULL;
 }
 
@@ -58,7 +53,7 @@ attach(gconstpointer data, DrvSource *in, char **result, GError **error)
     }
     xml = nic.facts.is_pci ? kvm_pci_xml(&nic.facts, error)
                            : kvm_nic_xml(&nic.facts, error);
-    return xml && drv_domain_attach(nic.domain, xml, error);
+    return xml && drv_domain_attach(nic.session.domain, xml, error);
 }
 
 static gboolean
@@ -69,7 +64,7 @@ detach(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in;
     (void)result;
     return nic_open(&nic, data, error) &&
-           vmm_unplug(nic.domain, kvm_nic_in_domain, &nic.facts, error);
+           vmm_unplug(nic.session.domain, kvm_nic_in_domain, &nic.facts, error);
 }
 
 const DrvOp kvm_attach_nic = { .name = "kvm.attach_nic",

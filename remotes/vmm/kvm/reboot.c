@@ -7,11 +7,9 @@ with_domain(const VmmHead *request,
             gboolean (*act)(DrvDomain *, GError **),
             GError **error)
 {
-    g_autoptr(DrvConfig) config = vmm_config(error);
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain = virt ? vmm_find(virt, request, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
 
-    return domain && act(domain, error);
+    return vmm_session_open(&session, request, error) && act(session.domain, error);
 }
 
 static gboolean

@@ -36,14 +36,13 @@ with_medium(DrvXml *live, DrvNode *drive, const char *path)
 static gboolean
 change_medium(const VmmContext *request, const char *path, GError **error)
 {
-    g_autoptr(DrvConfig) config = vmm_config(error);
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain =
-        virt ? vmm_find(virt, (const VmmHead *)request, error) : NULL;
-    g_autoptr(DrvXml) live = domain ? vmm_domain_xml(domain, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
+    g_autoptr(DrvXml) live = NULL;
     g_autofree char *xml = NULL;
     DrvNode *drive;
 
+    if (vmm_session_open(&session, (const VmmHead *)request, error))
+        live = vmm_domain_xml(session.domain, error);
     if (live == NULL)
         return FALSE;
     drv_xml_variable(live, "target", request->target);
@@ -57,7 +56,7 @@ change_medium(const VmmContext *request, const char *path, GError **error)
         return TRUE;
     }
     xml = with_medium(live, drive, path);
-    return drv_domain_update(domain, xml, TRUE, error);
+    return drv_domain_update(session.domain, xml, TRUE, error);
 }
 
 static gboolean

@@ -120,20 +120,19 @@ resize(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmHead *request = data;
     g_autoptr(DrvXml) document = vmm_document(request, error);
-    g_autoptr(DrvConfig) config = document ? vmm_config(error) : NULL;
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain = virt ? vmm_find(virt, request, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
     Change vcpu, memory;
 
     (void)in;
     (void)result;
-    if (domain == NULL || !read_change(document, "VCPU", &vcpu, error) ||
+    if (document == NULL || !vmm_session_open(&session, request, error) ||
+        !read_change(document, "VCPU", &vcpu, error) ||
         !read_change(document, "MEMORY", &memory, error))
         return FALSE;
-    vmm_compact_memory(config, FALSE);
-    if (is_needed(&vcpu) && !drv_domain_set_vcpus(domain, (guint)vcpu.now, error))
+    vmm_compact_memory(session.config, FALSE);
+    if (is_needed(&vcpu) && !drv_domain_set_vcpus(session.domain, (guint)vcpu.now, error))
         return drv_prefix(error, "CPUs to %" G_GUINT64_FORMAT, vcpu.now);
-    return !is_needed(&memory) || resize_memory(domain, document, &memory, error);
+    return !is_needed(&memory) || resize_memory(session.domain, document, &memory, error);
 }
 
 const DrvOp kvm_resize = { .name = "kvm.resize", .request = &vmm_resize, .run = resize };

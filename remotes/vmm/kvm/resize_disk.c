@@ -9,21 +9,19 @@ static gboolean
 resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmResizeDisk *request = data;
-    g_autoptr(DrvConfig) config = vmm_config(error);
-    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
-    g_autoptr(DrvDomain) domain =
-        virt ? vmm_find(virt, (const VmmHead *)request, error) : NULL;
+    g_auto(VmmSession) session = { 0 };
 
     (void)in;
     (void)result;
-    if (domain == NULL)
+    if (!vmm_session_open(&session, (const VmmHead *)request, error))
         return FALSE;
     if (request->size_mib == 0 || request->size_mib > G_MAXINT64 / MIB)
         return drv_throw(error,
                          DRV_ERROR_USAGE,
                          "no size of a disk: %" G_GUINT64_FORMAT " MiB",
                          request->size_mib);
-    return drv_virt_resize_disk(domain, request->target, request->size_mib * MIB, error);
+    return drv_virt_resize_disk(
+        session.domain, request->target, request->size_mib * MIB, error);
 }
 
 const DrvOp kvm_resize_disk = { .name = "kvm.resize_disk",

@@ -10,18 +10,15 @@
 #include "vmm.h"
 
 typedef struct {
-    DrvConfig *config;
-    DrvVirt *virt;
-    DrvDomain *domain;
-    char *folder; /* may be NULL: front-ends before 5.8 */
+    VmmSession session;
+    DrvDomain *domain; /* the session's */
+    char *folder;      /* may be NULL: front-ends before 5.8 */
 } Place;
 
 static void
 place_clear(Place *place)
 {
-    g_clear_pointer(&place->domain, drv_domain_free);
-    g_clear_pointer(&place->virt, drv_virt_close);
-    g_clear_pointer(&place->config, drv_config_free);
+    vmm_session_clear(&place->session);
     g_clear_pointer(&place->folder, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
@@ -29,12 +26,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
 static gboolean
 place_open(Place *place, const VmmSnapshot *request, GError **error)
 {
-    place->config = vmm_config(error);
-    place->virt = place->config ? vmm_open(place->config, error) : NULL;
-    place->domain =
-        place->virt ? vmm_find(place->virt, (const VmmHead *)request, error) : NULL;
-    return place->domain &&
-           vmm_folder(place->domain, place->config, &place->folder, error);
+    if (!vmm_session_open(&place->session, (const VmmHead *)request, error))
+        return FALSE;
+    place->domain = place->session.domain;
+    return vmm_folder(place->domain, place->session.config, &place->folder, error);
 }
 
 static gboolean
