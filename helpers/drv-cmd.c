@@ -250,33 +250,48 @@ log_command(const DrvCmd *cmd)
 }
 
 gboolean
-drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
+drv_child_pipes(DrvChild *child, int theirs[3], GError **error)
 {
     int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
     gboolean ok = TRUE;
-    DrvFdPair extra[3];
 
-    log_command(cmd);
-    for (int i = 0; i < 3 && ok; i++) {
+    for (int i = 0; i < 3 && ok; i++)
         ok = pipe2(pipes[i], O_CLOEXEC) == 0;
-        extra[i] = (DrvFdPair){ i, pipes[i][i == 0 ? 0 : 1] };
-    }
-    if (!ok)
-        (void)drv_throw_errno(error, "cannot make a pipe");
-    else
-        child->pid = spawn_raw(cmd, extra, 3, FALSE, error);
-    ok = ok && child->pid > 0;
-    for (int i = 0; i < 3; i++)
-        drv_fd_close_one(pipes[i][i == 0 ? 0 : 1]);
     if (!ok) {
-        for (int i = 0; i < 3; i++)
-            drv_fd_close_one(pipes[i][i == 0 ? 1 : 0]);
-        child->pid = 0;
+        (void)drv_throw_errno(error, "cannot make a pipe");
+        for (int i = 0; i < 3; i++) {
+            drv_fd_close_one(pipes[i][0]);
+            drv_fd_close_one(pipes[i][1]);
+        }
         return FALSE;
     }
+    for (int i = 0; i < 3; i++)
+        theirs[i] = pipes[i][i == 0 ? 0 : 1];
     child->stdin_fd = pipes[0][1];
     child->stdout_fd = pipes[1][0];
     child->stderr_fd = pipes[2][0];
+    return TRUE;
+}
+
+gboolean
+drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
+{
+    DrvFdPair extra[3];
+    int theirs[3];
+
+    log_command(cmd);
+    if (!drv_child_pipes(child, theirs, error))
+        return FALSE;
+    for (int i = 0; i < 3; i++)
+        extra[i] = (DrvFdPair){ i, theirs[i] };
+    child->pid = spawn_raw(cmd, extra, 3, FALSE, error);
+    for (int i = 0; i < 3; i++)
+        drv_fd_close_one(theirs[i]);
+    if (child->pid < 0) {
+        child->pid = 0;
+        drv_child_clear(child);
+        return FALSE;
+    }
     child->program = g_path_get_basename(drv_cmd_argv(cmd)[0]);
     return TRUE;
 }

@@ -69,6 +69,10 @@ typedef struct {
 void drv_child_clear(DrvChild *child);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvChild, drv_child_clear)
 
+/* Make pipes for somebody's 0, 1 and 2: our ends into @child, the others into @theirs. */
+gboolean
+drv_child_pipes(DrvChild *child, int theirs[3], GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Start with pipes on 0, 1 and 2. */
 gboolean
 drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error) G_GNUC_WARN_UNUSED_RESULT;

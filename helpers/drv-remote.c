@@ -174,15 +174,24 @@ wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
 }
 
+/* Over a connection that is there, or by an ssh that opens one. */
 static gboolean
 start(DrvRemote *remote, GError **error)
 {
     g_autoptr(DrvCmd) cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
-    g_autofree char *command = g_strconcat(remote->dir, "/", remote->worker, NULL);
+    g_autofree char *worker = g_strconcat(remote->dir, "/", remote->worker, NULL);
+    g_autofree char *command = g_strdup_printf("%s %s", worker, drv_build());
+    g_autoptr(GError) why = NULL;
 
     remote->reused = drv_ssh_is_reused(&remote->ssh);
+    if (remote->reused &&
+        drv_talk_start_over(
+            &remote->talk, remote->ssh.control_path, command, remote->ssh.host, &why))
+        return TRUE;
+    if (remote->reused)
+        drv_ignore(&why, "ssh is left to see to it");
+    drv_talk_drop(&remote->talk);
     drv_cmd_arg(cmd, command);
-    drv_cmd_arg(cmd, drv_build());
     return drv_talk_start(&remote->talk, cmd, remote->ssh.host, error);
 }
 
@@ -192,16 +201,14 @@ greet(DrvRemote *remote, GError **error)
 {
     Hello hello;
 
-    if (remote->talk.child.pid == 0 && !start(remote, error))
+    if (!drv_talk_is_started(&remote->talk) && !start(remote, error))
         return HELLO_FAILED;
     hello = wait_hello(remote,
                        remote->reused ? REUSED_HELLO_MS
                                       : (remote->ssh.connect_timeout_s + 10) * 1000,
                        error);
-    if (hello != HELLO_OK) {
+    if (hello != HELLO_OK)
         drv_talk_clear(&remote->talk);
-        remote->talk = (DrvTalk)DRV_TALK_INIT;
-    }
     if (hello == HELLO_TURNED_AWAY && remote->reused)
         return HELLO_UNREACHABLE;
     if (hello == HELLO_UNREACHABLE && !remote->reused)
@@ -295,7 +302,7 @@ drv_remote_free(DrvRemote *remote)
     if (remote == NULL)
         return;
     if (!remote->greeted)
-        drv_child_clear(&remote->talk.child);
+        drv_talk_drop(&remote->talk);
     drv_talk_clear(&remote->talk);
     drv_ssh_clear(&remote->ssh);
     g_free(remote->dir);

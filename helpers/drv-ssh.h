@@ -5,7 +5,8 @@
  * sockets in a folder of ours.  A host gets up to DRV_SSH_MASTERS connections of
  * DRV_SSH_SESSIONS sessions each, fewer than sshd's default limit of ten; a session slot
  * is a byte lock in the host's lock file, and whoever opens a connection locks it so that
- * others wait and then share it.  The admin's ssh_config applies in all else.
+ * others wait and then share it.  The admin's ssh_config applies in all else.  Sessions
+ * over a connection that is there are started by drv-mux.h, without an ssh.
  *
  * one-native.conf: SSH_MULTIPLEX (yes), SSH_PERSIST (seconds, 60), SSH_CONNECT_TIMEOUT
  * (seconds, 10).

@@ -9,6 +9,7 @@
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-log.h"
+#include "drv-mux.h"
 
 #define STDERR_KEPT (16 * 1024)
 #define READ_SIZE (64 * 1024)
@@ -17,19 +18,46 @@
 #define OUT_HIGH (4 * BLOCK_SIZE)
 #define UNWIND_MS 1500 /* what a worker gets to clean up */
 
-gboolean
-drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
+static void
+begin(DrvTalk *talk, const char *where)
 {
-    talk->child = (DrvChild)DRV_CHILD_INIT;
+    *talk = (DrvTalk)DRV_TALK_INIT;
     talk->where = g_strdup(where);
     talk->in = g_byte_array_new();
     talk->out = g_byte_array_new();
     talk->err = g_string_new(NULL);
-    if (!drv_cmd_spawn(cmd, &talk->child, error))
-        return FALSE;
-    if (fcntl(talk->child.stdin_fd, F_SETFL, O_NONBLOCK) < 0)
-        return drv_throw_errno(error, "cannot talk to %s", where);
-    return TRUE;
+}
+
+static gboolean
+never_wait_for_stdin(DrvTalk *talk, GError **error)
+{
+    return fcntl(talk->child.stdin_fd, F_SETFL, O_NONBLOCK) == 0 ||
+           drv_throw_errno(error, "cannot talk to %s", talk->where);
+}
+
+gboolean
+drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
+{
+    begin(talk, where);
+    return drv_cmd_spawn(cmd, &talk->child, error) && never_wait_for_stdin(talk, error);
+}
+
+gboolean
+drv_talk_start_over(DrvTalk *talk,
+                    const char *path,
+                    const char *command,
+                    const char *where,
+                    GError **error)
+{
+    begin(talk, where);
+    return drv_mux_start(path, command, &talk->child, &talk->control, error) &&
+           never_wait_for_stdin(talk, error);
+}
+
+gboolean
+drv_talk_is_started(const DrvTalk *talk)
+{
+    return talk->child.pid > 0 || talk->control >= 0;
 }
 
 static void
@@ -126,6 +154,8 @@ drv_talk_status(DrvTalk *talk, int *status, GError **error)
         if (ready == 0)
             break; /* a connection left in the background may hold it */
     }
+    if (talk->control >= 0)
+        return drv_mux_wait(talk->control, UNWIND_MS, status, error);
     return drv_child_wait(&talk->child, UNWIND_MS, status, error);
 }
 
@@ -421,14 +451,22 @@ let_unwind(DrvTalk *talk)
 }
 
 void
-drv_talk_clear(DrvTalk *talk)
+drv_talk_drop(DrvTalk *talk)
 {
-    if (talk->child.pid > 0)
-        let_unwind(talk);
+    drv_fd_close_one(talk->control);
     drv_child_clear(&talk->child);
     g_clear_pointer(&talk->where, g_free);
     g_clear_pointer(&talk->in, g_byte_array_unref);
     g_clear_pointer(&talk->out, g_byte_array_unref);
     if (talk->err)
         g_string_free(g_steal_pointer(&talk->err), TRUE);
+    *talk = (DrvTalk)DRV_TALK_INIT;
+}
+
+void
+drv_talk_clear(DrvTalk *talk)
+{
+    if (drv_talk_is_started(talk))
+        let_unwind(talk);
+    drv_talk_drop(talk);
 }

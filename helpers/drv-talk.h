@@ -12,7 +12,8 @@
 #define DRV_TALK_SILENCE_MS 60000
 
 typedef struct {
-    DrvChild child;
+    DrvChild child;  /* or its pipes only, of a session without a process */
+    int control;     /* such a session's socket (drv-mux.h), or -1 */
     char *where;     /* "host01" or "this machine", for messages */
     GByteArray *in;  /* read, not yet parsed */
     GByteArray *out; /* to be written */
@@ -23,12 +24,26 @@ typedef struct {
 } DrvTalk;
 #define DRV_TALK_INIT                                                                    \
     {                                                                                    \
-        .child = DRV_CHILD_INIT                                                          \
+        .child = DRV_CHILD_INIT, .control = -1                                           \
     }
 
 /* Start @cmd, a worker. */
 gboolean drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for a worker started by @command over the connection whose control socket is
+ * at @path.
+ */
+gboolean drv_talk_start_over(DrvTalk *talk,
+                             const char *path,
+                             const char *command,
+                             const char *where,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+gboolean drv_talk_is_started(const DrvTalk *talk);
+
+/* Ends the child at once; for one that was not asked for anything yet. */
+void drv_talk_drop(DrvTalk *talk);
 
 /* Ends the child, gently when it still runs: its stdin is closed, which tells a worker to
  * unwind, and it gets a moment to do so.
