@@ -21,7 +21,7 @@ read_by_code() { # FILE: names asked for in sources that load it
 }
 
 @test "datastore.conf has each setting that is read" {
-    diff <(read_by_code datastore/datastore.conf; grep -rhoE '"FS_OPTS_"' remotes | sort -u) \
+    diff <(read_by_code datastore/datastore.conf; grep -rhoE '"FS_OPTS_"' helpers remotes | sort -u) \
         <(named remotes/etc/datastore/datastore.conf | grep -v '^FS_OPTS_'; echo '"FS_OPTS_"')
 }
 
