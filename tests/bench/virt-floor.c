@@ -5,6 +5,9 @@
  *   virt-floor deploy FILE | cancel NAME | snapshot NAME XML | attach NAME XML
  *   virt-floor suspend NAME | resume NAME
  *   virt-floor await NAME           ends when NAME stops
+ *   virt-floor pause FILE           as deploy, but it does not run
+ *   virt-floor usage TIMES          all domains' figures
+ *   virt-floor cancel-all PREFIX    all domains of such names
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -62,12 +65,56 @@ await_end(virConnectPtr conn, virDomainPtr domain)
 }
 
 static int
+usage(virConnectPtr conn, int times)
+{
+    unsigned stats = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL |
+                     VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_INTERFACE |
+                     VIR_DOMAIN_STATS_BLOCK;
+    unsigned flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
+                     VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
+
+    while (times-- > 0) {
+        virDomainStatsRecordPtr *records;
+
+        if (virConnectGetAllDomainStats(conn, stats, &records, flags) < 0)
+            return -1;
+        virDomainStatsRecordListFree(records);
+    }
+    return 0;
+}
+
+static int
+cancel_all(virConnectPtr conn, const char *prefix)
+{
+    virDomainPtr *domains;
+    int n = virConnectListAllDomains(conn, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    int result = n < 0 ? -1 : 0;
+
+    for (int i = 0; i < n; i++) {
+        if (strncmp(virDomainGetName(domains[i]), prefix, strlen(prefix)) == 0 &&
+            virDomainDestroyFlags(domains[i], 0) < 0)
+            result = -1;
+        virDomainFree(domains[i]);
+    }
+    if (n >= 0)
+        free(domains);
+    return result;
+}
+
+static int
 act(virConnectPtr conn, char **argv)
 {
     virDomainPtr domain;
 
     if (strcmp(argv[1], "deploy") == 0)
         return virDomainCreateXML(conn, read_file(argv[2]), 0) ? 0 : -1;
+    if (strcmp(argv[1], "pause") == 0)
+        return virDomainCreateXML(conn, read_file(argv[2]), VIR_DOMAIN_START_PAUSED) ? 0
+                                                                                     : -1;
+    if (strcmp(argv[1], "usage") == 0)
+        return usage(conn, atoi(argv[2]));
+    if (strcmp(argv[1], "cancel-all") == 0)
+        return cancel_all(conn, argv[2]);
     domain = virDomainLookupByName(conn, argv[2]);
     if (domain == NULL)
         return -1;
