@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2034,SC2154 # set and read by the library
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # set and read by the library
 # Connections that fail before, while and after a host works for us.  Those that are only
 # noticed by silence are in bats-long.
 load lib/drv
@@ -115,7 +115,44 @@ while True:
     wait $! || true
 }
 
+@test "a session over a connection that is there needs no ssh" {
+    assert_works_again
+    lab_exec fe mount --bind /bin/false /usr/bin/ssh
+    assert_works_again
+    lab_exec fe umount /usr/bin/ssh
+}
+
+set_max_sessions() { # N
+    lab_exec host01 sh -c "sed -i 's/^MaxSessions .*/MaxSessions $1/' /run/sshd_config &&
+        kill -HUP \$(cat /run/sshd.pid)"
+}
+
+@test "a host that takes one session per connection" {
+    local id
+    forget_masters
+    set_max_sessions 1
+    for id in 1 2 3 4; do begin "$id" "${CLONE[@]/#host01*/host01:$SYS/$id/disk.0}"; done
+    finish 1 2 3 4
+    [ "$(find_pids host01 "$SESSION" | wc -l)" -ge 2 ]
+    set_max_sessions 200
+    assert_all_well 1 2 3 4
+    lab_exec fe sh -c "rm -r $SYS/[234]"
+    assert_disk
+}
+
 # --- in the middle ----------------------------------------------------------------------
+
+# The action says what happened, and so soon that the work on the host stopped, too.
+assert_given_up() {
+    finish_clone
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: "
+    assert_equal "$status" 14
+    assert_within 5000
+    assert_idle host01
+    wait_until 3 assert_no_disk
+    release_tool
+    assert_works_again
+}
 
 @test "a short loss of the line is survived" {
     begin_held_clone
@@ -132,40 +169,19 @@ while True:
 @test "the host's end of the session is killed: the work there stops" {
     begin_held_clone
     signal_all host01 KILL "$SESSION"
-    finish_clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: "
-    assert_equal "$status" 14
-    assert_within 5000
-    assert_idle host01
-    wait_until 3 assert_no_disk
-    release_tool
-    assert_works_again
+    assert_given_up
 }
 
 @test "the master is killed: the work there stops" {
     begin_held_clone
     signal_all fe KILL "$MASTER"
-    finish_clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: "
-    assert_equal "$status" 14
-    assert_within 5000
-    assert_idle host01
-    wait_until 3 assert_no_disk
-    release_tool
-    assert_works_again
+    assert_given_up
 }
 
 @test "our ssh is killed: the work there stops" {
     begin_held_clone
     signal_all fe KILL '^ssh .*drv/bin/worker'
-    finish_clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: "
-    assert_equal "$status" 14
-    assert_within 5000
-    assert_idle host01
-    wait_until 3 assert_no_disk
-    release_tool
-    assert_works_again
+    assert_given_up
 }
 
 @test "the worker is killed: the next action cleans up" {
