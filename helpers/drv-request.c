@@ -49,11 +49,23 @@ drv_request_free(gpointer request)
 
 /* --- checks ------------------------------------------------------------------------ */
 
+/* Answers and notes are lines, and many values get into one. */
+static gboolean
+check_line(const char *what, const char *text, GError **error)
+{
+    if (text[strcspn(text, "\r\n")] == '\0')
+        return TRUE;
+    return drv_throw(
+        error, DRV_ERROR_REFUSED, "%s: a line break is not allowed in '%s'", what, text);
+}
+
 gboolean
 drv_check_path(const char *what, const char *path, GError **error)
 {
     g_auto(GStrv) parts = NULL;
 
+    if (!check_line(what, path, error))
+        return FALSE;
     if (*path != '/')
         return drv_throw(
             error, DRV_ERROR_USAGE, "%s: not an absolute path: '%s'", what, path);
@@ -145,6 +157,8 @@ check_text(const DrvField *field, const char *text, GError **error)
         return TRUE;
     if ((field->flags & (DRV_PATH | DRV_PATH_OF)) &&
         !drv_check_path(field->name, text, error))
+        return FALSE;
+    if (field->flags & DRV_LINE && !check_line(field->name, text, error))
         return FALSE;
     return !(field->flags & DRV_HOST_OF) || drv_check_host(field->name, text, error);
 }

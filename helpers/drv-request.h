@@ -32,11 +32,12 @@ typedef enum { DRV_TEXT, DRV_UINT, DRV_INT, DRV_BOOL, DRV_WORDS } DrvKind;
 
 enum {
     DRV_REQUIRED = 1 << 0, /* empty or absent is an error */
-    DRV_PATH = 1 << 1,     /* absolute, no ".." component */
+    DRV_PATH = 1 << 1,     /* absolute, one line, no ".." component */
     DRV_HOST_OF = 1 << 2,  /* "host:path": the host ("" without ':') */
     DRV_PATH_OF = 1 << 3,  /* "host:path": the path, checked as DRV_PATH */
     DRV_DISK_OF = 1 << 4,  /* ".../disk.N": N; -1 when the last component is another */
     DRV_SECRET = 1 << 5,   /* never shown */
+    DRV_LINE = 1 << 6,     /* one line: it gets into an answer */
 };
 
 typedef struct {
@@ -124,7 +125,9 @@ gboolean drv_request_unpack(gpointer request,
 /* "name=value" lines of all fields, secrets as ***. */
 char *drv_request_explain(gconstpointer request);
 
-/* Checks of their own use: absolute and without ".."; a host name safe as an argument. */
+/* Checks of their own use: absolute, one line and without ".."; a host name safe as an
+ * argument.
+ */
 gboolean drv_check_path(const char *what,
                         const char *path,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -41,7 +41,7 @@ static const DrvField cp_fields[] = {
     DRV_FIELD(DsCp, sha1, .xpath = IM "TEMPLATE/SHA1"),
     DRV_FIELD(DsCp, sha256, .xpath = IM "TEMPLATE/SHA256"),
     DRV_FIELD(DsCp, convert, .xpath = DT "CONVERT", .fallback = "YES"),
-    DRV_FIELD(DsCp, driver, .xpath = DT "DRIVER"),
+    DRV_FIELD(DsCp, driver, .xpath = DT "DRIVER", .flags = DRV_LINE),
     DRV_FIELD(DsCp, sparse, .xpath = DT "SPARSE", .fallback = "YES"),
     DRV_FIELD(DsCp, image_type, .xpath = IM "TYPE"),
     DRV_FIELD(DsCp, expand_limit_mb),
@@ -55,7 +55,11 @@ const DrvRequestType ds_stat = DRV_REQUEST_TYPE("ds.stat", DsCp, stat_fields);
 static const DrvField mkfs_fields[] = {
     HEAD(DsMkfs),
     DRV_FIELD(DsMkfs, name),
-    DRV_FIELD(DsMkfs, format, .xpath = IM "FORMAT|" IM "FSTYPE", .fallback = "raw"),
+    DRV_FIELD(DsMkfs,
+              format,
+              .xpath = IM "FORMAT|" IM "FSTYPE",
+              .fallback = "raw",
+              .flags = DRV_LINE),
     DRV_FIELD(DsMkfs, fs, .xpath = IM "FS"),
     DRV_FIELD(DsMkfs, size_mb, .xpath = IM "SIZE"),
     DRV_FIELD(DsMkfs, supported_fs),
@@ -67,8 +71,8 @@ static const DrvField clone_fields[] = {
     HEAD(DsClone),
     DRV_FIELD(DsClone, name),
     DRV_FIELD(DsClone, source, .xpath = IM "PATH", .flags = DRV_REQUIRED | DRV_PATH),
-    DRV_FIELD(DsClone, format, .xpath = IM "FORMAT"),
-    DRV_FIELD(DsClone, driver, .xpath = DT "DRIVER"),
+    DRV_FIELD(DsClone, format, .xpath = IM "FORMAT", .flags = DRV_LINE),
+    DRV_FIELD(DsClone, driver, .xpath = DT "DRIVER", .flags = DRV_LINE),
     DRV_FIELD(DsClone, source_bridges, .xpath = "SOURCE_BRIDGE_LIST"),
 };
 const DrvRequestType ds_clone = DRV_REQUEST_TYPE("ds.clone", DsClone, clone_fields);
@@ -86,7 +90,7 @@ static const DrvField snapshot_fields[] = {
               snapshot_id,
               .xpath = IM "TARGET_SNAPSHOT|TARGET_SNAPSHOT",
               .flags = DRV_REQUIRED),
-    DRV_FIELD(DsImage, format, .xpath = IM "FORMAT"),
+    DRV_FIELD(DsImage, format, .xpath = IM "FORMAT", .flags = DRV_LINE),
 };
 const DrvRequestType ds_snapshot =
     DRV_REQUEST_TYPE("ds.snapshot", DsImage, snapshot_fields);
@@ -95,7 +99,7 @@ static const DrvField export_fields[] = {
     HEAD(DsImage),
     DRV_FIELD(DsImage, source, .xpath = IM "SOURCE", .flags = DRV_REQUIRED | DRV_PATH),
     DRV_FIELD(DsImage, size_mb, .xpath = IM "SIZE"),
-    DRV_FIELD(DsImage, format, .xpath = IM "FORMAT"),
+    DRV_FIELD(DsImage, format, .xpath = IM "FORMAT", .flags = DRV_LINE),
     DRV_FIELD(DsImage, md5),
 };
 const DrvRequestType ds_export = DRV_REQUEST_TYPE("ds.export", DsImage, export_fields);

@@ -35,7 +35,8 @@ static const DrvField fields[] = {
               source,
               .xpath = "DISK[DISK_ID=$disk_id]/SOURCE|SOURCE",
               .flags = DRV_PATH),
-    DRV_FIELD(Sample, size_text, .xpath = "IMAGE[SOURCE=$source]/NAME"),
+    DRV_FIELD(
+        Sample, size_text, .xpath = "IMAGE[SOURCE=$source]/NAME", .flags = DRV_LINE),
     DRV_FIELD(Sample, password, .xpath = "PASSWORD", .flags = DRV_SECRET),
     DRV_FIELD(Sample, sparse, .xpath = "SPARSE", .fallback = "YES"),
     DRV_FIELD(Sample, convert, .xpath = "CONVERT"),
@@ -119,6 +120,8 @@ static const struct {
     { { "h:x", "1" }, DRV_ERROR_USAGE, "target: not an absolute path: 'x'" },
     { { "h:/a/../b", "1" }, DRV_ERROR_REFUSED, "'..' is not allowed in '/a/../b'" },
     { { "h:/..", "1" }, DRV_ERROR_REFUSED, "'..' is not allowed" },
+    { { "h:/a\nb", "1" }, DRV_ERROR_REFUSED, "target: a line break is not allowed in" },
+    { { "h:/a/b\r", "1" }, DRV_ERROR_REFUSED, "a line break is not allowed in" },
     { { "-oProxyCommand=x:/a", "1" }, DRV_ERROR_USAGE, "not a host name: '-oProxy" },
     { { "a b:/a", "1" }, DRV_ERROR_USAGE, "host: not a host name: 'a b'" },
     { { "$(id):/a", "1" }, DRV_ERROR_USAGE, "not a host name" },
@@ -257,6 +260,10 @@ test_bad_dump(void)
     g_clear_error(&error);
     g_assert_null(read_both("<VM><SOURCE>/a/../../etc</SOURCE></VM>", &error));
     assert_error_text(error, DRV_ERROR_REFUSED, "'..' is not allowed");
+    g_clear_error(&error);
+    g_assert_null(
+        read_both("<VM><IMAGE><SOURCE/><NAME>a\nb</NAME></IMAGE></VM>", &error));
+    assert_error_text(error, DRV_ERROR_REFUSED, "size_text: a line break is not allowed");
     g_clear_error(&error);
     g_assert_null(read_both("<VM><SIZE>many</SIZE></VM>", &error));
     assert_error_text(error, DRV_ERROR_DUMP, "SIZE: size_mb: not a number: 'many'");
