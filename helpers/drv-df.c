@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drv-df.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -39,12 +40,24 @@ drv_df_text(const DrvDf *df)
                            df->total_mb);
 }
 
+static guint64
+mb_of(const struct stat *info)
+{
+    return ((guint64)info->st_blocks * BLOCK + MIB - 1) / MIB;
+}
+
+guint64
+drv_df_fd_mb(int fd)
+{
+    struct stat info;
+
+    return fstat(fd, &info) < 0 ? 0 : mb_of(&info);
+}
+
 guint64
 drv_df_file_mb(int dir_fd, const char *name)
 {
     struct stat info;
 
-    if (fstatat(dir_fd, name, &info, 0) < 0)
-        return 0;
-    return ((guint64)info.st_blocks * BLOCK + MIB - 1) / MIB;
+    return fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : mb_of(&info);
 }

@@ -98,20 +98,13 @@ static gboolean remove_entry(int dir_fd,
 static gboolean
 remove_contents(int fd, const char *where, dev_t dev, guint depth, GError **error)
 {
-    g_auto(DrvFd) list_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    g_autoptr(DrvDir) dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-    struct dirent *entry;
+    g_auto(GStrv) names = drv_path_list(fd, where, error);
 
-    if (dir == NULL)
-        return drv_throw_errno(error, "cannot list '%s'", where);
-    (void)drv_fd_steal(&list_fd); /* the stream's now */
-    while ((entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (!remove_entry(fd, where, entry->d_name, dev, depth, error))
+    for (guint i = 0; names && names[i]; i++) {
+        if (!remove_entry(fd, where, names[i], dev, depth, error))
             return FALSE;
     }
-    return TRUE;
+    return names != NULL;
 }
 
 static gboolean
@@ -214,6 +207,27 @@ drv_path_exists(int dir_fd, const char *name)
     struct stat info;
 
     return fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+char **
+drv_path_list(int fd, const char *where, GError **error)
+{
+    g_auto(DrvFd) list_fd = openat(fd, ".", DIR_FLAGS);
+    g_autoptr(DrvDir) dir = list_fd < 0 ? NULL : fdopendir(list_fd);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        (void)drv_throw_errno(error, "cannot list '%s'", where);
+        return NULL;
+    }
+    (void)drv_fd_steal(&list_fd); /* the stream's now */
+    while ((entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            g_ptr_array_add(names, g_strdup(entry->d_name));
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
 char *

@@ -63,6 +63,11 @@ char *drv_path_read_link(int dir_fd, const char *name);
 /* TRUE when @name exists below @dir_fd, links not followed. */
 gboolean drv_path_exists(int dir_fd, const char *name);
 
+/* Names in the folder @fd but "." and "..", in any order, NULL-terminated; @where is its
+ * path for messages.  NULL on failure; caller frees with g_strfreev().
+ */
+char **drv_path_list(int fd, const char *where, GError **error);
+
 /* "//a///b/" → "/a/b": what is compared; the original string is what is answered. */
 char *drv_path_collapse(const char *path);
 

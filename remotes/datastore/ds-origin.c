@@ -5,30 +5,42 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "drv-chain.h"
 #include "drv-digest.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-fetch.h"
-#include "drv-inspect.h"
 #include "drv-path.h"
 #include "drv-unpack.h"
-
-#define HEAD_SIZE (256 * 1024) /* bytes that are enough to know an image */
 
 /* --- local paths
  * ------------------------------------------------------------------------- */
 
+/* What is in the datastore itself must not lead out of it. */
 static int
-open_allowed(const DsCp *request, GError **error)
+open_path(const DsCp *request, GError **error)
 {
-    g_auto(DrvFd) fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_autofree char *base = drv_path_collapse(request->base_path);
+    g_autofree char *root = g_path_get_dirname(base);
+    int fd;
+
+    if (*base && drv_path_is_below(request->path, base))
+        return drv_chain_open(root, request->path, O_RDONLY, error);
+    fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        (void)drv_throw_errno(error, "cannot access '%s'", request->path);
+    return fd;
+}
+
+int
+ds_origin_open_path(const DsCp *request, GError **error)
+{
+    g_auto(DrvFd) fd = open_path(request, error);
     g_autofree char *real = NULL;
     struct stat info;
 
-    if (fd < 0) {
-        (void)drv_throw_errno(error, "cannot access '%s'", request->path);
+    if (fd < 0)
         return -1;
-    }
     real = drv_path_of_fd(fd, error);
     if (real == NULL)
         return -1;
@@ -98,7 +110,7 @@ ds_origin_open(DsCp *request, DrvSource **source, GError **error)
                  [DRV_DIGEST_SHA256] = or_null(request->sha256) },
     };
     gboolean local = drv_fetch_scheme(request->path) == DRV_FETCH_PATH;
-    g_auto(DrvFd) fd = local ? open_allowed(request, error) : -1;
+    g_auto(DrvFd) fd = local ? ds_origin_open_path(request, error) : -1;
     DrvUnpackFilter filter = DRV_UNPACK_NONE;
     g_autoptr(DrvSource) stream = NULL;
 
@@ -118,79 +130,4 @@ ds_origin_open(DsCp *request, DrvSource **source, GError **error)
                   ? drv_source_new_threaded(g_steal_pointer(&stream))
                   : g_steal_pointer(&stream);
     return TRUE;
-}
-
-/* --- sizes
- * ----------------------------------------------------------------------------------- */
-
-static guint64
-folder_size(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    guint64 size = 0;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        struct stat info;
-
-        if (lstat(child, &info) < 0)
-            continue;
-        size += S_ISDIR(info.st_mode) ? folder_size(child) : (guint64)info.st_size;
-    }
-    return size;
-}
-
-static gboolean
-count_bytes(DrvSource *source, guint64 *size, GError **error)
-{
-    g_autofree char *block = g_malloc(HEAD_SIZE);
-    gssize got;
-
-    *size = 0;
-    while ((got = drv_source_read(source, block, HEAD_SIZE, error)) > 0)
-        *size += (guint64)got;
-    return got == 0;
-}
-
-static gboolean
-stream_size(DsCp *request, guint64 *size, GError **error)
-{
-    g_autoptr(DrvSource) source = NULL;
-    g_auto(DrvImageInfo) info = { 0 };
-    const guint8 *head;
-    guint64 hint;
-    gssize got;
-
-    if (!ds_origin_open(request, &source, error))
-        return FALSE;
-    hint = request->is_packed ? DRV_SOURCE_SIZE_UNKNOWN : drv_source_size_hint(source);
-    got = drv_source_peek(source, HEAD_SIZE, &head, error);
-    if (got < 0 ||
-        !drv_inspect_memory(head, (gsize)got, hint, request->path, &info, error))
-        return FALSE;
-    if (info.format != DRV_IMAGE_RAW && info.format != DRV_IMAGE_LUKS &&
-        info.virtual_size > 0) {
-        *size = info.virtual_size;
-        return TRUE;
-    }
-    *size = hint;
-    return hint != DRV_SOURCE_SIZE_UNKNOWN || count_bytes(source, size, error);
-}
-
-gboolean
-ds_origin_size(DsCp *request, guint64 *size, GError **error)
-{
-    g_auto(DrvFd) fd = -1;
-
-    if (drv_fetch_scheme(request->path) == DRV_FETCH_PATH) {
-        fd = open_allowed(request, error);
-        if (fd < 0)
-            return FALSE;
-        if (g_file_test(request->path, G_FILE_TEST_IS_DIR)) {
-            *size = folder_size(request->path);
-            return TRUE;
-        }
-    }
-    return stream_size(request, size, error);
 }

@@ -15,3 +15,9 @@ gboolean ds_origin_open(DsCp *request,
 /* Size in bytes of what a guest would see of the image. */
 gboolean
 ds_origin_size(DsCp *request, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Open the local file or folder that the request's path names, if it is allowed: that is,
+ * by SAFE_DIRS and RESTRICTED_DIRS; and what is in the datastore itself is only followed
+ * along links that drivers make (drv-chain.h).
+ */
+int ds_origin_open_path(const DsCp *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;

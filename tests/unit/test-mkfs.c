@@ -225,8 +225,10 @@ test_file_size(void)
     fsync(fd);
     g_assert_cmpint(symlinkat("file", place.fd, "link"), ==, 0);
     g_assert_cmpuint(drv_df_file_mb(place.fd, "file"), ==, 2);
-    g_assert_cmpuint(drv_df_file_mb(place.fd, "link"), ==, 2);
+    g_assert_cmpuint(drv_df_file_mb(place.fd, "link"), ==, 0); /* not followed */
     g_assert_cmpuint(drv_df_file_mb(place.fd, "none"), ==, 0);
+    g_assert_cmpuint(drv_df_fd_mb(fd), ==, 2);
+    g_assert_cmpuint(drv_df_fd_mb(-1), ==, 0);
 }
 
 int

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone: a copy of an image, from here or from the stream of another bridge. */
-#include <fcntl.h>
-
+#include "drv-chain.h"
 #include "drv-copy.h"
-#include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-image.h"
 #include "drv-inspect.h"
@@ -13,12 +11,10 @@
 static gboolean
 copy_from_here(const DsClone *request, int fd, GError **error)
 {
-    g_auto(DrvFd) from = open(request->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_auto(DrvFd) from = drv_chain_open_image(request->source, error);
     DrvCopyOptions options = { .name = request->base_path };
 
-    if (from < 0)
-        return drv_throw_errno(error, "cannot open '%s'", request->source);
-    return drv_copy_fd(from, fd, &options, NULL, error);
+    return from >= 0 && drv_copy_fd(from, fd, &options, NULL, error);
 }
 
 /* The copy is what is inspected and converted: the original may be in use. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export's op: result "MD5 FORMAT". */
-#include <fcntl.h>
-
+#include "drv-chain.h"
 #include "drv-digest.h"
-#include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-inspect.h"
 #include "drv-path.h"
@@ -13,14 +11,14 @@ static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
-    g_auto(DrvFd) fd = open(request->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_auto(DrvFd) fd = drv_chain_open_image(request->source, error);
     g_auto(DrvImageInfo) info = { 0 };
     g_autofree char *md5 = NULL;
     const char *format = request->format;
 
     (void)in;
     if (fd < 0)
-        return drv_throw_errno(error, "cannot open '%s'", request->source);
+        return FALSE;
     if (*format == '\0') {
         if (!drv_inspect_fd(fd, request->source, &info, error))
             return FALSE;

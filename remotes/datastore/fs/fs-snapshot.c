@@ -2,26 +2,21 @@
 /* What the snapshot actions of images that no VM uses have in common. */
 #include <fcntl.h>
 
+#include "drv-chain.h"
 #include "drv-copy.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-inspect.h"
-#include "drv-path.h"
 #include "drv-snapshots.h"
 #include "fs/fs.h"
 
 int
 fs_image_open_file(const FsImage *image, const char *file, GError **error)
 {
-    g_autofree char *link = drv_path_read_link(image->dir_fd, file);
+    g_autofree char *root = g_path_get_dirname(image->dir);
+    g_autofree char *path = g_build_filename(image->dir, file, NULL);
 
-    /* Snapshot 0 of a chain is a link to the image itself. */
-    return drv_path_open_beneath(image->dir_fd,
-                                 image->dir,
-                                 link ? image->name : file,
-                                 O_RDONLY | O_NONBLOCK,
-                                 0,
-                                 error);
+    return drv_chain_open(root, path, O_RDONLY, error);
 }
 
 gboolean

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "drv-chain.h"
 #include "drv-df.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
+#include "drv-snapshots.h"
 #include "tm.h"
 
 static gboolean
@@ -15,74 +17,90 @@ parse_number(const char *text, guint64 *number)
     return g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, number, NULL);
 }
 
-/* Snapshots of one disk: the numbered files in its folder. */
+typedef struct {
+    const char *root; /* the folder that holds the datastores */
+    char *path;       /* of a VM's folder */
+    int fd;
+    GString *line;
+} Vm;
+
+/* Also a disk that is an image is looked at, but nothing outside of the datastores. */
+static guint64
+disk_mb(const Vm *vm, const char *disk)
+{
+    g_autofree char *link = drv_path_read_link(vm->fd, disk);
+    g_autofree char *path = g_build_filename(vm->path, disk, NULL);
+    gboolean is_image = link && *link == '/';
+    g_auto(DrvFd) fd = drv_chain_open(vm->root, is_image ? link : path, O_PATH, NULL);
+
+    return fd < 0 ? 0 : drv_df_fd_mb(fd);
+}
+
 static void
-add_snapshots(
-    int vm_fd, const char *vm_path, const char *disk, guint64 disk_id, GString *out)
+add_snapshots(const Vm *vm, const char *disk, guint64 disk_id)
 {
     g_autofree char *folder = g_strconcat(disk, ".snap", NULL);
-    g_autofree char *path = g_build_filename(vm_path, folder, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(vm->fd, vm->path, folder, O_PATH | O_DIRECTORY, 0, NULL);
+    g_autoptr(GArray) numbers = drv_snapshots_numbers(vm->fd, vm->path, folder);
 
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *file = g_build_filename(folder, name, NULL);
-        guint64 id;
+    for (guint i = 0; fd >= 0 && i < numbers->len; i++) {
+        guint64 id = g_array_index(numbers, guint64, i);
+        g_autofree char *name = g_strdup_printf("%" G_GUINT64_FORMAT, id);
 
-        if (parse_number(name, &id))
-            g_string_append_printf(out,
-                                   "SNAPSHOT_SIZE=[ID=%" G_GUINT64_FORMAT
-                                   ",DISK_ID=%" G_GUINT64_FORMAT
-                                   ",SIZE=%" G_GUINT64_FORMAT "] ",
-                                   id,
-                                   disk_id,
-                                   drv_df_file_mb(vm_fd, file));
+        g_string_append_printf(vm->line,
+                               "SNAPSHOT_SIZE=[ID=%" G_GUINT64_FORMAT
+                               ",DISK_ID=%" G_GUINT64_FORMAT ",SIZE=%" G_GUINT64_FORMAT
+                               "] ",
+                               id,
+                               disk_id,
+                               drv_df_file_mb(fd, name));
     }
 }
 
 static void
-add_vm(int ds_fd, const char *ds_path, const char *vm, GString *out)
+add_vm(int ds_fd, const char *ds_path, const char *name, GString *out)
 {
-    g_autofree char *path = g_build_filename(ds_path, vm, NULL);
+    g_autofree char *root = g_path_get_dirname(ds_path);
+    g_autofree char *path = g_build_filename(ds_path, name, NULL);
     g_auto(DrvFd) fd =
-        drv_path_open_beneath(ds_fd, ds_path, vm, O_RDONLY | O_DIRECTORY, 0, NULL);
-    g_autoptr(GDir) dir = fd < 0 ? NULL : g_dir_open(path, 0, NULL);
+        drv_path_open_beneath(ds_fd, ds_path, name, O_RDONLY | O_DIRECTORY, 0, NULL);
     g_autoptr(GString) line = g_string_new(NULL);
-    const char *name;
+    Vm vm = { .root = root, .path = path, .fd = fd, .line = line };
+    g_auto(GStrv) names = fd < 0 ? NULL : drv_path_list(fd, path, NULL);
 
-    while (dir && (name = g_dir_read_name(dir))) {
+    for (guint i = 0; names && names[i]; i++) {
         guint64 id;
 
-        if (!g_str_has_prefix(name, "disk.") ||
-            !parse_number(name + strlen("disk."), &id))
+        if (!g_str_has_prefix(names[i], "disk.") ||
+            !parse_number(names[i] + strlen("disk."), &id))
             continue;
         g_string_append_printf(line,
                                "DISK_SIZE=[ID=%" G_GUINT64_FORMAT
                                ",SIZE=%" G_GUINT64_FORMAT "] ",
                                id,
-                               drv_df_file_mb(fd, name));
-        add_snapshots(fd, path, name, id, line);
+                               disk_mb(&vm, names[i]));
+        add_snapshots(&vm, names[i], id);
     }
     if (line->len > 0)
-        g_string_append_printf(out, "%s %s\n", vm, g_strchomp(line->str));
+        g_string_append_printf(out, "%s %s\n", name, g_strchomp(line->str));
 }
 
 char *
 tm_monitor_vms(const char *path, GError **error)
 {
     g_auto(DrvFd) fd = drv_path_open_dir(path, error);
-    g_autoptr(GDir) dir = fd < 0 ? NULL : g_dir_open(path, 0, error);
+    g_auto(GStrv) names = fd < 0 ? NULL : drv_path_list(fd, path, error);
     GString *out;
-    const char *name;
 
-    if (dir == NULL)
+    if (names == NULL)
         return NULL;
     out = g_string_new(NULL);
-    while ((name = g_dir_read_name(dir))) {
+    for (guint i = 0; names[i]; i++) {
         guint64 id;
 
-        if (parse_number(name, &id))
-            add_vm(fd, path, name, out);
+        if (parse_number(names[i], &id))
+            add_vm(fd, path, names[i], out);
     }
     return g_string_free(out, FALSE);
 }

@@ -20,10 +20,12 @@ resize_qcow2(const TmResize *request, const TmDisk *disk, guint64 size, GError *
     guint64 now;
     gboolean ok;
 
-    if (!tm_overlay_read(disk->base_fd, disk->base, disk->file, &now, NULL, error))
+    if (!tm_overlay_read(disk, disk->file, &now, NULL, error))
         return FALSE;
     if (now >= size)
         return TRUE;
+    if (!tm_overlay_check(disk, disk->file, error))
+        return FALSE;
     drv_cmd_cwd(cmd, disk->base_fd);
     /* Without allocation it is a matter of milliseconds, and either done or not. */
     if (request->sparse)

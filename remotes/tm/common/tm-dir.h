@@ -65,6 +65,7 @@ typedef enum {
 typedef struct {
     TmDiskKind kind;
     char *link;     /* text of disk.N, "" when it is no link */
+    char *root;     /* the folder that holds the datastores */
     char *base;     /* path of the folder that holds data and snapshots: the VM's, or the
                      * image datastore's */
     int base_fd;    /* its descriptor */
@@ -75,7 +76,7 @@ typedef struct {
 } TmDisk;
 #define TM_DISK_INIT                                                                     \
     {                                                                                    \
-        TM_DISK_MISSING, NULL, NULL, -1, NULL, NULL, NULL                                \
+        TM_DISK_MISSING, NULL, NULL, NULL, -1, NULL, NULL, NULL                          \
     }
 
 void tm_disk_clear(TmDisk *disk);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/tm-dir.h"
+#include "drv-chain.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
@@ -16,6 +17,7 @@ tm_disk_clear(TmDisk *disk)
 {
     drv_fd_close_one(disk->base_fd);
     g_free(disk->link);
+    g_free(disk->root);
     g_free(disk->base);
     g_free(disk->file);
     g_free(disk->snap_dir);
@@ -44,9 +46,7 @@ set_image(TmDisk *disk,
           const char *file,
           GError **error)
 {
-    g_autofree char *root = g_path_get_dirname(dir->ds_path);
-
-    if (!drv_path_is_below(folder, root))
+    if (!drv_path_is_below(folder, disk->root))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
                          "'%s/%s' names '%s', which is no datastore beside '%s'",
@@ -55,7 +55,7 @@ set_image(TmDisk *disk,
                          disk->link,
                          dir->ds_path);
     disk->base = g_strdup(folder);
-    disk->base_fd = drv_path_open_dir(folder, error);
+    disk->base_fd = drv_chain_open_folder(disk->root, folder, error);
     disk->file = g_strdup(file);
     disk->snap_dir = g_strconcat(image, ".snap", NULL);
     disk->link_head = g_strconcat(folder, "/", disk->snap_dir, "/", NULL);
@@ -95,6 +95,7 @@ tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error)
     struct stat info;
 
     disk->link = g_strdup(link ? link : "");
+    disk->root = g_path_get_dirname(dir->ds_path);
     if (link && *link == '/')
         return look_absolute(disk, dir, error);
     if (link && g_str_has_prefix(link, snap_head) &&

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drv-chain.h"
 #include "drv-copy.h"
 #include "drv-error.h"
 #include "drv-fd.h"
@@ -58,33 +59,28 @@ read_format(TmImage *image, const char *format, gboolean is_ours, GError **error
 gboolean
 tm_image_open(TmImage *image, const char *path, const char *format, GError **error)
 {
-    g_autofree char *inside = NULL;
+    g_autofree char *link = NULL;
+    g_autofree char *root = NULL;
 
     image->path = drv_path_collapse(path);
     image->dir = g_path_get_dirname(image->path);
     image->name = g_path_get_basename(image->path);
+    root = g_path_get_dirname(image->dir);
     image->dir_fd = drv_path_open_dir(image->dir, error);
     if (image->dir_fd < 0)
         return FALSE;
-    /* An image with snapshots may be a link into its own .snap folder, nothing else. */
-    inside = drv_path_read_link(image->dir_fd, image->name);
-    if (inside) {
-        g_autofree char *head = g_strconcat(image->name, ".snap/", NULL);
+    /* An image with snapshots may be a link into its own .snap folder. */
+    link = drv_path_read_link(image->dir_fd, image->name);
+    image->fd = drv_chain_open(root, image->path, O_RDONLY, error);
+    return image->fd >= 0 && read_format(image, format, link != NULL, error);
+}
 
-        if (!g_str_has_prefix(inside, head))
-            return drv_throw(error,
-                             DRV_ERROR_REFUSED,
-                             "'%s' is a symbolic link to '%s', which is not followed",
-                             image->path,
-                             inside);
-    }
-    image->fd = drv_path_open_beneath(image->dir_fd,
-                                      image->dir,
-                                      inside ? inside : image->name,
-                                      O_RDONLY | O_NONBLOCK,
-                                      0,
-                                      error);
-    return image->fd >= 0 && read_format(image, format, inside != NULL, error);
+gboolean
+tm_image_check(const TmImage *image, GError **error)
+{
+    g_autofree char *root = g_path_get_dirname(image->dir);
+
+    return drv_chain_check(root, image->path, image->is_qcow2 ? "qcow2" : "raw", error);
 }
 
 gboolean
@@ -114,24 +110,21 @@ tm_overlay_make(int fd,
 }
 
 gboolean
-tm_overlay_read(int base_fd,
-                const char *base,
-                const char *file,
-                guint64 *size,
-                char **backing,
-                GError **error)
+tm_overlay_check(const TmDisk *disk, const char *file, GError **error)
+{
+    g_autofree char *path = g_build_filename(disk->base, file, NULL);
+
+    return drv_chain_check(disk->root, path, "qcow2", error);
+}
+
+gboolean
+tm_overlay_read(
+    const TmDisk *disk, const char *file, guint64 *size, char **backing, GError **error)
 {
     g_auto(DrvImageInfo) info = { 0 };
-    g_autofree char *path = g_build_filename(base, file, NULL);
-    g_auto(DrvFd) fd = -1;
-    g_autofree char *link = drv_path_read_link(base_fd, file);
+    g_autofree char *path = g_build_filename(disk->base, file, NULL);
+    g_auto(DrvFd) fd = drv_chain_open(disk->root, path, O_RDONLY, error);
 
-    /* "0" of a persistent image is a link to the image itself, made by us. */
-    if (link && *link == '/')
-        fd = drv_path_open_beneath(
-            base_fd, base, strrchr(link, '/') + 1, O_RDONLY | O_NONBLOCK, 0, error);
-    else
-        fd = drv_path_open_beneath(base_fd, base, file, O_RDONLY | O_NONBLOCK, 0, error);
     if (fd < 0 || !drv_inspect_fd(fd, path, &info, error))
         return FALSE;
     if (info.format != DRV_IMAGE_QCOW2)

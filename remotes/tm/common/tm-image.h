@@ -32,6 +32,9 @@ gboolean tm_image_open(TmImage *image,
                        const char *format,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Before a tool opens @image, and all that it stands on: drv_chain_check(). */
+gboolean tm_image_check(const TmImage *image, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* MiB to bytes, or 0 with DRV_ERROR_USAGE when that is no size of an image. */
 gboolean
 tm_size_of_mb(guint64 mb, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -45,15 +48,21 @@ gboolean tm_overlay_make(int fd,
                          const char *options,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Virtual size of @file below @base_fd, which must be qcow2; with its backing text when
- * @backing is not NULL (caller frees).
+/* Virtual size of @file below the disk's base, which must be qcow2; with its backing text
+ * when @backing is not NULL (caller frees).
  */
-gboolean tm_overlay_read(int base_fd,
-                         const char *base,
+gboolean tm_overlay_read(const TmDisk *disk,
                          const char *file,
                          guint64 *size,
                          char **backing,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Before a tool opens @file below the disk's base as qcow2, and all that it stands on:
+ * drv_chain_check().
+ */
+gboolean tm_overlay_check(const TmDisk *disk,
+                          const char *file,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Give raw file @fd the size @size at least; @full allocates all of it. */
 gboolean tm_raw_grow(int fd,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/tm-tree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,31 +12,6 @@
 #include "drv-path.h"
 
 #define BLOCK_SIZE (1024 * 1024)
-
-typedef DIR DrvDir;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDir, closedir)
-
-/* Entries of a folder but "." and "..", NULL-terminated; caller frees. */
-static char **
-list_names(int fd, GError **error)
-{
-    g_auto(DrvFd) list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    g_autoptr(DrvDir) dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    struct dirent *entry;
-
-    if (dir == NULL) {
-        (void)drv_throw_errno(error, "cannot list a folder");
-        return NULL;
-    }
-    (void)drv_fd_steal(&list_fd); /* the stream's now */
-    while ((entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            g_ptr_array_add(names, g_strdup(entry->d_name));
-    }
-    g_ptr_array_add(names, NULL);
-    return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
-}
 
 static int
 open_entry(int fd, const char *name, int flags, GError **error)
@@ -65,7 +39,7 @@ copy_folder(int from_fd, const char *from, int to_fd, const char *to, GError **e
 {
     g_auto(DrvFd) in = open_entry(from_fd, from, O_RDONLY | O_DIRECTORY, error);
     g_auto(DrvFd) out = in < 0 ? -1 : drv_path_make_beneath(to_fd, "", to, error);
-    g_auto(GStrv) names = out < 0 ? NULL : list_names(in, error);
+    g_auto(GStrv) names = out < 0 ? NULL : drv_path_list(in, from, error);
 
     for (guint i = 0; names && names[i]; i++) {
         if (!tm_tree_copy(in, names[i], out, names[i], error))
@@ -131,8 +105,8 @@ compare_folder(int a_fd, const char *a, int b_fd, const char *b, GError **error)
 {
     g_auto(DrvFd) one = open_entry(a_fd, a, O_RDONLY | O_DIRECTORY, error);
     g_auto(DrvFd) two = one < 0 ? -1 : open_entry(b_fd, b, O_RDONLY | O_DIRECTORY, error);
-    g_auto(GStrv) names = two < 0 ? NULL : list_names(one, error);
-    g_auto(GStrv) others = names == NULL ? NULL : list_names(two, error);
+    g_auto(GStrv) names = two < 0 ? NULL : drv_path_list(one, a, error);
+    g_auto(GStrv) others = names == NULL ? NULL : drv_path_list(two, b, error);
 
     if (others == NULL)
         return FALSE;

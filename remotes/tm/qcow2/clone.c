@@ -41,6 +41,8 @@ make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **e
                                image->is_qcow2,
                                request->qcow2_options,
                                error);
+    if (!tm_image_check(image, error))
+        return FALSE;
     convert = drv_image_convert_cmd(
         image->path, image->is_qcow2 ? "qcow2" : "raw", "0", "qcow2", request->sparse);
     resize = drv_image_resize_cmd("0", "qcow2", size, !request->sparse);

@@ -29,7 +29,8 @@ make_target(const TmCpds *cpds, GError **error)
     struct stat info;
 
     if (cpds->qcow2) {
-        if (!tm_overlay_read(disk->base_fd, disk->base, disk->file, &size, NULL, error))
+        if (!tm_overlay_check(disk, disk->file, error) ||
+            !tm_overlay_read(disk, disk->file, &size, NULL, error))
             return FALSE;
         create = drv_image_create_cmd("image", "qcow2", size, NULL);
         drv_cmd_cwd(create, drv_stage_fd(cpds->stage));

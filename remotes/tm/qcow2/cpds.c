@@ -55,8 +55,9 @@ copy_qcow2(const TmStore *request,
     g_autofree char *backing = NULL;
     guint64 size;
 
-    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, &backing, error) ||
-        !check_backing(request, disk, backing, error))
+    if (!tm_overlay_read(disk, file, &size, &backing, error) ||
+        !check_backing(request, disk, backing, error) ||
+        !tm_overlay_check(disk, file, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(stage));
     return drv_cmd_run(cmd, error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file written down into the one below leaves a note where its snapshot is now. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "common/tm-image.h"
@@ -45,18 +46,20 @@ drop_note(TmSnapDisk *snap, const char *id, GError **error)
 static char *
 snapshot_of(const TmSnapDisk *snap, const char *file)
 {
-    g_autofree char *folder = full_path(snap, snap->disk.snap_dir);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
+    const TmDisk *disk = &snap->disk;
+    g_auto(DrvFd) fd = drv_path_open_beneath(
+        disk->base_fd, disk->base, disk->snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
+    g_auto(GStrv) names = fd < 0 ? NULL : drv_path_list(fd, disk->snap_dir, NULL);
 
-    while (dir && (name = g_dir_read_name(dir))) {
+    for (guint i = 0; names && names[i]; i++) {
+        const char *name = names[i];
         g_autofree char *id = NULL;
         g_autofree char *held = NULL;
 
         if (!g_str_has_suffix(name, ".current"))
             continue;
         id = g_strndup(name, strlen(name) - strlen(".current"));
-        held = tm_disk_snapshot_file(&snap->disk, g_ascii_strtoull(id, NULL, 10));
+        held = tm_disk_snapshot_file(disk, g_ascii_strtoull(id, NULL, 10));
         if (g_str_equal(held, file))
             return g_steal_pointer(&id);
     }

@@ -99,7 +99,8 @@ snapshot_chain(TmSnapDisk *snap, TmLive *live, const TmSnapshot *request, GError
 
     if (g_str_equal(active, text))
         return TRUE; /* taken already */
-    if (!lay_overlay(snap, file, path, text, error) ||
+    if (!tm_overlay_check(&snap->disk, snap->disk.file, error) ||
+        !lay_overlay(snap, file, path, text, error) ||
         !switch_domain(snap, live, request, path, error))
         return FALSE;
     return tm_snap_relink(snap, text, error) && drv_stage_forget(snap->vm_stage, error);

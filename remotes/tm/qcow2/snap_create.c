@@ -18,8 +18,8 @@ may_reuse(TmSnapDisk *snap, const char *file, gboolean *there, GError **error)
     *there = drv_path_exists(disk->base_fd, file);
     if (!*there)
         return TRUE;
-    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, &backing, NULL) ||
-        backing == NULL || !tm_snap_names(backing, disk->file))
+    if (!tm_overlay_read(disk, file, &size, &backing, NULL) || backing == NULL ||
+        !tm_snap_names(backing, disk->file))
         return drv_throw(
             error, DRV_ERROR_EXISTS, "'%s/%s' exists already", disk->base, file);
     return TRUE;

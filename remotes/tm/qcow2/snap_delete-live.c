@@ -11,6 +11,7 @@
  * content until it is removed, and counts as long as it is there.
  */
 
+#include "common/tm-image.h"
 #include "drv-error.h"
 #include "drv-path.h"
 #include "qcow2/chain-live.h"
@@ -81,9 +82,10 @@ delete_live(TmSnapDisk *snap,
         "%s/%" G_GUINT64_FORMAT ".current", snap->disk.snap_dir, request->snapshot_id);
     DrvStage *stage = tm_snap_data_stage(snap);
     g_autofree char *gone = NULL;
-    gboolean finished;
+    gboolean finished = FALSE;
 
-    if (!finish_earlier(snap, file, &finished, error) || finished)
+    if (!tm_overlay_check(&snap->disk, snap->disk.file, error) ||
+        !finish_earlier(snap, file, &finished, error) || finished)
         return finished;
     if (!free_file(snap, live, request->dev_target, file, &gone, error))
         return FALSE;

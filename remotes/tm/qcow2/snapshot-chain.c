@@ -20,7 +20,7 @@ tm_snap_parent(const TmSnapDisk *snap, const char *file, char **parent, GError *
     const TmDisk *disk = &snap->disk;
     guint64 size;
 
-    if (!tm_overlay_read(disk->base_fd, disk->base, file, &size, parent, error))
+    if (!tm_overlay_read(disk, file, &size, parent, error))
         return FALSE;
     if (*parent == NULL)
         *parent = g_strdup("");
@@ -53,7 +53,7 @@ rebase_child(const TmSnapDisk *snap,
     g_auto(DrvFd) fd = drv_path_open_beneath(
         disk->base_fd, disk->base, disk->snap_dir, O_RDONLY | O_DIRECTORY, 0, error);
 
-    if (fd < 0)
+    if (fd < 0 || !tm_overlay_check(disk, child, error))
         return FALSE;
     drv_cmd_cwd(repair, fd);
     drv_cmd_cwd(rebase, fd);

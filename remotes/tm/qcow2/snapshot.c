@@ -66,7 +66,7 @@ tm_snap_overlay(TmSnapDisk *snap, const char *name, const char *file, GError **e
     g_autofree char *backing = g_strconcat(disk->link_head, number, NULL);
     guint64 size;
 
-    return tm_overlay_read(disk->base_fd, disk->base, file, &size, NULL, error) &&
+    return tm_overlay_read(disk, file, &size, NULL, error) &&
            tm_overlay_make(drv_stage_fd(tm_snap_data_stage(snap)),
                            name,
                            size,
@@ -117,7 +117,7 @@ is_child(const TmSnapDisk *snap,
     *child = FALSE;
     if (link || g_str_equal(candidate, file))
         return TRUE; /* "0" of a persistent disk: the image, which stands on nothing */
-    if (!tm_overlay_read(disk->base_fd, disk->base, candidate, &size, &backing, error))
+    if (!tm_overlay_read(disk, candidate, &size, &backing, error))
         return FALSE;
     *child = backing && tm_snap_names(backing, file);
     return TRUE;
