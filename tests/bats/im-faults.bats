@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The monitoring client beside its messages: addresses, signals, a libvirtd that hangs, and
-# the probes that look into guests and at replicas.
+# the probe that looks into guests.
 # shellcheck disable=SC2034
 load lib/drv
 load lib/vmm
@@ -106,32 +106,4 @@ run_exec() { # COMMAND
     STDIN='' run_vmm host01 reset one-1 host01 1 host01
     wait_until 90 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][2:] == ["255"]'
     assert_messages_good
-}
-
-@test "recovery snapshots are made by the storage's program, and told" {
-    local probe=/var/tmp/one/im/kvm-probes.d/vm/snapshot/recovery dir
-    local program=$LAB/host01/var-tmp/one/tm/shared/recovery_snap_create_live
-    dir=$(vm_dir 1)
-    deploy host01 1
-    run lab_exec host01 $probe kvm 0 host01
-    assert_success
-    assert_output ""
-    echo '<VM><TEMPLATE><DISK><DISK_ID>0</DISK_ID><RECOVERY_SNAPSHOT_FREQ>60</RECOVERY_SNAPSHOT_FREQ></DISK><DISK><DISK_ID>1</DISK_ID></DISK></TEMPLATE></VM>' |
-        lab_exec host01 tee "$dir/vm.xml"
-    echo '<DATASTORE><TM_MAD>shared</TM_MAD><TEMPLATE><REPLICA_HOST>replica1</REPLICA_HOST></TEMPLATE></DATASTORE>' |
-        lab_exec host01 tee "$dir/ds.xml"
-    mkdir -p "${program%/*}"
-    printf '%s\n' '#!/bin/sh' 'echo "$@" >/var/tmp/called' 'echo 1234567' >"$program"
-    chmod +x "$program"
-    lab_exec host01 $probe kvm 0 host01 >"$BATS_TEST_TMPDIR/said"
-    "$DRV_ROOT/tests/lib/template" "$BATS_TEST_TMPDIR/said"
-    run cat "$LAB/host01/var-tmp/called"
-    assert_output "1 $dir/disk.0 60 replica1"
-    run sh -c "sed -n 's/.*MONITOR=\"\([^\"]*\)\".*/\1/p' '$BATS_TEST_TMPDIR/said' | base64 -d"
-    assert_output 'DISK_RECOVERY_SNAPSHOT = [ ID = "0", TIMESTAMP = "1234567" ]'
-    printf '%s\n' '#!/bin/sh' 'echo no space >&2; exit 1' >"$program"
-    lab_exec host01 $probe kvm 0 host01 >"$BATS_TEST_TMPDIR/said"
-    run sh -c "sed -n 's/.*MONITOR=\"\([^\"]*\)\".*/\1/p' '$BATS_TEST_TMPDIR/said' | base64 -d"
-    assert_output --regexp 'MSG = ".*no space" \]'
-    rm "$program"
 }
