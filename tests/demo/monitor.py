@@ -73,8 +73,9 @@ class Monitor:
 
     def changes(self):
         """Changes of state that were told: host, VM, state, libvirt's event before it, and
-        the milliseconds between."""
-        changes, known = [], {}
+        the milliseconds between.  The full list that is told now and then has what is no
+        change: a VM that is about to arrive from another host."""
+        changes, known, told = [], {}, {}
         events = {host: self.events(host) for host in HOSTS}
         for message in self.messages():
             if message["type"] != "STATE_VM":
@@ -84,8 +85,12 @@ class Monitor:
                 number = int(vm["ID"])
                 if known.get(number) == (host, vm["STATE"]):
                     continue
-                known[number] = host, vm["STATE"]
                 before = [e for e in events[host] if e[1] == number and e[0] <= message["at"]]
+                if "SYNC_STATE=yes" in message["data"] and (
+                        not before or told.get((host, number)) == vm["STATE"]):
+                    continue
+                known[number] = host, vm["STATE"]
+                told[host, number] = vm["STATE"]
                 when, _, words = before[-1] if before else (0, 0, "nothing")
                 changes.append((host, number, vm["STATE"], words,
                                 (message["at"] - when) * 1000))
