@@ -17,3 +17,4 @@ hostile() {
 @test "things planted in an image datastore" { hostile planted-ds 9; }
 @test "things planted in a VM's folder" { hostile planted-tm 13; }
 @test "a guest's raw disk that says it is something else" { hostile disguised; }
+@test "what once went wrong" { hostile found; }

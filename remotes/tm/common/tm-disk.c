@@ -37,6 +37,24 @@ set_local(TmDisk *disk, const TmDir *dir, const char *file, GError **error)
     return disk->base_fd >= 0 || drv_throw_errno(error, "cannot use '%s'", dir->path);
 }
 
+/* An image is right below a datastore; before 5.0 a link to the VM's own folder was
+ * absolute, too.
+ */
+static gboolean
+check_folder(const TmDisk *disk, const TmDir *dir, const char *folder, GError **error)
+{
+    g_autofree char *root = g_path_get_dirname(folder);
+
+    return g_str_equal(root, disk->root) || g_str_equal(folder, dir->path) ||
+           drv_throw(error,
+                     DRV_ERROR_REFUSED,
+                     "'%s/%s' names '%s', which is in no datastore beside '%s'",
+                     dir->path,
+                     dir->disk,
+                     disk->link,
+                     dir->ds_path);
+}
+
 /* The data are in an image datastore: @folder is it, @image the image's name there. */
 static gboolean
 set_image(TmDisk *disk,
@@ -46,14 +64,8 @@ set_image(TmDisk *disk,
           const char *file,
           GError **error)
 {
-    if (!drv_path_is_below(folder, disk->root))
-        return drv_throw(error,
-                         DRV_ERROR_REFUSED,
-                         "'%s/%s' names '%s', which is no datastore beside '%s'",
-                         dir->path,
-                         dir->disk,
-                         disk->link,
-                         dir->ds_path);
+    if (!check_folder(disk, dir, folder, error))
+        return FALSE;
     disk->base = g_strdup(folder);
     disk->base_fd = drv_chain_open_folder(disk->root, folder, error);
     disk->file = g_strdup(file);

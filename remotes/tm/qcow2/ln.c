@@ -6,6 +6,7 @@
 
 #include "common/tm-dir.h"
 #include "common/tm-image.h"
+#include "drv-chain.h"
 #include "drv-error.h"
 #include "drv-fd.h"
 #include "drv-path.h"
@@ -13,7 +14,7 @@
 #include "tm.h"
 
 /* Plan "<image>.snap" with its link to itself and "0" → the image, unless it is there;
- * *newest is the highest number in it.
+ * *newest is the highest number that was in it, -1 without any.
  */
 static gboolean
 plan_snap_dir(const TmImage *image, DrvStage *stage, gint64 *newest, GError **error)
@@ -28,7 +29,6 @@ plan_snap_dir(const TmImage *image, DrvStage *stage, gint64 *newest, GError **er
     *newest = tm_disk_highest(&disk);
     if (*newest >= 0)
         return TRUE;
-    *newest = 0;
     if (drv_path_exists(image->dir_fd, disk.snap_dir)) {
         g_autofree char *first = g_strconcat(disk.snap_dir, "/0", NULL);
 
@@ -40,6 +40,16 @@ plan_snap_dir(const TmImage *image, DrvStage *stage, gint64 *newest, GError **er
     drv_stage_put(stage, "snap", disk.snap_dir);
     return fd >= 0 && drv_stage_link(stage, self, ".", error) &&
            drv_stage_link(stage, "snap/0", image->path, error);
+}
+
+/* What is there must be one of ours: the VM will open it. */
+static gboolean
+check_newest(const TmImage *image, const char *target, GError **error)
+{
+    g_autofree char *root = g_path_get_dirname(image->dir);
+    g_auto(DrvFd) fd = drv_chain_open(root, target, O_PATH, error);
+
+    return fd >= 0;
 }
 
 /* disk.N is to be a link to @target. */
@@ -59,12 +69,16 @@ link_newest(const TmDir *dir, const TmImage *image, DrvStage *stage, GError **er
     g_autoptr(DrvStage) image_stage =
         drv_stage_open(image->dir_fd, image->dir, image->name, error);
     g_autofree char *target = NULL;
+    gboolean there;
     gint64 newest;
 
     if (image_stage == NULL || !plan_snap_dir(image, image_stage, &newest, error))
         return FALSE;
+    there = newest >= 0;
+    newest = MAX(newest, 0);
     target = g_strdup_printf("%s.snap/%" G_GINT64_FORMAT, image->path, newest);
-    return plan_link(dir, stage, target, error) &&
+    return (!there || check_newest(image, target, error)) &&
+           plan_link(dir, stage, target, error) &&
            drv_stage_commit_both(image_stage, stage, error);
 }
 
