@@ -268,8 +268,9 @@ drv_chain_place_open(const DrvChainPlace *place, int flags, GError **error)
 {
     g_autofree char *path = join(place, place->names->len);
 
-    return drv_path_open_beneath(
-        place->fd, place->path, path, flags | O_NONBLOCK | O_NOCTTY, 0, error);
+    if (!(flags & O_PATH)) /* that opens nothing, and takes no such flags */
+        flags |= O_NONBLOCK | O_NOCTTY;
+    return drv_path_open_beneath(place->fd, place->path, path, flags, 0, error);
 }
 
 /* --- asking --------------------------------------------------------------------------

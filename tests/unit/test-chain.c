@@ -219,10 +219,12 @@ test_open(void)
     g_auto(DrvFd) fd = drv_chain_open(world.root, disk, O_RDONLY, &error);
     g_auto(DrvFd) image_fd = drv_chain_open_image(image, &error);
     g_auto(DrvFd) folder_fd = drv_chain_open_folder(world.root, world.vm, &error);
+    g_auto(DrvFd) path_fd = drv_chain_open(world.root, disk, O_PATH, &error);
     g_autofree char *path = NULL;
 
     g_assert_no_error(error);
     g_assert_cmpint(folder_fd, >=, 0);
+    g_assert_cmpint(path_fd, >=, 0);
     g_assert_cmpint(image_fd, >=, 0);
     path = drv_path_of_fd(fd, &error);
     g_assert_true(g_str_has_suffix(path, "/0/25/disk.0.snap/2"));
