@@ -94,3 +94,28 @@ END
     clone raw 1
     assert_not_exists "$SYS/.monitor"
 }
+
+@test "monitor_ds: what disks and snapshots take, also of images that are disks" {
+    local size expected
+    clone qcow2 0
+    clone raw 1
+    link qcow2 2
+    link raw 3
+    snap create 0 0
+    qemu-io -f qcow2 -c "write -P 1 0 5M" "$VM/disk.0" >/dev/null
+    ln -s /bin/bash "$VM/disk.4"
+    run_tm qcow2 monitor_ds "$SYS"
+    assert_success
+    size=$(sed -nE 's/.*MONITOR = "([^"]*)".*/\1/p' <<<"$output" | base64 -d | tr -d ' ')
+    mb() { du -mL "$1" | cut -f1; }
+    for expected in \
+        "DISK_SIZE=[ID=0,SIZE=$(mb "$VM/disk.0")]" "DISK_SIZE=[ID=1,SIZE=$(mb "$VM/disk.1")]" \
+        "DISK_SIZE=[ID=2,SIZE=$(mb "$VM/disk.2")]" "DISK_SIZE=[ID=3,SIZE=$(mb "$VM/disk.3")]" \
+        "DISK_SIZE=[ID=4,SIZE=0]" \
+        "SNAPSHOT_SIZE=[ID=0,DISK_ID=0,SIZE=$(mb "$VM/disk.0.snap/0")]" \
+        "SNAPSHOT_SIZE=[ID=1,DISK_ID=0,SIZE=$(mb "$VM/disk.0.snap/1")]"; do
+        [[ $size == *"$expected"* ]] || fail "no $expected in $size"
+    done
+    [ "$(mb "$VM/disk.0")" -ge 5 ]
+    [ "$(mb "$VM/disk.2")" -ge 1 ]
+}
