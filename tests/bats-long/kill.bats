@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Drivers and workers that are killed, stopped or denied at every change of a file.
+# Drivers and workers that are killed at every change of a file.
 load ../bats/lib/drv
 load ../bats/lib/kill
 
@@ -11,13 +11,3 @@ load ../bats/lib/kill
 @test "killed: the worker on a host" { kill_points --away --how worker tm.; }
 
 @test "killed: the driver whose worker is on a host" { kill_points --away tm.; }
-
-@test "told to stop: transfer manager" { kill_points --how term tm.; }
-
-@test "told to stop: datastore" { kill_points --how term ds.; }
-
-@test "told to stop: the driver whose worker is on a host" { kill_points --away --how term tm.; }
-
-@test "I/O errors" { kill_points --how EIO; }
-
-@test "disk full" { kill_points --how ENOSPC; }

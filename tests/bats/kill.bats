@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Drivers that are killed, stopped or denied at a change of a file: some of the points.
-# All of them, of every action, are tried by bats-long/kill.bats.
+# All of them, of every action, are tried by bats-long/kill*.bats.
 load lib/drv
 load lib/kill
 
