@@ -21,6 +21,7 @@ LDHARD := -pie -Wl,-z,relro,-z,now,--as-needed
 ifdef SAN
 HARD  := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDHARD := -pie -Wl,--as-needed -fsanitize=address,undefined
+SAN_OPTIONS := $(OUT)/o/tests/san/options.o
 endif
 
 PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib
@@ -56,7 +57,7 @@ FAMILY_LIBS += $$($(1)_LIB)
 OPS += $$(if $$($(1)_HERE),$$(filter %-remote.o,$$($(1)_OPS)),$$($(1)_OPS))
 .SECONDEXPANSION:
 $$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(notdir $$$$*).o \
-    $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV)
+    $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $$(@D)
 	$$(LINK) $$^ $$(LIBS) $$($(1)_LIBS)
 $(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*))/driver.c
@@ -78,10 +79,10 @@ LIVE_OPS := $(filter %-live.o,$(OPS))
 WORKERS  := $(OUT)/remotes/drv/bin/worker $(OUT)/remotes/drv/bin/worker-virt
 WORKER_MAIN := $(call obj,helpers/worker/*.c)
 
-$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV)
+$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
-$(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV)
+$(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 
@@ -91,7 +92,7 @@ IM_PROGS   := $(IM_SOURCES:%.c=$(OUT)/%)
 LIBIM      := $(OUT)/libim.a
 $(LIBIM): $(call obj,remotes/im/common/*.c)
 PROGS += $(IM_PROGS) $(OUT)/remotes/im/qemu-probes.d
-$(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV)
+$(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 # Folders that the front-end's client wants to find, and the names for hosts without KVM.
@@ -176,6 +177,13 @@ check: deps
 check-long: deps
 	$(MAKE) all units
 	OUT=$(OUT) tests/run-check --long
+	$(MAKE) check-san
+
+# End to end under sanitizers: what holds libvirt, XML, images and processes.
+SAN_BATS := im-* vmm-* tm-qcow2* ds-fs*
+check-san:
+	$(MAKE) SAN=1 all units
+	OUT=out-san tests/run-check $(wildcard $(SAN_BATS:%=tests/bats/%.bats))
 
 demo: deps
 	$(MAKE) -s all
@@ -208,6 +216,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers fuzz-programs deps check check-long demo bench lint format install uninstall clean
+.PHONY: all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -195,6 +195,7 @@ END
     ticks=$((after - before))
     echo "# CPU per cycle of 200 domains: $((ticks * 1000 / $(getconf CLK_TCK) / 10)) ms" >&3
     assert_equal "$children" 0
+    case $DRV_OUT in *-san*) return ;; esac # whose programs are several times slower
     [ $((ticks * 1000 / $(getconf CLK_TCK) / 10)) -le 50 ]
 }
 

@@ -322,7 +322,23 @@ lab_setup_suite() { # [--hosts N] [--fs KIND] [--size SIZE]
 }
 
 lab_teardown_suite() {
-    [ -z "${LAB-}" ] || "$LAB_TOOLS/lab" down "$LAB"
+    local status=0
+    [ -n "${LAB-}" ] || return 0
+    lab_sanitizers || status=1
+    "$LAB_TOOLS/lab" down "$LAB"
+    return "$status"
+}
+
+# What sanitizers found on the lab's machines in programs of SAN=1; fails if anything.
+lab_sanitizers() {
+    local file status=0
+    for file in "$LAB"/*/var-tmp/one-native-san.*; do
+        [ -e "$file" ] || continue
+        echo "${file#"$LAB/"}:"
+        head -n 60 "$file"
+        status=1
+    done
+    return "$status"
 }
 
 # What it leaves behind must not keep bats waiting, which reads its descriptors to the end.
