@@ -85,9 +85,10 @@ static gboolean
 call_others(const MigrateInput *input, char **argv, GError **error)
 {
     g_auto(GStrv) mads = drv_dump_values(input->vm, "TEMPLATE/DISK/TM_MAD");
+    g_autofree char *own = g_strdup(drv_driver_name());
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    g_hash_table_add(seen, g_strdup(drv_driver_name()));
+    g_hash_table_add(seen, own);
     for (guint i = 0; mads[i]; i++) {
         if (*mads[i] == '\0' || strchr(mads[i], '/') || *mads[i] == '.' ||
             !g_hash_table_add(seen, mads[i]))
