@@ -23,7 +23,7 @@ documented() {
 undocumented_actions() {
     local program family driver action
 
-    for program in "$1"/datastore/*/* "$1"/tm/*/*; do
+    for program in "$1"/datastore/*/* "$1"/tm/*/* "$1"/vmm/*/*; do
         if [ ! -f "$program" ] || [ ! -x "$program" ]; then
             continue
         fi
@@ -70,7 +70,7 @@ settings_read() {
 @test "every action and driver that there are sources for is in the pages" {
     cd "$ROOT"
     tree=$BATS_TEST_TMPDIR/tree
-    for family in datastore tm; do
+    for family in datastore tm vmm; do
         for driver in remotes/"$family"/*/driver.c; do
             driver=${driver%/driver.c}
             for action in remotes/"$family"/main/*.c; do
@@ -85,6 +85,14 @@ settings_read() {
     mkdir -p "$tree"
     run undocumented_actions "$tree"
     assert_output ""
+}
+
+@test "every probe and program of monitoring is in its page" {
+    local source
+    while read -r source; do
+        echo "want: $source"
+        grep -qE "^\.(Pf \( )?Nm (im/|kvm\.d/)?${source##*/}( [,.)])?$" "$MAN/one-native-im.7"
+    done < <(cd "$ROOT" && find remotes/im -name '*.c' -not -path '*/common/*' | sed 's/\.c$//')
 }
 
 @test "an action or a driver that is in no page is found" {
