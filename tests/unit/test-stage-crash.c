@@ -505,6 +505,39 @@ test_promise_ends(gconstpointer leave)
     assert_clean(&place);
 }
 
+/* A note that somebody else wrote, of a file elsewhere. */
+static void
+test_promise_planted(void)
+{
+    static const char *const paths[] = { "%s/b",
+                                         "%s/x/../b",
+                                         "%s/1/image.snap/x",
+                                         "%s/1/x/image.snap/5",
+                                         "%s/1/image.snap/5" };
+    PLACE();
+    g_autoptr(Scratch) outside = scratch_new();
+    g_autofree char *victim = g_build_filename(outside, "b", NULL);
+
+    g_assert_true(g_file_set_contents(victim, "kept", -1, NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_auto(GStrv) parts = g_strsplit(paths[i], "%s", 2);
+        g_autofree char *path = g_strjoinv(outside, parts);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(DrvStage) stage = open_stage(&place, "x");
+        g_auto(DrvFd) fd = g_open(victim, O_RDONLY | O_CLOEXEC, 0);
+
+        must(drv_stage_promise(stage, fd, path, "link", "b", &error));
+        drv_stage_leave(stage);
+        g_clear_pointer(&stage, drv_stage_free);
+        g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
+        assert_error_text(error, DRV_ERROR_REFUSED, "which is none of its files");
+        g_assert_true(g_file_test(victim, G_FILE_TEST_EXISTS));
+        g_clear_error(&error);
+        must(drv_path_remove_tree(place.fd, place.dir, ".drv-x", &error));
+    }
+    assert_tree(&place, BEFORE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -531,6 +564,7 @@ main(int argc, char **argv)
     }
     g_test_add_data_func("/stage-crash/promise/forgotten", NULL, test_promise_ends);
     g_test_add_data_func("/stage-crash/promise/left", "yes", test_promise_ends);
+    g_test_add_func("/stage-crash/promise/planted", test_promise_planted);
     status = g_test_run();
     stage_tests_end();
     return status;
