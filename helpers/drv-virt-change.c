@@ -54,6 +54,30 @@ drv_domain_job(DrvDomain *domain, gboolean *active, GError **error)
     return TRUE;
 }
 
+/* A query waits for its turn like any other job, behind a snapshot too. */
+static gboolean
+do_idle(DrvVirtCall *call)
+{
+    virDomainMemoryStatStruct stats[1];
+
+    return virDomainMemoryStats(call->domain, stats, G_N_ELEMENTS(stats), 0) >= 0 ||
+           virGetLastErrorCode() != VIR_ERR_OPERATION_TIMEOUT;
+}
+
+gboolean
+drv_domain_idle(DrvDomain *domain, gboolean *idle, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_on(domain, "wait for the domain's job", do_idle);
+    g_autoptr(GError) why = NULL;
+
+    *idle = drv_virt_call(call, &why);
+    if (*idle || call->code == VIR_ERR_OPERATION_TIMEOUT)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
 static gboolean
 do_saved_xml(DrvVirtCall *call)
 {

@@ -104,6 +104,12 @@ gboolean drv_domain_save(DrvDomain *domain,
 gboolean drv_domain_job(DrvDomain *domain,
                         gboolean *active,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Wait, up to libvirt's own 30 s, until no job keeps others away: a snapshot does, which
+ * drv_domain_job() does not see.  *idle FALSE: there still is one.
+ */
+gboolean drv_domain_idle(DrvDomain *domain,
+                         gboolean *idle,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The XML in a file of save, with passwords; caller frees. */
 char *drv_virt_saved_xml(DrvVirt *virt, const char *file, GError **error);
 /* Start from @file with @xml in place of what is in it. */

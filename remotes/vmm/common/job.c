@@ -1,44 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <libvirt/libvirt.h>
-
 #include "drv-error.h"
 #include "vmm.h"
 
 #define LOOK_AGAIN_MS 500
-#define STILL_US (60 * G_USEC_PER_SEC) /* for a job that libvirt does not tell of */
+#define LIMIT_US (600 * G_USEC_PER_SEC)
 
-/* TRUE in *busy while a save is at work, or a snapshot, of which there is only this sign:
- * the guest stands still for it.
+/* A save or migration tells of itself; what does not, as a snapshot, keeps others away.
  */
 static gboolean
-stands_still(DrvDomain *domain, gboolean *busy, GError **error)
+is_busy(DrvDomain *domain, gboolean *busy, GError **error)
 {
-    DrvDomainState state;
-    int reason = 0;
+    gboolean idle;
 
-    if (!drv_domain_state(domain, &state, &reason, error))
+    if (!drv_domain_job(domain, busy, error))
         return FALSE;
-    *busy = state == DRV_STATE_PAUSED &&
-            (reason == VIR_DOMAIN_PAUSED_SAVE || reason == VIR_DOMAIN_PAUSED_SNAPSHOT);
+    if (*busy)
+        return TRUE;
+    if (!drv_domain_idle(domain, &idle, error))
+        return FALSE;
+    *busy = !idle;
     return TRUE;
 }
 
 gboolean
 vmm_wait_for_job(DrvDomain *domain, DrvWatch *watch, GError **error)
 {
-    gint64 end = g_get_monotonic_time() + STILL_US;
+    gint64 end = g_get_monotonic_time() + LIMIT_US;
 
     for (;;) {
         g_autoptr(GError) why = NULL;
-        gboolean active, still;
+        gboolean busy;
         DrvEvent event;
 
-        if (!drv_domain_job(domain, &active, &why))
-            return TRUE; /* it may just have ended; who looks next is told */
-        if (!stands_still(domain, &still, error))
+        if (!is_busy(domain, &busy, &why)) {
+            if (!drv_error_is(why, DRV_ERROR_CANCELLED) &&
+                !drv_error_is(why, DRV_ERROR_TIMEOUT))
+                return TRUE; /* it may just have ended; who looks next is told */
+            g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
-        if (!active && (!still || g_get_monotonic_time() >= end))
+        }
+        if (!busy)
             return TRUE;
+        if (g_get_monotonic_time() > end)
+            return drv_throw(
+                error, DRV_ERROR_BUSY, "another job is still at work on the domain");
         if (!drv_watch_next(watch, &event, LOOK_AGAIN_MS, error))
             return FALSE;
     }

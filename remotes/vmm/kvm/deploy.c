@@ -59,16 +59,20 @@ is_repeated(const VmmDeploy *request)
            strcmp(text, request->xml) == 0;
 }
 
-/* What an earlier attempt has started; NULL when it had not come to that. */
+/* What an earlier attempt has started, once it has done so; NULL when it had not come to
+ * that.
+ */
 static DrvDomain *
 find_started(DrvVirt *virt, DrvXml *xml)
 {
     g_autofree char *uuid = drv_xml_text(xml, NULL, "/domain/uuid");
     g_autoptr(DrvDomain) domain = *uuid ? drv_virt_find(virt, uuid, NULL) : NULL;
+    g_autoptr(DrvWatch) watch =
+        domain ? drv_watch_new(domain, DRV_EVENT_LIFECYCLE, NULL) : NULL;
     DrvDomainState state = DRV_STATE_ABSENT;
 
-    if (domain && drv_domain_state(domain, &state, NULL, NULL) &&
-        drv_domain_state_is_active(state))
+    if (watch && vmm_wait_for_job(domain, watch, NULL) &&
+        drv_domain_state(domain, &state, NULL, NULL) && drv_domain_state_is_active(state))
         return g_steal_pointer(&domain);
     return NULL;
 }

@@ -43,20 +43,29 @@ check_active(DrvDomain *domain, GError **error)
            drv_throw(error, DRV_ERROR_VIRT, "the domain has ended");
 }
 
-/* TRUE and *there when the snapshot is made already; one that an earlier action, which
- * was killed, is still making is waited for.
+static gboolean
+is_known(DrvDomain *domain, const char *name, gboolean *known, GError **error)
+{
+    g_autofree char *xml = NULL;
+
+    if (!drv_domain_snapshot_xml(domain, name, &xml, error))
+        return FALSE;
+    *known = xml != NULL;
+    return TRUE;
+}
+
+/* TRUE and *there when the snapshot is made already.  libvirt knows of one before it is
+ * made: one that an earlier action, which was killed, is still making is waited for.
  */
 static gboolean
 is_made(DrvDomain *domain, const char *name, gboolean *there, GError **error)
 {
     g_autoptr(DrvWatch) watch = drv_watch_new(domain, DRV_EVENT_LIFECYCLE, error);
-    g_autofree char *xml = NULL;
 
-    if (watch == NULL || !vmm_wait_for_job(domain, watch, error) ||
-        !drv_domain_snapshot_xml(domain, name, &xml, error))
-        return FALSE;
-    *there = xml != NULL;
-    return TRUE;
+    return watch && vmm_wait_for_job(domain, watch, error) &&
+           is_known(domain, name, there, error) &&
+           (!*there || (vmm_wait_for_job(domain, watch, error) &&
+                        is_known(domain, name, there, error)));
 }
 
 static gboolean
