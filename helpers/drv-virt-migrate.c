@@ -9,7 +9,8 @@
 
 #define LOOK_EVERY_MS 1000
 #define STALLED_S 60
-#define SETTLE_MS 30000
+#define SETTLE_MS 45000
+#define DISMISS_MS 2000
 
 /* --- the watcher: looks after a migration while libvirt is at it
  * ---------------------------
@@ -17,8 +18,9 @@
 
 typedef struct {
     GMutex lock;
-    GCond ended_cond;
-    gboolean ended;
+    GCond changed;
+    gboolean ended; /* the migration */
+    gboolean gone;  /* the watcher */
     virDomainPtr domain;
     int closed_fd; /* of the destination's connection */
     guint timeout_s;
@@ -69,34 +71,6 @@ end_race(Watcher *watcher)
     watcher->timeout_s = 0;
 }
 
-static gpointer
-watch_migration(gpointer data)
-{
-    Watcher *watcher = data;
-    gint64 start = g_get_monotonic_time();
-
-    g_mutex_lock(&watcher->lock);
-    while (!watcher->ended) {
-        gint64 next = g_get_monotonic_time() + LOOK_EVERY_MS * 1000;
-
-        g_cond_wait_until(&watcher->ended_cond, &watcher->lock, next);
-        if (watcher->ended || g_get_monotonic_time() < next)
-            continue;
-        g_mutex_unlock(&watcher->lock);
-        if (destination_is_lost(watcher) || is_stalled(watcher))
-            (void)virDomainAbortJob(watcher->domain);
-        else if (watcher->timeout_s > 0 &&
-                 next - start > watcher->timeout_s * G_USEC_PER_SEC)
-            end_race(watcher);
-        g_mutex_lock(&watcher->lock);
-    }
-    g_mutex_unlock(&watcher->lock);
-    return NULL;
-}
-
-/* --- the call
- * ---------------------------------------------------------------------------- */
-
 typedef struct {
     DrvVirt *destination; /* a reference */
     Watcher watcher;
@@ -109,8 +83,55 @@ flight_free(gpointer data)
 
     drv_virt_close(flight->destination);
     g_mutex_clear(&flight->watcher.lock);
-    g_cond_clear(&flight->watcher.ended_cond);
+    g_cond_clear(&flight->watcher.changed);
     g_free(flight);
+}
+
+/* A thread that holds a reference to the call. */
+static gpointer
+watch_migration(gpointer data)
+{
+    DrvVirtCall *call = data;
+    Watcher *watcher = &((Flight *)call->in)->watcher;
+    gint64 start = g_get_monotonic_time();
+
+    g_mutex_lock(&watcher->lock);
+    while (!watcher->ended) {
+        gint64 next = g_get_monotonic_time() + LOOK_EVERY_MS * 1000;
+
+        g_cond_wait_until(&watcher->changed, &watcher->lock, next);
+        if (watcher->ended || g_get_monotonic_time() < next)
+            continue;
+        g_mutex_unlock(&watcher->lock);
+        if (destination_is_lost(watcher) || is_stalled(watcher))
+            (void)virDomainAbortJob(watcher->domain);
+        else if (watcher->timeout_s > 0 &&
+                 next - start > watcher->timeout_s * G_USEC_PER_SEC)
+            end_race(watcher);
+        g_mutex_lock(&watcher->lock);
+    }
+    watcher->gone = TRUE;
+    g_cond_signal(&watcher->changed);
+    g_mutex_unlock(&watcher->lock);
+    drv_virt_call_free(call);
+    return NULL;
+}
+
+/* --- the call
+ * ---------------------------------------------------------------------------- */
+
+/* Its own calls may never come back, if the source's libvirtd hangs: it is left alone. */
+static void
+dismiss(Watcher *watcher)
+{
+    gint64 end = g_get_monotonic_time() + DISMISS_MS * 1000;
+
+    g_mutex_lock(&watcher->lock);
+    watcher->ended = TRUE;
+    g_cond_signal(&watcher->changed);
+    while (!watcher->gone && g_cond_wait_until(&watcher->changed, &watcher->lock, end))
+        continue;
+    g_mutex_unlock(&watcher->lock);
 }
 
 static gboolean
@@ -118,23 +139,21 @@ do_migrate(DrvVirtCall *call)
 {
     Flight *flight = call->in;
     Watcher *watcher = &flight->watcher;
-    GThread *thread;
     virDomainPtr there;
 
     watcher->domain = call->domain;
     watcher->moved_at = g_get_monotonic_time();
-    watcher->ended = FALSE;
-    thread = g_thread_new("virt-migration", watch_migration, watcher);
+    watcher->ended = watcher->gone = FALSE;
+    g_thread_unref(
+        g_thread_new("virt-migration", watch_migration, drv_virt_call_ref(call)));
     there = virDomainMigrate3(call->domain,
                               flight->destination->conn,
                               call->params,
                               (unsigned)call->n_params,
                               call->flags);
-    g_mutex_lock(&watcher->lock);
-    watcher->ended = TRUE;
-    g_cond_signal(&watcher->ended_cond);
-    g_mutex_unlock(&watcher->lock);
-    g_thread_join(thread);
+    if (there == NULL)
+        drv_virt_call_note(call);
+    dismiss(watcher);
     if (there)
         virDomainFree(there);
     return there != NULL;
@@ -158,7 +177,7 @@ drv_migration_run(DrvMigration *migration,
 
     flight->destination = drv_virt_ref(destination);
     g_mutex_init(&flight->watcher.lock);
-    g_cond_init(&flight->watcher.ended_cond);
+    g_cond_init(&flight->watcher.changed);
     flight->watcher.closed_fd = destination->life->closed_fd;
     flight->watcher.timeout_s = migration->timeout_s;
     flight->watcher.postcopy = migration->timeout_postcopy;
@@ -213,6 +232,7 @@ drv_migration_prove(const char *uuid,
     gint64 until = g_get_monotonic_time() + SETTLE_MS * 1000;
     gboolean here, there, waiting, ignored;
 
+    *end = DRV_MIGRATION_UNKNOWN;
     for (;;) {
         if (!look(source, uuid, &here, &ignored, error))
             return drv_prefix(error, "source");
@@ -220,10 +240,13 @@ drv_migration_prove(const char *uuid,
             return drv_prefix(error,
                               here ? "it is still active at the source; destination"
                                    : "it has left the source; destination");
-        *end = ends[here][there];
-        /* Libvirt clears up what it had begun; while it does, this looks like two. */
-        if (*end != DRV_MIGRATION_TWICE || !waiting || g_get_monotonic_time() > until)
+        /* Libvirt clears up what it had begun; while it does, this looks like two, or
+         * like one that has arrived.
+         */
+        if (!waiting || g_get_monotonic_time() > until) {
+            *end = ends[here][there && (here || !waiting)];
             return TRUE;
+        }
         if (drv_poll(NULL, 0, LOOK_EVERY_MS / 4, error) < 0)
             return FALSE;
     }

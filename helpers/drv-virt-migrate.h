@@ -49,11 +49,14 @@ typedef enum {
     DRV_MIGRATION_STAYED,  /* active at the source, not at the destination */
     DRV_MIGRATION_TWICE,   /* active at both: nobody may touch either */
     DRV_MIGRATION_LOST,    /* active at neither */
+    DRV_MIGRATION_UNKNOWN, /* one of the two cannot be asked */
 } DrvMigrationEnd;
 
 /* Where the domain with this UUID is, asked on both connections.  A destination that
- * still waits for a migration that has ended is given 30 s to give up.  FALSE when one of
- * the two cannot be asked: then nothing is known.
+ * still waits for a migration that has ended is given 45 s to give up, for so long its
+ * libvirtd may believe in a host that lost its power; one that waits even then has
+ * nothing that could be called arrived.  FALSE with DRV_MIGRATION_UNKNOWN when one of the
+ * two cannot be asked.
  */
 gboolean drv_migration_prove(const char *uuid,
                              DrvVirt *source,

@@ -87,6 +87,7 @@ struct DrvVirtCall {
 
 DrvVirtCall *drv_virt_call_new(DrvVirt *virt, const char *what, DrvVirtCallRun run);
 DrvVirtCall *drv_virt_call_on(DrvDomain *domain, const char *what, DrvVirtCallRun run);
+DrvVirtCall *drv_virt_call_ref(DrvVirtCall *call);
 void drv_virt_call_free(DrvVirtCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvVirtCall, drv_virt_call_free)
 

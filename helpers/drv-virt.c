@@ -19,10 +19,13 @@
 #define CANCEL_GRACE_MS 5000
 #define ABORT_GRACE_MS 30000
 #define CLOSE_GRACE_MS 3000
+#define LOST_GRACE_MS 30000
 
 /* --- the library ------------------------------------------------------------------ */
 
-/* Errors come back as values; libvirt's own printing would spoil the protocol. */
+/* Errors come back as values; libvirt's own printing would spoil the protocol, and so
+ * would the warnings that it logs.
+ */
 static void
 print_nothing(void *data, virErrorPtr error)
 {
@@ -50,6 +53,7 @@ start_library(GError **error)
     if (g_once_init_enter(&started)) {
         gsize how = 1;
 
+        (void)g_setenv("LIBVIRT_DEBUG", "error", FALSE);
         virSetErrorFunc(NULL, print_nothing);
         if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
             how = 2;
@@ -85,6 +89,13 @@ drv_virt_call_on(DrvDomain *domain, const char *what, DrvVirtCallRun run)
 
     virDomainRef(domain->domain);
     call->domain = domain->domain;
+    return call;
+}
+
+DrvVirtCall *
+drv_virt_call_ref(DrvVirtCall *call)
+{
+    g_atomic_int_inc(&call->refs);
     return call;
 }
 
@@ -137,8 +148,34 @@ run_call(gpointer data)
 static GThread *
 start_call(DrvVirtCall *call)
 {
-    g_atomic_int_inc(&call->refs);
-    return g_thread_new("virt-call", run_call, call);
+    return g_thread_new("virt-call", run_call, drv_virt_call_ref(call));
+}
+
+static gboolean
+throw_late(const DrvVirtCall *call, guint timeout_ms, GError **error)
+{
+    return drv_throw(error,
+                     DRV_ERROR_TIMEOUT,
+                     "cannot %s: libvirt did not answer within %u s",
+                     call->what,
+                     timeout_ms / 1000);
+}
+
+/* A call without a deadline ends with its connection, or soon after that; libvirt's
+ * library does not always notice.
+ */
+static gboolean
+wait_for_ever(DrvVirtCall *call, GError **error)
+{
+    struct pollfd fds[] = { { .fd = call->done_fd, .events = POLLIN },
+                            { .fd = call->virt ? call->virt->life->closed_fd : -1,
+                              .events = POLLIN } };
+    int ready = drv_poll(fds, G_N_ELEMENTS(fds), -1, error);
+
+    if (ready < 0 || fds[0].revents)
+        return ready >= 0;
+    ready = drv_poll(fds, 1, LOST_GRACE_MS, error);
+    return ready == 0 ? throw_late(call, LOST_GRACE_MS, error) : ready > 0;
 }
 
 /* Wait for the end of a call; FALSE with DRV_ERROR_TIMEOUT or _CANCELLED. */
@@ -146,16 +183,12 @@ static gboolean
 wait_for_call(DrvVirtCall *call, guint timeout_ms, GError **error)
 {
     struct pollfd done = { .fd = call->done_fd, .events = POLLIN };
-    int ready = drv_poll(
-        &done, 1, timeout_ms == DRV_VIRT_NO_DEADLINE ? -1 : (int)timeout_ms, error);
+    int ready;
 
-    if (ready == 0)
-        return drv_throw(error,
-                         DRV_ERROR_TIMEOUT,
-                         "cannot %s: libvirt did not answer within %u s",
-                         call->what,
-                         timeout_ms / 1000);
-    return ready > 0;
+    if (timeout_ms == DRV_VIRT_NO_DEADLINE)
+        return wait_for_ever(call, error);
+    ready = drv_poll(&done, 1, (int)timeout_ms, error);
+    return ready == 0 ? throw_late(call, timeout_ms, error) : ready > 0;
 }
 
 /* A copy that runs beside the call that it is to end. */
@@ -402,6 +435,14 @@ drv_virt_close(DrvVirt *virt)
     life_free(virt->life);
     g_free(virt->uri);
     g_free(virt);
+}
+
+gboolean
+drv_virt_is_lost(const DrvVirt *virt)
+{
+    struct pollfd fd = { .fd = virt->life->closed_fd, .events = POLLIN };
+
+    return virt->stuck || poll(&fd, 1, 0) > 0;
 }
 
 const char *

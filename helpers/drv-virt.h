@@ -34,6 +34,9 @@ DrvVirt *drv_virt_open(const char *uri, GError **error);
 void drv_virt_close(DrvVirt *virt);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvVirt, drv_virt_close)
 
+/* TRUE when it cannot be used any more: lost, or a call on it did not come back. */
+gboolean drv_virt_is_lost(const DrvVirt *virt);
+
 /* URI the connection was opened with; owned by it. */
 const char *drv_virt_uri(const DrvVirt *virt);
 
