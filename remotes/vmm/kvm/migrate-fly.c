@@ -78,6 +78,7 @@ fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
         return FALSE;
     called = drv_migration_run(options, migration->domain, migration->destination, why);
     DRV_CANCEL_SHIELD(); /* where it is must be known, whoever wants us to stop */
+    kvm_reconnect(migration);
     if (!drv_migration_prove(
             migration->uuid, migration->source, migration->destination, end, error)) {
         if (!called)
@@ -87,39 +88,6 @@ fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
     if (!called && *end == DRV_MIGRATION_ARRIVED)
         drv_info("it has arrived, though libvirt said: %s", (*why)->message);
     return TRUE;
-}
-
-/* A domain that a failed migration left waiting goes on where it is. */
-static void
-wake_source(KvmMigration *migration)
-{
-    DRV_CANCEL_SHIELD();
-    g_autoptr(GError) error = NULL;
-    DrvDomainState state;
-
-    if (drv_domain_state(migration->domain, &state, NULL, &error) &&
-        (state != DRV_STATE_PAUSED || drv_domain_resume(migration->domain, &error)))
-        return;
-    drv_warn("the domain at the source may be paused: %s", error->message);
-}
-
-static gboolean
-throw_end(DrvMigrationEnd end, GError *why, GError **error)
-{
-    const char *said = why ? why->message : "the migration returned";
-
-    if (end == DRV_MIGRATION_TWICE)
-        return drv_throw(error,
-                         DRV_ERROR_VIRT,
-                         "it is active at both hosts, and nothing was done about it: %s",
-                         said);
-    if (end == DRV_MIGRATION_LOST)
-        return drv_throw(
-            error, DRV_ERROR_VIRT, "it is active at neither of the hosts: %s", said);
-    return drv_throw(error,
-                     why ? drv_error_code(why) : DRV_ERROR_VIRT,
-                     "it goes on at the source: %s",
-                     said);
 }
 
 /* Try until it has arrived; only a domain that is intact at the source is tried again. */
@@ -139,10 +107,10 @@ kvm_fly(KvmMigration *migration,
         if (*end == DRV_MIGRATION_ARRIVED)
             return TRUE;
         if (*end == DRV_MIGRATION_STAYED && was_running)
-            wake_source(migration);
+            kvm_wake_source(migration);
         if (*end != DRV_MIGRATION_STAYED || i >= MAX(tries, 1) ||
             !drv_error_is(why, DRV_ERROR_BUSY))
-            return throw_end(*end, why, error);
+            return kvm_throw_end(migration, *end, why, error);
         drv_info("try %u of %u: %s", i, tries, why->message);
     }
 }

@@ -62,13 +62,11 @@ go(KvmMigration *migration, GError **error)
 {
     g_auto(KvmSnapshots) snapshots = { 0 };
     DrvMigrationEnd end = DRV_MIGRATION_STAYED;
-    DrvDomainState state;
     gboolean running, ok;
 
-    if (!drv_domain_state(migration->domain, &state, NULL, error))
+    if (!kvm_clear_to_go(migration, &running, error))
         return FALSE;
-    running = state == DRV_STATE_RUNNING;
-    migration->paused = !migration->request->shared;
+    migration->paused = kvm_arrives_paused(migration, migration->domain);
     if (!migration->request->shared &&
         !kvm_storage_send(migration, migration->request->destination, error)) {
         kvm_storage_discard(migration, migration->request->destination);
@@ -79,8 +77,9 @@ go(KvmMigration *migration, GError **error)
     DRV_CANCEL_SHIELD();
     if (end == DRV_MIGRATION_ARRIVED)
         kvm_snapshots_put(&snapshots, migration->destination, migration->uuid);
-    else if (end == DRV_MIGRATION_STAYED)
+    else if (end == DRV_MIGRATION_STAYED || end == DRV_MIGRATION_UNKNOWN)
         kvm_snapshots_put(&snapshots, migration->source, migration->uuid);
+    /* Unknown: the files at the destination may be those of a running domain. */
     if (!ok && end == DRV_MIGRATION_STAYED && !migration->request->shared)
         kvm_storage_discard(migration, migration->request->destination);
     return ok && settle(migration, migration->paused && running, error);
@@ -96,18 +95,23 @@ has_arrived(KvmMigration *migration, GError **error)
 {
     const VmmHead *request = (const VmmHead *)migration->request;
     g_autoptr(DrvDomain) there = vmm_find(migration->destination, request, error);
+    DrvMigrationEnd end;
     DrvDomainState state;
 
     if (there == NULL)
         return drv_prefix(error, "it is not at the source");
+    migration->uuid = g_strdup(drv_domain_uuid(there));
+    if (!drv_migration_prove(
+            migration->uuid, migration->source, migration->destination, &end, error))
+        return FALSE;
+    if (end != DRV_MIGRATION_ARRIVED)
+        return kvm_throw_end(migration, end, NULL, error);
+    drv_info("it has arrived already");
     if (!drv_domain_state(there, &state, NULL, error))
         return FALSE;
-    if (!drv_domain_state_is_active(state))
-        return drv_throw(error, DRV_ERROR_VIRT, "it is active at neither of the hosts");
-    drv_info("it has arrived already");
-    migration->uuid = g_strdup(drv_domain_uuid(there));
-    return settle(
-        migration, state == DRV_STATE_PAUSED && !migration->request->shared, error);
+    return settle(migration,
+                  state == DRV_STATE_PAUSED && kvm_arrives_paused(migration, there),
+                  error);
 }
 
 static gboolean

@@ -19,6 +19,33 @@ typedef struct {
     gboolean paused; /* ask for a domain that waits at the destination */
 } KvmMigration;
 
+/* Before anything is sent: wait for what an earlier migration, which was killed, had
+ * begun.  FALSE when the domain is at the destination, too: neither it nor its files may
+ * be touched.  *running: it is to run when it has arrived.
+ */
+gboolean kvm_clear_to_go(KvmMigration *migration,
+                         gboolean *running,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when it is to wait at the destination for the proof: with disks of its own there,
+ * or where no lock keeps two from writing to one disk.
+ */
+gboolean kvm_arrives_paused(const KvmMigration *migration, DrvDomain *domain);
+
+/* A domain that a failed migration left waiting goes on where it is. */
+void kvm_wake_source(KvmMigration *migration);
+
+/* A libvirtd that was lost on the way may be there again, or soon: wait for it, a while.
+ * The domain at the source is looked up again, if it is still there.
+ */
+void kvm_reconnect(KvmMigration *migration);
+
+/* Say that it has not arrived, where it is, and @why (or NULL); FALSE. */
+gboolean kvm_throw_end(const KvmMigration *migration,
+                       DrvMigrationEnd end,
+                       const GError *why,
+                       GError **error);
+
 /* Call, prove, and call again where that may help.  TRUE: it has arrived.  *end says
  * where it is, as far as that is known (STAYED from the caller).
  */
