@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# run alone
+# Power failures of either host in every phase of a migration: the guest runs once at most,
+# the action ends in time, and what comes after ends right.
+# shellcheck disable=SC2034
+load ../bats/lib/drv
+load ../bats/lib/vmm
+load ../bats/lib/phase
+
+setup_file() {
+    lab_setup_suite
+    vmm_setup_suite
+    slow_migrations
+}
+
+teardown_file() { lab_teardown_suite; }
+teardown() {
+    release_all
+    vm_end_all
+}
+
+# What the destination had begun has come to its end.
+settled() { # HOST
+    case $(lab_virsh "$1" domstate --reason one-1 2>/dev/null | head -n 1) in
+    *migrating* | *"starting up"*) return 1 ;;
+    esac
+}
+
+# As a core does for a VM that has gone with its host.
+deploy_again() { # HOST
+    # shellcheck disable=SC2046 # words
+    deploy "$1" 1 $(with_kernel)
+    assert_state "$1" 1 running
+}
+
+@test "the source loses its power in a migration: none or one guest runs at the destination" {
+    local phase n=0 arrived=0
+    for phase in prepare copy finish confirm; do
+        start_ticking
+        begin_migrate
+        reach $phase
+        power_off host01
+        release_all
+        wait "$migration" || true
+        [ $phase = copy ] || wait_until 90 settled host02
+        power_on host01
+        assert_state host01 1 ""
+        # Where the destination has not yet noticed, this waits until it has.
+        timed migrate_again
+        [ "$elapsed" -lt 60000 ]
+        echo "# $phase: status $status, $elapsed ms" >&3
+        if [ "$status" = 0 ]; then
+            [ $phase = finish ] || [ $phase = confirm ]
+            assert_state host02 1 running
+            assert_never_twice
+            assert_ticking host02
+            arrived=$((arrived + 1))
+        else
+            [ $phase != confirm ]
+            assert_error "not at the source|active at neither"
+            wait_until 60 eval '[ -z "$(vm_state host02 1)" ]'
+            deploy_again host02
+        fi
+        vm_end_all
+        n=$((n + 1))
+    done
+    told "power failure of the source of a migration $n times; $arrived had arrived"
+}
+
+@test "the destination loses its power in a migration: the guest goes on unless it had left" {
+    local phase n=0
+    for phase in prepare copy finish confirm; do
+        start_ticking
+        begin_migrate
+        reach $phase
+        power_off host02
+        release_all
+        end_migrate
+        echo "# $phase: status $status, $elapsed ms" >&3
+        assert_failure
+        [ "$elapsed" -lt 80000 ]
+        if [ $phase != confirm ]; then
+            assert_error "still active at the source; destination|goes on at the source"
+            assert_state host01 1 running
+            assert_ticking host01
+        else
+            assert_error "it has left the source; destination"
+            assert_state host01 1 ""
+        fi
+        power_on host02
+        assert_state host02 1 ""
+        quick_migrations
+        migrate_again
+        slow_migrations
+        if [ $phase != confirm ]; then
+            assert_success
+            assert_state host01 1 ""
+            assert_never_twice
+            assert_ticking host02
+        else
+            assert_error "not at the source"
+            deploy_again host01
+        fi
+        vm_end_all
+        n=$((n + 1))
+    done
+    told "power failure of the destination of a migration $n times"
+}
