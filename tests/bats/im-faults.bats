@@ -83,6 +83,31 @@ threads() { lab_exec host01 sed -n 's/^Threads:[^0-9]*//p' "/proc/$(im_pids)/sta
     assert_equal "$(im_pids)" ""
 }
 
+@test "front-ends up to 5.10: nothing piles up at a libvirtd that hangs" {
+    local first
+    virt_timeout 1
+    monitord_start
+    echo 5.4.15 >"$LAB/host01/var-tmp/one/VERSION"
+    run --separate-stderr lab_exec host01 env SSH_CLIENT="$FE_ADDRESS 1 22" timeout 60 \
+        "$IM/run_probes" kvm /var/lib/one//datastores 4124 1 0 host01
+    drv_show
+    assert_success
+    wait_until 20 said 'any(x["status"] == "SUCCESS" for x in m)'
+    first=$(im_pids)
+    libvirtd_signal STOP
+    wait_until 40 said 'sum(x["status"] == "FAILURE" for x in m) >= 6'
+    wait_until 40 began_anew "$first"
+    [ "$(threads)" -le 20 ]
+    libvirtd_signal CONT
+    wait_until 30 said 'm[-1]["status"] == "SUCCESS"'
+    echo 7.4.0 >"$LAB/host01/var-tmp/one/VERSION"
+    lab_exec host01 touch /var/tmp/one/.update
+    wait_until 10 no_client
+}
+
+began_anew() { [[ "$(im_pids)" =~ ^[0-9]+$ ]] && [ "$(im_pids)" != "$1" ]; }
+no_client() { [ -z "$(im_pids)" ]; }
+
 run_exec() { # COMMAND
     STDIN=$(vmm_document 1) run_vmm host01 exec 1 host01 "$1"
     assert_success

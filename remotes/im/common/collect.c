@@ -17,6 +17,7 @@
 #include "launch.h"
 
 #define OWN_CHECK_MS 1000
+#define HOPELESS 5 /* looks at a libvirtd that hangs, each with a thread of its own */
 
 enum { TYPE = 1, DS_LOCATION, PORT, PERIOD, HOST_ID, HOST };
 
@@ -38,21 +39,30 @@ tree_time(void)
     return g_stat(path, &st) == 0 ? (gint64)st.st_mtime : 0;
 }
 
+/* Leave a client behind that goes on with these arguments. */
+static gboolean
+detach(char **argv, GError **error)
+{
+    g_autofree char *self = g_canonicalize_filename(argv[0], NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(self, NULL);
+
+    for (int i = 1; argv[i]; i++)
+        drv_cmd_arg(cmd, argv[i]);
+    drv_cmd_arg(cmd, "--stay");
+    drv_cmd_keep_env(cmd, "SSH_CLIENT");
+    return drv_cmd_detach(cmd, error);
+}
+
 gboolean
 im_collect_start(int argc, char **argv, GError **error)
 {
     g_autofree char *folder = flat_folder(argv);
-    g_autofree char *self = g_canonicalize_filename(argv[0], NULL);
-    g_autoptr(DrvCmd) cmd = drv_cmd_new(self, NULL);
     g_autoptr(GString) out = g_string_new(NULL);
 
-    for (int i = 1; i < argc; i++)
-        drv_cmd_arg(cmd, argv[i]);
-    drv_cmd_arg(cmd, "--stay");
-    drv_cmd_keep_env(cmd, "SSH_CLIENT");
+    (void)argc;
     if (!im_end_clients(argv[HOST_ID], error) ||
         !im_run_programs(folder, (const char *const *)argv + 1, NULL, out, error) ||
-        !drv_cmd_detach(cmd, error))
+        !detach(argv, error))
         return FALSE;
     if (drv_reply_text(out->str) != 0)
         return drv_throw(error, DRV_ERROR_FAILED, "the answer was not read");
@@ -80,14 +90,16 @@ run_flat(ImContext *im, const ImClient *client, char **argv, GString *out, GErro
     return TRUE;
 }
 
+/* Look once; *hangs when libvirt did not answer. */
 static void
-tell(const ImClient *client, ImContext *im, char **argv)
+tell(const ImClient *client, ImContext *im, char **argv, gboolean *hangs)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
     g_autofree char *line = NULL;
     gboolean ok = run_flat(im, client, argv, out, &error);
 
+    *hangs = !ok && drv_error_is(error, DRV_ERROR_TIMEOUT);
     if (!ok)
         im_virt_drop(im);
     line = drv_collect_line(argv[HOST_ID], !ok, ok ? out->str : error->message);
@@ -104,8 +116,9 @@ im_collect_stay(int argc, char **argv, GError **error)
         im_context_new(argv[TYPE], argv[HOST_ID], argv[HOST], NULL, error);
     gint64 began_with = tree_time();
     guint64 port, period_s;
+    gboolean hangs;
+    guint hopeless = 0;
 
-    (void)argc;
     argv[argc - 1] = NULL; /* "--stay" is not for the probes */
     if (im == NULL)
         return FALSE;
@@ -121,7 +134,10 @@ im_collect_stay(int argc, char **argv, GError **error)
     while (tree_time() == began_with) {
         gint64 end = g_get_monotonic_time() / 1000 + (gint64)period_s * 1000;
 
-        tell(&client, im, argv);
+        tell(&client, im, argv, &hangs);
+        hopeless = hangs ? hopeless + 1 : 0;
+        if (hopeless >= HOPELESS) /* neither threads nor processes pile up */
+            return detach(argv, error);
         while (g_get_monotonic_time() / 1000 < end && tree_time() == began_with) {
             if (drv_poll(NULL, 0, OWN_CHECK_MS, error) < 0)
                 return FALSE;
