@@ -104,6 +104,28 @@ test_arriving(void)
     assert_told(RUNNING, states, &changes, "one-1", 1, 1);
 }
 
+/* One that comes in with its disks is paused until it is known to have left the other
+ * host: that is not told, but a pause later is.
+ */
+static void
+test_waiting(void)
+{
+    g_autoptr(ImStates) states = im_states_new();
+
+    assert_told("", states, &changes, "one-1", 3, 2);
+    g_assert_false(im_states_is_unsettled(states));
+    assert_told("", states, &changes, "one-1", 3, 1);
+    g_assert_true(im_states_is_unsettled(states));
+    assert_told(RUNNING, states, &changes, "one-1", 1, 1);
+    g_assert_false(im_states_is_unsettled(states));
+    assert_told("VM = [ ID=\"1\", DEPLOY_ID=\"" U1 "\", STATE=\"SUSPENDED\" ]\n",
+                states,
+                &changes,
+                "one-1",
+                3,
+                1);
+}
+
 static void
 test_foreign(void)
 {
@@ -165,6 +187,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/im/states/migrated", GINT_TO_POINTER(3), test_moved);
     g_test_add_data_func("/im/states/saved", GINT_TO_POINTER(4), test_moved);
     g_test_add_func("/im/states/arriving", test_arriving);
+    g_test_add_func("/im/states/waiting", test_waiting);
     g_test_add_func("/im/states/foreign", test_foreign);
     g_test_add_func("/im/states/words", test_words);
     g_test_add_func("/im/states/file", test_file);

@@ -4,8 +4,9 @@
 
 #include "states.h"
 
-#define PAUSED 3           /* virDomainState */
-#define PAUSED_MIGRATING 2 /* its reasons */
+#define PAUSED 3         /* virDomainState */
+#define PAUSED_BY_USER 1 /* its reasons */
+#define PAUSED_MIGRATING 2
 #define PAUSED_STARTING 11
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     guint missing;     /* times in a row */
     gboolean stopped;  /* libvirt said so */
     gint64 stopped_at; /* when; monotonic */
+    gint64 waits_at;   /* since when it is here, paused and not told of; 0: it is not */
     gboolean moved;    /* it stopped because it is saved or goes on elsewhere */
     gboolean seen;
 } Row;

@@ -62,13 +62,21 @@ tell(const Row *row, const char *state, GString *out)
 }
 
 /* A domain that is about to be: here it will run, or a migration comes in that may fail.
- * Either way there is nothing to tell yet.
+ * Either way there is nothing to tell yet.  One that has come in with its disks waits a
+ * moment for the proof that it has left the other host; it is not suspended.
  */
 static gboolean
-is_arriving(const Row *row, const DrvVirtUsage *vm)
+is_arriving(Row *row, const DrvVirtUsage *vm)
 {
-    return row->state == NULL && vm->state == PAUSED &&
-           (vm->reason == PAUSED_MIGRATING || vm->reason == PAUSED_STARTING);
+    gint64 now = g_get_monotonic_time();
+
+    if (row->state || vm->state != PAUSED)
+        return FALSE;
+    if (vm->reason != PAUSED_BY_USER)
+        return vm->reason == PAUSED_MIGRATING || vm->reason == PAUSED_STARTING;
+    if (row->waits_at == 0)
+        row->waits_at = now;
+    return now - row->waits_at < SETTLE_US;
 }
 
 static void
@@ -95,6 +103,7 @@ take_active(ImStates *states,
     if (how->sync || g_strcmp0(row->state, state) != 0)
         tell(row, state, out);
     row->state = state;
+    row->waits_at = 0;
 }
 
 /* TRUE when the row is done with. */
@@ -154,7 +163,7 @@ im_states_is_unsettled(const ImStates *states)
 
     g_hash_table_iter_init(&rows, states->rows);
     while (g_hash_table_iter_next(&rows, NULL, &row)) {
-        if (((Row *)row)->stopped)
+        if (((Row *)row)->stopped || ((Row *)row)->waits_at)
             return TRUE;
     }
     return FALSE;
