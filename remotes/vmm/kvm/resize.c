@@ -76,6 +76,17 @@ find_dimm(DrvXml *domain, gconstpointer data)
     return all->len > dimm->count ? g_ptr_array_index(all, all->len - 1) : NULL;
 }
 
+/* By an action before this one, which did not live to say so. */
+static gboolean
+is_done(DrvXml *live, const Change *change)
+{
+    g_autofree char *total = drv_xml_text(live, NULL, "/domain/memory");
+    guint64 kib;
+
+    return g_ascii_string_to_unsigned(total, 10, 0, G_MAXUINT64, &kib, NULL) &&
+           kib == change->now * KIB_PER_MIB;
+}
+
 static gboolean
 plug_memory(DrvDomain *domain, const Change *change, GError **error)
 {
@@ -88,6 +99,8 @@ plug_memory(DrvDomain *domain, const Change *change, GError **error)
 
     if (live == NULL)
         return FALSE;
+    if (is_done(live, change))
+        return TRUE;
     if (grow) {
         xml = dimm_xml(live, dimm.kib);
         return drv_domain_attach(domain, xml, error);
