@@ -179,7 +179,8 @@ check-long: deps
 	OUT=$(OUT) tests/run-check --long
 	$(MAKE) check-san
 
-# End to end under sanitizers: what holds libvirt, XML, images and processes.
+# End to end under sanitizers: what holds libvirt, XML, images and processes.  Not where
+# tests trace our programs, in which leaks cannot be looked for then.
 SAN_BATS := im-* vmm-* tm-qcow2* ds-fs*
 check-san:
 	$(MAKE) SAN=1 all units
