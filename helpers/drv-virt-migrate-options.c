@@ -199,10 +199,13 @@ drv_migration_free(DrvMigration *migration)
     g_free(migration);
 }
 
-void
+gboolean
 drv_migration_pause(DrvMigration *migration)
 {
+    if (migration->flags & VIR_MIGRATE_POSTCOPY)
+        return FALSE;
     migration->flags |= VIR_MIGRATE_PAUSED;
+    return TRUE;
 }
 
 void

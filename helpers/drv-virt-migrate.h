@@ -24,8 +24,10 @@ gboolean drv_migration_add(DrvMigration *migration,
                            const char *const *words,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Let the domain wait at the destination until it is resumed. */
-void drv_migration_pause(DrvMigration *migration);
+/* Let the domain wait at the destination until it is resumed.  FALSE with --postcopy:
+ * then libvirt refuses that, and the source has no way back, so that nothing has to wait.
+ */
+gboolean drv_migration_pause(DrvMigration *migration);
 
 /* Copy this disk, too; its file is there already, of the right size. */
 void drv_migration_copy_disk(DrvMigration *migration, const char *target);

@@ -44,6 +44,20 @@ migrate() { # ID FROM TO
     assert_line --regexp 'Persistent: +no'
 }
 
+@test "a guest may have to wait at the destination, and never does with post-copy" {
+    deploy host01 1
+    kvmrc host01 MIGRATE_ARRIVE_PAUSED=yes
+    migrate 1 host01 host02
+    assert_success
+    assert_state host02 1 running
+    kvmrc host02 MIGRATE_ARRIVE_PAUSED=yes 'MIGRATE_OPTIONS="--unsafe --postcopy"'
+    migrate 1 host02 host01
+    kvmrc host01 MIGRATE_ARRIVE_PAUSED=auto
+    kvmrc host02 MIGRATE_ARRIVE_PAUSED=auto MIGRATE_OPTIONS=--unsafe
+    assert_success
+    assert_state host01 1 running
+}
+
 @test "what has arrived already is a success" {
     deploy host02 1
     migrate 1 host01 host02

@@ -34,7 +34,7 @@ add_xml(const KvmMigration *migration, DrvMigration *options, GError **error)
 
 /* The words of kvmrc and of the VM's template, and what we need. */
 static DrvMigration *
-make_options(const KvmMigration *migration, GError **error)
+make_options(KvmMigration *migration, GError **error)
 {
     const char *text = drv_config_get(migration->config, "MIGRATE_OPTIONS", "");
     g_autoptr(DrvMigration) options = drv_migration_new(text, error);
@@ -61,7 +61,7 @@ make_options(const KvmMigration *migration, GError **error)
             return NULL;
     }
     if (migration->paused)
-        drv_migration_pause(options);
+        migration->paused = drv_migration_pause(options);
     for (guint i = 0; migration->copied && migration->copied[i]; i++)
         drv_migration_copy_disk(options, migration->copied[i]);
     return add_xml(migration, options, error) ? g_steal_pointer(&options) : NULL;
