@@ -175,12 +175,19 @@ assert_never_twice() {
     esac
 }
 
+# The guest at HOST is the one that was started, and goes on.
 assert_ticking() { # HOST
     local last
+    last=$(ticks "$1" | tail -n 1)
+    if ! (wait_until 60 eval "[ \"\$(ticks $1 | tail -n 1)\" -gt $((last + 2)) ]"); then
+        tail -n 5 "$(console "$1")"
+        lab_virsh "$1" domstate --reason one-1
+        lab_virsh "$1" qemu-monitor-command one-1 --hmp info status
+        lab_virsh "$1" qemu-monitor-command one-1 --hmp info registers | grep -E 'RIP|HLT'
+        fail "the guest at $1 stands still"
+    fi
     run guest_run "$1" one-1 cat /tmp/state
     assert_output kept-1
-    last=$(ticks "$1" | tail -n 1)
-    wait_until 60 eval "[ \"\$(ticks $1 | tail -n 1)\" -gt $((last + 2)) ]"
 }
 
 # --- faults -------------------------------------------------------------------------------
