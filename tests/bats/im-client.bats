@@ -184,7 +184,7 @@ END
     monitord_start
     im_start STATE_VM=1 SYNC_STATE_VM=1 MONITOR_VM=1
     assert_success
-    wait_until 20 said 'len(states) >= 200'
+    wait_until 60 said 'len(states) >= 200'
     pid=$(im_pids)
     # shellcheck disable=SC2016
     cpu_of() { lab_exec host01 awk '{ print $14 + $15, $16 + $17 }' "/proc/$pid/stat"; }
