@@ -178,19 +178,21 @@ wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
 static gboolean
 start(DrvRemote *remote, GError **error)
 {
-    g_autoptr(DrvCmd) cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
     g_autofree char *worker = g_strconcat(remote->dir, "/", remote->worker, NULL);
     g_autofree char *command = g_strdup_printf("%s %s", worker, drv_build());
-    g_autoptr(GError) why = NULL;
+    g_autoptr(DrvCmd) cmd = NULL;
 
     remote->reused = drv_ssh_is_reused(&remote->ssh);
-    if (remote->reused &&
-        drv_talk_start_over(
-            &remote->talk, remote->ssh.control_path, command, remote->ssh.host, &why))
-        return TRUE;
-    if (remote->reused)
+    if (remote->reused) {
+        g_autoptr(GError) why = NULL;
+
+        if (drv_talk_start_over(
+                &remote->talk, remote->ssh.control_path, command, remote->ssh.host, &why))
+            return TRUE;
         drv_ignore(&why, "ssh is left to see to it");
-    drv_talk_drop(&remote->talk);
+        drv_talk_drop(&remote->talk);
+    }
+    cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
     drv_cmd_arg(cmd, command);
     return drv_talk_start(&remote->talk, cmd, remote->ssh.host, error);
 }
