@@ -60,18 +60,16 @@ gboolean
 tm_image_open(TmImage *image, const char *path, const char *format, GError **error)
 {
     g_autofree char *link = NULL;
-    g_autofree char *root = NULL;
 
     image->path = drv_path_collapse(path);
     image->dir = g_path_get_dirname(image->path);
     image->name = g_path_get_basename(image->path);
-    root = g_path_get_dirname(image->dir);
     image->dir_fd = drv_path_open_dir(image->dir, error);
     if (image->dir_fd < 0)
         return FALSE;
     /* An image with snapshots may be a link into its own .snap folder. */
     link = drv_path_read_link(image->dir_fd, image->name);
-    image->fd = drv_chain_open(root, image->path, O_RDONLY, error);
+    image->fd = drv_chain_open_image(image->path, error);
     return image->fd >= 0 && read_format(image, format, link != NULL, error);
 }
 
