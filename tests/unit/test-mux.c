@@ -49,19 +49,25 @@ serve(gpointer data)
     return NULL;
 }
 
+static int
+listen_at(const char *path, int queue)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+    g_assert_cmpint(listen(fd, queue), ==, 0);
+    return fd;
+}
+
 static void
 master_start(Master *master, void (*act)(int fd))
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
     master->dir = scratch_new();
     master->path = g_build_filename(master->dir, "control", NULL);
     master->act = act;
-    g_strlcpy(address.sun_path, master->path, sizeof address.sun_path);
-    master->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(
-        bind(master->listener, (struct sockaddr *)&address, sizeof address), ==, 0);
-    g_assert_cmpint(listen(master->listener, 1), ==, 0);
+    master->listener = listen_at(master->path, 1);
     master->thread = g_thread_new("master", serve, master);
 }
 
@@ -270,15 +276,11 @@ test_hanging(void)
     g_auto(DrvChild) child = DRV_CHILD_INIT;
     g_auto(DrvFd) control = -1;
     g_autoptr(GError) error = NULL;
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    g_auto(DrvFd) listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *path = g_build_filename(dir, "control", NULL);
+    g_auto(DrvFd) listener = listen_at(path, 0);
     int status;
 
-    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
-    g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof address), ==, 0);
-    g_assert_cmpint(listen(listener, 0), ==, 0);
     must(drv_mux_start(path, "true", &child, &control, &error));
     g_assert_false(drv_mux_wait(control, 20, &status, &error));
     assert_error_text(error, DRV_ERROR_TIMEOUT, "does not tell");
