@@ -281,6 +281,7 @@ test_hanging(void)
     g_auto(DrvFd) listener = listen_at(path, 0);
     int status;
 
+    g_assert_cmpint(listener, >=, 0);
     must(drv_mux_start(path, "true", &child, &control, &error));
     g_assert_false(drv_mux_wait(control, 20, &status, &error));
     assert_error_text(error, DRV_ERROR_TIMEOUT, "does not tell");
