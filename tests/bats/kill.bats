@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Drivers that are killed, stopped or denied at a change of a file: some of the points.
-# All of them, of every action, are tried by bats-long/kill*.bats.
+# Drivers that are killed, stopped or denied at a change of a file: all points of the
+# datastore's actions when killed, and some of the others, which bats-long/kill*.bats has.
 load lib/drv
 load lib/kill
 
@@ -9,9 +9,9 @@ load lib/kill
 SOME=(tm.clone.qcow2.again tm.cpds.qcow2.snapshot tm.mkimage.qcow2.ext4 tm.mv
     tm.snap_create.qcow2.persistent tm.snap_delete.qcow2.persistent.newest)
 
-@test "killed: transfer manager" { kill_points --every 13 tm.; }
+@test "killed: transfer manager" { kill_points --every 5 tm.; }
 
-@test "killed: datastore" { kill_points --every 11 ds.; }
+@test "killed: datastore" { kill_points ds.; }
 
 @test "killed: the worker on a host" { kill_points --away --how worker --every 9 "${SOME[@]}"; }
 

@@ -165,6 +165,17 @@ def _(world):
     return Plan(world.dsa("rm", "7"), world.ds_dump(f"SOURCE={source}"))
 
 
+@scenario("ds.rm.linked")
+def _(world):
+    """As the transfer manager ssh leaves an image: a link to the newest in its folder."""
+    source = has_disk(world, "qcow2", True, 2)
+    for words, stdin in delete(world):
+        world.do(words, stdin)
+    os.rename(source, source + ".snap/0")
+    os.symlink(os.path.basename(source) + ".snap/2", source)
+    return Plan(world.dsa("rm", "7"), world.ds_dump(f"SOURCE={source}"))
+
+
 @scenario("ds.clone")
 def _(world):
     source = image(world)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rm: image, snapshots and checksums disappear at once, by a rename. */
+/* rm: image, snapshots and checksums disappear, each at once, by a rename. */
 #include "drv-fd.h"
 #include "drv-path.h"
 #include "fs/fs.h"
@@ -25,11 +25,18 @@ is_nothing(gconstpointer data)
     return *request->source == '\0' && request->bridges[0];
 }
 
+/* What stands on something else goes before it, so that no one ever sees the one without
+ * the other: snapshots stand on the image's file, an image that is a link stands on them.
+ */
 static gboolean
 delete_image(FsImage *image, GError **error)
 {
+    g_autofree char *link = drv_path_read_link(image->dir_fd, image->name);
     g_autofree char *md5 = g_strconcat(image->name, ".md5sum", NULL);
-    const char *const targets[] = { image->name, image->snap_dir, md5, NULL };
+    const char *const targets[] = { link ? image->name : image->snap_dir,
+                                    link ? image->snap_dir : image->name,
+                                    md5,
+                                    NULL };
 
     return drv_stage_delete(image->stage, image->dir_fd, image->dir, targets, error);
 }
