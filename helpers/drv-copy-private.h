@@ -15,6 +15,7 @@ typedef struct {
     gboolean sparse;
     guint64 end;  /* of what was written */
     guint64 size; /* of the file, kept ahead of end */
+    guint64 left; /* up to here all is on the disk, and out of the page cache */
 } DrvCopyOut;
 
 /* Look at @fd.  DRV_ERROR_REFUSED when it is neither a regular file nor a block device.
@@ -37,8 +38,13 @@ gboolean drv_copy_out_write(DrvCopyOut *out,
                             guint64 offset,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Let the disk begin with what was just written, so that the sync at the end is short. */
-void drv_copy_out_flush(DrvCopyOut *out, guint64 offset, guint64 size);
+/* Let the disk begin with what was just written, and wait for what was written 64 MiB
+ * before, which leaves the page cache then.  So the sync at the end is short, and a large
+ * image neither pushes out what the host's guests need nor takes memory that the kernel
+ * has to find first, which is what makes large copies slow.  The caller goes forward.
+ */
+gboolean drv_copy_out_flush(DrvCopyOut *out, guint64 offset, guint64 size, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* A regular file gets exactly @size bytes. */
 gboolean drv_copy_out_finish(DrvCopyOut *out,

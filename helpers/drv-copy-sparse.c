@@ -10,11 +10,13 @@
 #include "drv-cancel.h"
 #include "drv-copy-private.h"
 #include "drv-error.h"
+#include "drv-fd.h"
 #include "drv-path.h"
 
 #define PAGE ((gsize)4096)
 #define BUFFER_SIZE ((gsize)1024 * 1024)
 #define REACH_STEP ((guint64)64 * 1024 * 1024)
+#define CACHED ((guint64)64 * 1024 * 1024) /* bytes of the output */
 
 static const guint8 zeros[PAGE];
 
@@ -60,11 +62,20 @@ drv_copy_out_reach(DrvCopyOut *out, guint64 end, GError **error)
     return set_size(out, (end / REACH_STEP + 1) * REACH_STEP, error);
 }
 
-void
-drv_copy_out_flush(DrvCopyOut *out, guint64 offset, guint64 size)
+gboolean
+drv_copy_out_flush(DrvCopyOut *out, guint64 offset, guint64 size, GError **error)
 {
-    (void)sync_file_range(
-        out->fd, (off_t)offset, (off_t)size, SYNC_FILE_RANGE_WRITE); /* advice only */
+    guint64 end = offset + size;
+    guint64 behind = end > out->left + CACHED ? end - CACHED - out->left : 0;
+
+    if (drv_fd_sync_range(out->fd, offset, size, FALSE) < 0 ||
+        (behind && drv_fd_sync_range(out->fd, out->left, behind, TRUE) < 0))
+        return drv_throw_errno(error, "cannot write '%s'", out->name);
+    if (behind) /* advice only */
+        (void)posix_fadvise(
+            out->fd, (off_t)out->left, (off_t)behind, POSIX_FADV_DONTNEED);
+    out->left += behind;
+    return TRUE;
 }
 
 static gboolean
@@ -137,9 +148,9 @@ drv_sparse_write(
     out.sparse &= sparse;
     while ((got = drv_source_read_full(source, buffer, BUFFER_SIZE, error)) > 0) {
         if (!drv_cancel_check(error) ||
-            !drv_copy_out_write(&out, buffer, (gsize)got, at, error))
+            !drv_copy_out_write(&out, buffer, (gsize)got, at, error) ||
+            !drv_copy_out_flush(&out, at, (guint64)got, error))
             return FALSE;
-        drv_copy_out_flush(&out, at, (guint64)got);
         at += (guint64)got;
     }
     if (got < 0 || !drv_copy_out_finish(&out, at, error))

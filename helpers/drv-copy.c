@@ -113,9 +113,9 @@ copy_extent(Copy *copy, guint64 begin, guint64 end, GError **error)
     while (begin < end) {
         guint64 size = end - begin;
 
-        if (!drv_cancel_check(error) || move_some(copy, begin, &size, error) < 0)
+        if (!drv_cancel_check(error) || move_some(copy, begin, &size, error) < 0 ||
+            !drv_copy_out_flush(&copy->out, begin, size, error))
             return FALSE;
-        drv_copy_out_flush(&copy->out, begin, size);
         begin += size;
         copy->copied += size;
         if (options && options->progress)

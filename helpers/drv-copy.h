@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-copy.h - bytes into files: as fast as this file system can, and holes stay holes.
  *
- * Nothing here syncs or renames; that is drv-publish's.  All loops end on cancellation
- * with DRV_ERROR_CANCELLED, and a full disk is DRV_ERROR_NO_SPACE.
+ * Data leave the page cache as they get to the disk (docs/copy.md), but the last of them
+ * are not synced, and nothing is renamed: that is drv-stage's.  All loops end on
+ * cancellation with DRV_ERROR_CANCELLED, and a full disk is DRV_ERROR_NO_SPACE.
  */
 #pragma once
 

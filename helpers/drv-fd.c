@@ -90,3 +90,14 @@ drv_fd_read_all(int fd, GString *out, gsize max_size, const char *what, GError *
     }
     return got == 0;
 }
+
+int
+drv_fd_sync_range(int fd, guint64 from, guint64 size, gboolean wait)
+{
+    guint waits = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+    guint flags = SYNC_FILE_RANGE_WRITE | (wait ? waits : 0);
+
+    if (sync_file_range(fd, (off_t)from, (off_t)size, flags) == 0)
+        return 0;
+    return errno == ENOSYS || errno == ESPIPE || errno == EINVAL ? 0 : -1;
+}

@@ -195,16 +195,13 @@ drop_absent(DrvStage *stage)
 
 /* fsync() cannot be interrupted, so the data go out in pieces before. */
 static gboolean
-sync_file(int fd, off_t size, GError **error)
+sync_file(int fd, off_t size, const char *where, const char *name, GError **error)
 {
     for (off_t at = 0; at < size; at += SYNC_STEP) {
         if (!drv_cancel_check(error))
             return FALSE;
-        (void)sync_file_range(fd,
-                              at,
-                              SYNC_STEP,
-                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        if (drv_fd_sync_range(fd, (guint64)at, SYNC_STEP, TRUE) < 0)
+            return drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
     }
     return TRUE;
 }
@@ -225,7 +222,7 @@ sync_tree(int dir_fd, const char *where, const char *name, GError **error)
                drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
     if (fstat(fd, &info) < 0)
         return drv_throw_errno(error, "cannot sync '%s/%s'", where, name);
-    if (S_ISREG(info.st_mode) && !sync_file(fd, info.st_size, error))
+    if (S_ISREG(info.st_mode) && !sync_file(fd, info.st_size, where, name, error))
         return FALSE;
     if (fsync(fd) < 0)
         return drv_throw_errno(error, "cannot sync '%s/%s'", where, name);

@@ -28,6 +28,25 @@ test_close(void)
     g_assert_cmpint(errno, ==, EIO);
 }
 
+/* A pipe cannot be synced in part, and need not be; a descriptor must be one. */
+static void
+test_sync_range(void)
+{
+    g_autoptr(Scratch) dir = scratch_new();
+    g_auto(DrvFd) fd = scratch_open(dir, "file");
+    int ends[2];
+
+    g_assert_cmpint(write(fd, "data", 4), ==, 4);
+    g_assert_cmpint(drv_fd_sync_range(fd, 0, 4, FALSE), ==, 0);
+    g_assert_cmpint(drv_fd_sync_range(fd, 0, BIG, TRUE), ==, 0);
+    g_assert_cmpint(pipe(ends), ==, 0);
+    g_assert_cmpint(drv_fd_sync_range(ends[1], 0, 4, TRUE), ==, 0);
+    close(ends[0]);
+    close(ends[1]);
+    g_assert_cmpint(drv_fd_sync_range(ends[1], 0, 4, TRUE), ==, -1);
+    g_assert_cmpint(errno, ==, EBADF);
+}
+
 static void
 test_steal(void)
 {
@@ -139,6 +158,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     must(drv_cancel_init(&error));
     g_test_add_func("/fd/close", test_close);
+    g_test_add_func("/fd/sync-range", test_sync_range);
     g_test_add_func("/fd/steal", test_steal);
     g_test_add_func("/fd/through-pipe", test_through_pipe);
     g_test_add_func("/fd/read-limit", test_read_limit);
