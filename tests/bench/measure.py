@@ -2,6 +2,7 @@
 """measure - run commands one after the other, and tell how long they take."""
 import fcntl
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -116,14 +117,16 @@ class Report:
 
     def compare(self, name, prepare, measured, floors):
         """Measure by turns a command (or a function that tells the seconds); @floors are
-        functions, and the fastest of them is the floor.  The first turn only warms up.
+        functions, and the fastest of them is the floor.  The first turn only warms up, and
+        each has an order of its own: what a tool leaves to the disk is felt by the next.
         """
         if not self.wants(name):
             return
         measured = measured.run if isinstance(measured, Command) else measured
-        times = [[] for _ in range(1 + len(floors))]
+        functions = list(enumerate([measured, *floors]))
+        times = [[] for _ in functions]
         for turn in range(self.runs + 1):
-            for which, function in enumerate([measured, *floors]):
+            for which, function in random.sample(functions, len(functions)):
                 prepare()
                 os.sync()  # what was prepared shall not be written while we measure
                 seconds = function()

@@ -78,6 +78,7 @@ static const struct Call {
     { SYS_fallocate, "fallocate", FD },
     { SYS_fsync, "fsync", FD },
     { SYS_fdatasync, "fdatasync", FD },
+    { SYS_sync_file_range, "sync_file_range", FD },
     { SYS_fchmod, "fchmod", FD },
     { SYS_copy_file_range, "copy_file_range", FD_OUT },
     { SYS_ioctl, "ioctl", CLONES },
