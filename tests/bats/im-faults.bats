@@ -130,5 +130,25 @@ run_exec() { # COMMAND
     run_exec "sleep 1000"
     STDIN='' run_vmm host01 reset one-1 host01 1 host01
     wait_until 90 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][2:] == ["255"]'
+        # Nor does a host that no longer has the guest.
+    run_exec "sleep 1000"
+    run_vmm host01 cancel one-1 host01 1 host01
+    assert_success
+    wait_until 20 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][3:] == ["255"]'
+    lab_exec host01 test ! -e /run/one/one-1
+    assert_messages_good
+}
+
+@test "how a command ended is told as soon as there is who listens" {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    monitord_start
+    im_start EXEC_VM=1
+    monitord_stop
+    run_exec "head -c 100000 /dev/urandom" # too much for a datagram
+    wait_until 20 lab_exec host01 test ! -e /run/one/one-1
+    monitord_start
+    wait_until 20 said '[len(v["STDOUT"]) for x in m if x["type"] == "EXEC_VM" for v in x["vms"]] == [133336]'
     assert_messages_good
 }

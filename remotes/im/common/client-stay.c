@@ -17,25 +17,41 @@
 typedef struct {
     const ImClient *client;
     const ImKind *kind;
-    int wake_fd; /* run now; -1: never */
+    int wake_fd;     /* run now; -1: never */
+    GString *unsent; /* what could not be sent, if it is kept */
 } Loop;
+
+static void
+loop_free(Loop *loop)
+{
+    g_string_free(loop->unsent, TRUE);
+    g_free(loop);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Loop, loop_free)
+
+static void
+send_or_keep(Loop *loop, gboolean failed, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean sent = im_client_send(loop->client, loop->kind, failed, text, &error);
+
+    if (!failed)
+        g_string_assign(loop->unsent, sent || !loop->kind->kept ? "" : text);
+    drv_ignore(&error, loop->kind->kept ? "it is sent again" : "the next one may arrive");
+}
 
 /* One run, told whatever came of it.  FALSE when it failed. */
 static gboolean
-run_once(const Loop *loop, ImContext *im, guint failures)
+run_once(Loop *loop, ImContext *im, guint failures)
 {
-    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GString) out = g_string_new(loop->unsent->str);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GError) unsent = NULL;
     gboolean ok = im_run_dir(im, loop->client, loop->kind->dir, out, &error);
-
     gboolean told =
         !ok && failures + 1 >= TELL_AFTER && !drv_error_is(error, DRV_ERROR_CANCELLED);
 
-    if ((ok || told) &&
-        !im_client_send(
-            loop->client, loop->kind, told, ok ? out->str : error->message, &unsent))
-        drv_ignore(&unsent, "the next one may arrive");
+    if (ok || told)
+        send_or_keep(loop, told, ok ? out->str : error->message);
     drv_ignore(&error, "the front-end was told");
     return ok;
 }
@@ -52,7 +68,7 @@ period_of(const ImKind *kind, const ImContext *im)
 static gpointer
 run_loop(gpointer data)
 {
-    g_autofree Loop *loop = data;
+    g_autoptr(Loop) loop = data;
     g_autoptr(GError) error = NULL;
     g_autoptr(ImContext) im = im_client_context(loop->client, &error);
     struct pollfd wake = { .fd = loop->wake_fd, .events = POLLIN };
@@ -142,7 +158,7 @@ im_client_stay(ImClient *client, GError **error)
         Loop *loop = g_new0(Loop, 1);
         gboolean facts = g_str_equal(kind->message, "SYSTEM_HOST");
 
-        *loop = (Loop){ client, kind, facts ? system_fd : -1 };
+        *loop = (Loop){ client, kind, facts ? system_fd : -1, g_string_new(NULL) };
         g_thread_unref(g_thread_new(kind->message, run_loop, loop));
     }
     return im_watch_states(client, signal_fd, system_fd, error);

@@ -20,6 +20,7 @@ typedef struct {
     guint default_s;        /* seconds */
     gboolean tcp;           /* always by a connection */
     gboolean in_first_pass; /* told in the answer to START_MONITOR */
+    gboolean kept;          /* said once only by its probes: sent later if not now */
 } ImKind;
 
 extern const ImKind im_kinds[]; /* ends with a message of NULL; the first is STATE_VM */

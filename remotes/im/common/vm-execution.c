@@ -18,6 +18,8 @@
 #define AGENT_TIMEOUT_S 5
 #define LOST_CODE 255
 #define LOST_TEXT "the guest does not know of this command any more"
+#define AWAY_TEXT                                                                        \
+    "the VM is not on this host any more: how the command ended is not known"
 
 typedef struct {
     ImContext *im;
@@ -40,6 +42,16 @@ tell(const Look *look, gint64 vm, guint64 pid, const ImExecEnd *end)
                            end->err ? end->err : "");
 }
 
+/* The end of a command that nobody will ever know more of. */
+static void
+tell_lost(const Look *look, gint64 vm, guint64 pid, const char *why)
+{
+    g_auto(ImExecEnd) end = { .code = LOST_CODE };
+
+    end.err = g_base64_encode((const guchar *)why, strlen(why));
+    tell(look, vm, pid, &end);
+}
+
 /* TRUE when nothing more is to be expected of it. */
 static gboolean
 ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
@@ -58,11 +70,11 @@ ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
             !strstr(why->message, "guest-exec-status") ||
             !strcasestr(why->message, "pid"))
             return FALSE;
-        end.code = LOST_CODE;
-        end.err = g_base64_encode((const guchar *)LOST_TEXT, strlen(LOST_TEXT));
-    } else if (!im_parse_exec(answer, &end) || !end.exited) {
-        return FALSE;
+        tell_lost(look, vm, pid, LOST_TEXT);
+        return TRUE;
     }
+    if (!im_parse_exec(answer, &end) || !end.exited)
+        return FALSE;
     tell(look, vm, pid, &end);
     return TRUE;
 }
@@ -89,7 +101,9 @@ look_at(const Look *look, const char *name, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    if (domain && !ask(look, domain, im_vm_id(name), pid))
+    if (domain == NULL)
+        tell_lost(look, im_vm_id(name), pid, AWAY_TEXT);
+    else if (!ask(look, domain, im_vm_id(name), pid))
         return TRUE;
     return drv_path_unlink(look->dir_fd, FOLDER, name, error);
 }
@@ -102,6 +116,8 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
         dir_fd < 0 ? -1 : openat(dir_fd, LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     Look look = { im, out, dir_fd };
     g_autoptr(GDir) dir = NULL;
+    g_autoptr(GError) why = NULL;
+    gsize said = out->len;
     const char *name;
 
     /* While a command is being started its file is not to be removed: the next time. */
@@ -109,8 +125,14 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
         return TRUE;
     dir = g_dir_open(FOLDER, 0, NULL);
     while (dir && (name = g_dir_read_name(dir))) {
-        if (im_vm_id(name) >= 0 && !look_at(&look, name, error))
+        if (im_vm_id(name) < 0 || look_at(&look, name, &why))
+            continue;
+        if (out->len == said) {
+            g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
+        }
+        drv_ignore(&why, "what is known is told now, and is told once only");
+        break;
     }
     return TRUE;
 }
