@@ -58,6 +58,7 @@ struct DrvVirtCall {
     DrvVirtCallRun run;
     DrvVirtCallRun abort; /* makes run end early; NULL: it cannot */
     guint timeout_ms;
+    int other_fd;        /* of a second connection that it needs: closed_fd; or -1 */
     virDomainPtr domain; /* a reference */
 
     /* what goes in */

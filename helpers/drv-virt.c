@@ -20,6 +20,7 @@
 #define ABORT_GRACE_MS 30000
 #define CLOSE_GRACE_MS 3000
 #define LOST_GRACE_MS 30000
+#define OTHER_LOST_GRACE_MS 60000
 
 /* --- the library ------------------------------------------------------------------ */
 
@@ -78,6 +79,7 @@ drv_virt_call_new(DrvVirt *virt, const char *what, DrvVirtCallRun run)
     call->what = what;
     call->run = run;
     call->timeout_ms = virt ? virt->timeout_ms : DEFAULT_TIMEOUT_S * 1000;
+    call->other_fd = -1;
     call->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return call;
 }
@@ -161,7 +163,7 @@ throw_late(const DrvVirtCall *call, guint timeout_ms, GError **error)
                      timeout_ms / 1000);
 }
 
-/* A call without a deadline ends with its connection, or soon after that; libvirt's
+/* A call without a deadline ends with its connections, or soon after that; libvirt's
  * library does not always notice.
  */
 static gboolean
@@ -169,13 +171,15 @@ wait_for_ever(DrvVirtCall *call, GError **error)
 {
     struct pollfd fds[] = { { .fd = call->done_fd, .events = POLLIN },
                             { .fd = call->virt ? call->virt->life->closed_fd : -1,
-                              .events = POLLIN } };
+                              .events = POLLIN },
+                            { .fd = call->other_fd, .events = POLLIN } };
     int ready = drv_poll(fds, G_N_ELEMENTS(fds), -1, error);
+    guint grace_ms = fds[1].revents ? LOST_GRACE_MS : OTHER_LOST_GRACE_MS;
 
     if (ready < 0 || fds[0].revents)
         return ready >= 0;
-    ready = drv_poll(fds, 1, LOST_GRACE_MS, error);
-    return ready == 0 ? throw_late(call, LOST_GRACE_MS, error) : ready > 0;
+    ready = drv_poll(fds, 1, (int)grace_ms, error);
+    return ready == 0 ? throw_late(call, grace_ms, error) : ready > 0;
 }
 
 /* Wait for the end of a call; FALSE with DRV_ERROR_TIMEOUT or _CANCELLED. */

@@ -124,47 +124,30 @@ fails_and_ends_right() { # N save|restore
     told "EIO to each call of save and restore that changes a file, $n times"
 }
 
-local_guest() { # a guest on storage of host01's own
-    local dir=/var/tmp/vms/5/1
-    lab_exec host01 sh -c "rm -rf $dir; mkdir -p $dir"
-    lab_exec host01 qemu-img convert -O qcow2 "$GUEST/disk.raw" "$dir/disk.0"
-    # shellcheck disable=SC2046
-    STDIN=$("$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" $(with_kernel) --disk "$dir/disk.0" \
-        one-1 | vm_decorate "$dir") run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
-    assert_success
-    guest_wait host01 one-1
-    guest_run host01 one-1 write /tmp/state kept-1
-}
-
-move_away() { # to host02's own storage
-    VMM_MORE="<DISK_TARGET_PATH>/var/tmp/vms/6/1</DISK_TARGET_PATH>"
-    STDIN=$(SHARED=NO vmm_document 1) run_vmm host01 migrate "$(vm_uuid 1)" host02 host01 1 host01
-    VMM_MORE=
-}
-
 @test "a destination without room for the disks: the guest goes on, nothing is left there" {
-    local n=0 how
-    local_guest
+    local n=0 how APART=yes
+    start_apart
+    guest_run host01 one-1 write /tmp/state kept-1
     for how in tmpfs dying; do
         if [ $how = tmpfs ]; then
-            lab_exec host02 sh -ec 'mkdir -p /var/tmp/vms/6 && mount -t tmpfs -o size=2m small /var/tmp/vms/6'
+            lab_exec host02 sh -ec "mkdir -p $THERE && mount -t tmpfs -o size=2m small $THERE"
         else
-            lab_exec host02 sh -ec 'mkdir -p /tmp/tiny && mount -t tmpfs -o size=2m tiny /tmp/tiny
+            lab_exec host02 sh -ec "mkdir -p /tmp/tiny && mount -t tmpfs -o size=2m tiny /tmp/tiny
                 truncate -s 200M /tmp/tiny/disk && mkfs.ext4 -q -F -m 0 -O ^has_journal /tmp/tiny/disk
-                mount -o loop /tmp/tiny/disk /var/tmp/vms/6'
+                mount -o loop /tmp/tiny/disk $THERE"
         fi
-        move_away
+        migrate_again
         assert_failure
         assert_state host01 1 running
         wait_until 60 eval '[ -z "$(vm_state host02 1)" ]'
         run guest_run host01 one-1 cat /tmp/state
         assert_output kept-1
-        run lab_exec host02 find /var/tmp/vms/6 -name 'disk*'
+        run lab_exec host02 find "$THERE" -name 'disk*'
         assert_output ""
-        lab_exec host02 umount /var/tmp/vms/6
+        lab_exec host02 umount "$THERE"
         n=$((n + 1))
     done
-    move_away
+    migrate_again
     assert_success
     assert_state host01 1 ""
     run guest_run host02 one-1 cat /tmp/state

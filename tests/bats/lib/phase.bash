@@ -80,16 +80,29 @@ reach() { # PHASE
         [ "$1" = confirm ] || return 0
         hold host01
         kill -CONT "$(libvirtd_of host02)"
-        wait_for_line "$there" "<domstatus state='running'"
+        if [ "${APART-}" = yes ]; then # it waits there for the proof
+            wait_until 60 eval "! grep -q 'migration in' $there"
+        else
+            wait_for_line "$there" "<domstatus state='running'"
+        fi
         ;;
     esac
 }
 
 # --- the migration ----------------------------------------------------------------------
 
+# What migrate reads; with APART=yes, for a guest on storage of its host's own.
+migrate_document() {
+    if [ "${APART-}" = yes ]; then
+        VMM_MORE="<DISK_TARGET_PATH>$THERE/1</DISK_TARGET_PATH>" SHARED=NO vmm_document 1
+    else
+        vmm_document 1
+    fi
+}
+
 begin_migrate() { # [SECONDS]: it is ended then
     began=${EPOCHREALTIME/./}
-    vmm_document 1 >"$LAB/document"
+    migrate_document >"$LAB/document"
     lab_exec host01 timeout -k 5 "${1:-120}" /var/tmp/one/vmm/kvm/migrate "$(vm_uuid 1)" \
         host02 host01 1 host01 <"$LAB/document" >"$LAB/said" 2>"$LAB/complained" 3>&- 4>&- &
     migration=$!
@@ -105,7 +118,7 @@ end_migrate() {
 }
 
 migrate_again() {
-    STDIN=$(vmm_document 1) run_vmm host01 migrate "$(vm_uuid 1)" host02 host01 1 host01
+    STDIN=$(migrate_document) run_vmm host01 migrate "$(vm_uuid 1)" host02 host01 1 host01
 }
 
 # Slow enough to be stopped on its way.
@@ -130,6 +143,25 @@ start_ticking() {
     # shellcheck disable=SC2046 # words
     deploy host01 1 $(with_kernel)
     make_it_tick
+}
+
+# A guest on storage of host01's own, and where it would be at host02.
+HERE=/var/tmp/vms/5
+THERE=/var/tmp/vms/6
+
+deploy_apart() {
+    # shellcheck disable=SC2046 # words
+    STDIN=$("$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" $(with_kernel) --disk "$HERE/1/disk.0" \
+        one-1 | vm_decorate "$HERE/1") run_vmm host01 deploy "$HERE/1/deployment.0" host01 1 host01
+    assert_success
+    guest_wait host01 one-1
+}
+
+start_apart() {
+    lab_exec host01 sh -c "rm -rf $HERE; mkdir -p $HERE/1"
+    lab_exec host02 rm -rf "$THERE"
+    lab_exec host01 qemu-img convert -O qcow2 "$GUEST/disk.raw" "$HERE/1/disk.0"
+    deploy_apart
 }
 
 # Its disk is served by fe to whoever comes, and nobody locks it.
