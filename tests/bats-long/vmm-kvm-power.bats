@@ -8,25 +8,6 @@ load ../bats/lib/drv
 load ../bats/lib/vmm
 load ../bats/lib/phase
 
-setup_file() {
-    lab_setup_suite
-    vmm_setup_suite
-    slow_migrations
-}
-
-teardown_file() { lab_teardown_suite; }
-teardown() {
-    release_all
-    vm_end_all
-}
-
-# What the destination had begun has come to its end.
-settled() { # HOST
-    case $(lab_virsh "$1" domstate --reason one-1 2>/dev/null | head -n 1) in
-    *migrating* | *"starting up"*) return 1 ;;
-    esac
-}
-
 # As a core does for a VM that has gone with its host.
 deploy_again() { # HOST
     # shellcheck disable=SC2046 # words

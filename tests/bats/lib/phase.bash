@@ -18,6 +18,19 @@
 
 PHASES=(connect prepare copy finish confirm)
 
+# A file may have others.
+setup_file() {
+    lab_setup_suite
+    vmm_setup_suite
+    slow_migrations
+}
+teardown_file() { lab_teardown_suite; }
+teardown() {
+    release_all
+    mend host02
+    vm_end_all
+}
+
 told() { echo "# injected: $*" >&3; }
 
 nap() { read -rt "$1" <> <(:) || true; } # SECONDS
@@ -220,6 +233,13 @@ assert_ticking() { # HOST
     fi
     run guest_run "$1" one-1 cat /tmp/state
     assert_output kept-1
+}
+
+# What the destination had begun has come to its end.
+settled() { # HOST
+    case $(lab_virsh "$1" domstate --reason one-1 2>/dev/null | head -n 1) in
+    *migrating* | *"starting up"*) return 1 ;;
+    esac
 }
 
 # --- faults -------------------------------------------------------------------------------
