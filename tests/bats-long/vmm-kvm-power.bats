@@ -50,7 +50,7 @@ deploy_again() { # HOST
 }
 
 @test "the destination loses its power in a migration: the guest goes on unless it had left" {
-    local phase n=0
+    local phase n=0 stays
     for phase in prepare copy finish confirm; do
         start_ticking
         begin_migrate
@@ -61,7 +61,12 @@ deploy_again() { # HOST
         echo "# $phase: status $status, $elapsed ms" >&3
         assert_failure
         [ "$elapsed" -lt 80000 ]
-        if [ $phase != confirm ]; then
+        # The word that it runs there may have been on its way: then libvirt goes back.
+        stays=no
+        if [ $phase != confirm ] || [[ $stderr = *"still active at the source"* ]]; then
+            stays=yes
+        fi
+        if [ $stays = yes ]; then
             assert_error "still active at the source; destination|goes on at the source"
             assert_state host01 1 running
             assert_ticking host01
@@ -74,7 +79,7 @@ deploy_again() { # HOST
         quick_migrations
         migrate_again
         slow_migrations
-        if [ $phase != confirm ]; then
+        if [ $stays = yes ]; then
             assert_success
             assert_state host01 1 ""
             assert_never_twice
