@@ -13,8 +13,7 @@ typedef struct {
     const char *name;
     gboolean regular; /* else: a device, where nothing is left out */
     gboolean sparse;
-    guint64 end;  /* of what was written */
-    guint64 size; /* of the file, kept ahead of end */
+    guint64 size; /* of the file, kept ahead of what is written */
     guint64 left; /* up to here all is on the disk, and out of the page cache */
 } DrvCopyOut;
 

@@ -57,7 +57,6 @@ typedef struct {
     gboolean ended; /* the migration */
     gboolean gone;  /* the watcher */
     virDomainPtr domain;
-    int closed_fd; /* of the destination's connection */
     guint timeout_s;
     gboolean postcopy;
     guint64 moved; /* bytes, when they last changed */
@@ -65,9 +64,9 @@ typedef struct {
 } Watcher;
 
 static gboolean
-destination_is_lost(const Watcher *watcher)
+destination_is_lost(const DrvVirtCall *call)
 {
-    struct pollfd fd = { .fd = watcher->closed_fd, .events = POLLIN };
+    struct pollfd fd = { .fd = call->other_fd, .events = POLLIN };
 
     return poll(&fd, 1, 0) > 0;
 }
@@ -138,7 +137,7 @@ watch_migration(gpointer data)
         if (watcher->ended || g_get_monotonic_time() < next)
             continue;
         g_mutex_unlock(&watcher->lock);
-        if (destination_is_lost(watcher) || is_stalled(watcher))
+        if (destination_is_lost(call) || is_stalled(watcher))
             (void)do_abort(call);
         else if (watcher->timeout_s > 0 &&
                  next - start > watcher->timeout_s * G_USEC_PER_SEC)
@@ -194,7 +193,7 @@ do_migrate(DrvVirtCall *call)
     return there != NULL;
 }
 
-/* Only what makes the name of a disk in XML that libvirt has accepted. */
+/* For call->text.  A target that would be more than a word in JSON is no disk's. */
 static char *
 travelling_disks(const DrvMigration *migration)
 {
@@ -224,14 +223,13 @@ drv_migration_run(DrvMigration *migration,
     flight->destination = drv_virt_ref(destination);
     g_mutex_init(&flight->watcher.lock);
     g_cond_init(&flight->watcher.changed);
-    flight->watcher.closed_fd = destination->life->closed_fd;
     flight->watcher.timeout_s = migration->timeout_s;
     flight->watcher.postcopy = migration->timeout_postcopy;
     call->in = flight;
     call->in_free = flight_free;
     call->abort = do_abort;
     call->text = travelling_disks(migration);
-    call->other_fd = flight->destination->life->closed_fd;
+    call->other_fd = destination->life->closed_fd; /* the flight keeps it */
     call->timeout_ms = DRV_VIRT_NO_DEADLINE;
     call->flags = migration->flags;
     call->params = g_steal_pointer(&migration->params);
