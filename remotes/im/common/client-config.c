@@ -10,14 +10,14 @@
 #define DEFAULT_PORT 4124
 
 const ImKind im_kinds[] = {
-    { "STATE_VM", "vm/status", "STATE_VM", 5, TRUE, TRUE, FALSE },
-    { "BEACON_HOST", "host/beacon", "BEACON_HOST", 30, FALSE, FALSE, FALSE },
-    { "SYSTEM_HOST", "host/system", "SYSTEM_HOST", 600, FALSE, TRUE, FALSE },
-    { "MONITOR_HOST", "host/monitor", "MONITOR_HOST", 120, FALSE, TRUE, FALSE },
-    { "MONITOR_VM", "vm/monitor", "MONITOR_VM", 30, FALSE, TRUE, FALSE },
-    { "MONITOR_VM", "vm/snapshot", NULL, 60, FALSE, FALSE, FALSE },
-    { "EXEC_VM", "vm/execution", "EXEC_VM", 5, FALSE, FALSE, TRUE },
-    { NULL, NULL, NULL, 0, FALSE, FALSE, FALSE },
+    { "STATE_VM", "vm/status", "STATE_VM", 5, .tcp = TRUE, .in_first_pass = TRUE },
+    { "BEACON_HOST", "host/beacon", "BEACON_HOST", .default_s = 30 },
+    { "SYSTEM_HOST", "host/system", "SYSTEM_HOST", 600, .in_first_pass = TRUE },
+    { "MONITOR_HOST", "host/monitor", "MONITOR_HOST", 120, .in_first_pass = TRUE },
+    { "MONITOR_VM", "vm/monitor", "MONITOR_VM", 30, .in_first_pass = TRUE },
+    { "MONITOR_VM", "vm/snapshot", .default_s = 60 },
+    { "EXEC_VM", "vm/execution", "EXEC_VM", 5, .kept = TRUE },
+    { .message = NULL },
 };
 
 guint
