@@ -24,8 +24,6 @@ assert_disk() { # HOST FOLDER
     assert_output --partial kept-1
 }
 
-whereabouts() { echo "$(vm_state host01 1)/$(vm_state host02 1)"; }
-
 # What libvirt had begun at the destination has come to its end.
 decided() {
     case $(whereabouts) in

@@ -28,7 +28,7 @@ teardown() {
 
 # Wherever it is now: it runs at one of the hosts, and nothing waits at the other.
 one_runs() {
-    case $(vm_state host01 1)/$(vm_state host02 1) in
+    case $(whereabouts) in
     running/ | /running) ;;
     *) return 1 ;;
     esac

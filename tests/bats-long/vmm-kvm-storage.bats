@@ -132,9 +132,7 @@ fails_and_ends_right() { # N save|restore
         if [ $how = tmpfs ]; then
             lab_exec host02 sh -ec "mkdir -p $THERE && mount -t tmpfs -o size=2m small $THERE"
         else
-            lab_exec host02 sh -ec "mkdir -p /tmp/tiny && mount -t tmpfs -o size=2m tiny /tmp/tiny
-                truncate -s 200M /tmp/tiny/disk && mkfs.ext4 -q -F -m 0 -O ^has_journal /tmp/tiny/disk
-                mount -o loop /tmp/tiny/disk $THERE"
+            mount_claiming host02 "$THERE" 2m 200M
         fi
         migrate_again
         assert_failure

@@ -118,9 +118,7 @@ chain() {
 # A disk that takes data only to lose them tells of it when they are synced.
 @test "cp to a disk that cannot write what it has taken" {
     local DS=/var/tmp/dying size
-    lab_exec fe sh -ec "mkdir -p $DS /var/tmp/tiny && mount -t tmpfs -o size=20m tiny /var/tmp/tiny
-        truncate -s 400M /var/tmp/tiny/disk && mkfs.ext4 -q -F -m 0 -O ^has_journal /var/tmp/tiny/disk
-        mount -o loop /var/tmp/tiny/disk $DS"
+    mount_claiming fe "$DS" 20m 400M
     for size in 30M 100M; do # lost at the end, and while more is written
         lab_exec fe sh -c "head -c $size /dev/urandom >/var/tmp/safe/big"
         cp_dump /var/tmp/safe/big
@@ -129,5 +127,5 @@ chain() {
         run lab_exec fe find "$DS" -mindepth 1 ! -name lost+found
         assert_output ""
     done
-    lab_exec fe sh -c "umount -l $DS /var/tmp/tiny; rm /var/tmp/safe/big"
+    lab_exec fe sh -c "umount -l $DS /tmp/tiny; rm /var/tmp/safe/big"
 }

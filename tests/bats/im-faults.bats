@@ -130,7 +130,7 @@ run_exec() { # COMMAND
     run_exec "sleep 1000"
     STDIN='' run_vmm host01 reset one-1 host01 1 host01
     wait_until 90 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][2:] == ["255"]'
-        # Nor does a host that no longer has the guest.
+    # Nor does a host that no longer has the guest.
     run_exec "sleep 1000"
     run_vmm host01 cancel one-1 host01 1 host01
     assert_success

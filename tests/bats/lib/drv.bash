@@ -360,6 +360,15 @@ guest_wait() { # HOST DOMAIN: until it is up
     "$LAB_TOOLS/guest-run" --timeout 60 --wait "$LAB" "$@"
 }
 
+# An ext4 at DIR on a medium (/tmp/tiny) that may be smaller than it claims: data that it
+# takes and has no room for are I/O errors later.
+mount_claiming() { # NODE DIR SIZE-OF-MEDIUM SIZE-IT-CLAIMS
+    lab_exec "$1" sh -ec "mkdir -p $2 /tmp/tiny && mount -t tmpfs -o size=$3 tiny /tmp/tiny
+        truncate -s $4 /tmp/tiny/disk
+        mkfs.ext4 -q -F -m 0 -O ^has_journal /tmp/tiny/disk
+        mount -o loop /tmp/tiny/disk $2"
+}
+
 guest_files() { # the folder with vmlinuz, initrd and disk.raw
     "$LAB_TOOLS/guest"
 }

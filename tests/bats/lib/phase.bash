@@ -210,12 +210,15 @@ make_it_tick() {
 
 ticks() { sed -n 's/.*tick \([0-9]*\).*/\1/p' "$(console "$1")" 2>/dev/null | sort -n; }
 
+# Its states at source and destination, "running/paused" say; nothing where there is none.
+whereabouts() { echo "$(vm_state host01 1)/$(vm_state host02 1)"; }
+
 # No moment of the guest's life was lived at both hosts, but for the one in which it moved.
 assert_never_twice() {
     local both
     both=$(comm -12 <(ticks host01 | sort) <(ticks host02 | sort) | wc -l)
     [ "$both" -le 1 ] || fail "the guest ran at both hosts for $both ticks"
-    case $(vm_state host01 1)/$(vm_state host02 1) in
+    case $(whereabouts) in
     running/running) fail "it runs at both hosts" ;;
     esac
 }
@@ -333,23 +336,16 @@ restore_from() { # FILE
 
 # /tmp/bad of host01 becomes a file system that does not take what it is given.
 spoil() { # full|ext4|dying|read-only
-    lab_exec host01 mkdir -p /tmp/bad /tmp/tiny
+    lab_exec host01 mkdir -p /tmp/bad
     case $1 in
     full) lab_exec host01 mount -t tmpfs -o size=8m bad /tmp/bad ;;
-    ext4) loop_mount 16m 16M ;;
-    dying) loop_mount 12m 200M ;; # a disk whose blocks cannot be written: EIO
+    ext4) mount_claiming host01 /tmp/bad 16m 16M ;;
+    dying) mount_claiming host01 /tmp/bad 12m 200M ;; # a disk whose blocks cannot be written: EIO
     read-only)
         lab_exec host01 mount -t tmpfs -o size=8m bad /tmp/bad
         lab_exec host01 mount -o remount,ro /tmp/bad
         ;;
     esac
-}
-
-loop_mount() { # SIZE-OF-MEDIUM SIZE-IT-CLAIMS
-    lab_exec host01 sh -ec "mount -t tmpfs -o size=$1 tiny /tmp/tiny
-        truncate -s $2 /tmp/tiny/disk
-        mkfs.ext4 -q -F -m 0 -O ^has_journal /tmp/tiny/disk
-        mount -o loop /tmp/tiny/disk /tmp/bad"
 }
 
 unspoil() {
