@@ -134,9 +134,12 @@ typedef struct {
     gpointer data;
 } Job;
 
-/* Where the job is, and whether it is still there at all. */
+/* What a look at a job shows, without events. */
+typedef enum { JOB_RUNS, JOB_IS_READY, JOB_IS_GONE } JobState;
+
+/* Where the job is: libvirt shows a mirror as at its end only when it is ready. */
 static gboolean
-look_at_job(Job *job, gboolean *active, GError **error)
+look_at_job(Job *job, JobState *state, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(job->domain, "read the disk's job", do_job_info);
@@ -144,8 +147,11 @@ look_at_job(Job *job, gboolean *active, GError **error)
     call->text = g_strdup(job->target);
     if (!drv_virt_call(call, error))
         return FALSE;
-    *active = call->out_number2 > 0;
-    if (*active && job->progress)
+    if (call->out_number2 == 0)
+        *state = JOB_IS_GONE;
+    else
+        *state = (guint64)call->out_number == call->number ? JOB_IS_READY : JOB_RUNS;
+    if (*state != JOB_IS_GONE && job->progress)
         job->progress((guint64)call->out_number, call->number, job->data);
     return TRUE;
 }
@@ -166,15 +172,17 @@ next_status(Job *job, int *status, GError **error)
     return TRUE;
 }
 
-/* Wait for the job to reach @wanted (READY or COMPLETED). */
+/* Wait for the job to reach @wanted (READY or COMPLETED).  Without an event, what two
+ * looks show counts: after the first, the last event had its time.
+ */
 static gboolean
 follow_job(Job *job, int wanted, GError **error)
 {
-    gboolean active = TRUE;
+    JobState state = JOB_RUNS;
     int status;
 
     for (;;) {
-        gboolean was_active = active;
+        JobState before = state;
 
         if (!next_status(job, &status, error))
             return FALSE;
@@ -186,9 +194,13 @@ follow_job(Job *job, int wanted, GError **error)
             return drv_throw(error, DRV_ERROR_VIRT, "somebody aborted the job");
         if (status >= 0)
             continue;
-        if (!look_at_job(job, &active, error))
+        if (!look_at_job(job, &state, error))
             return FALSE;
-        if (!was_active && !active) /* twice, so that a last event has had its time */
+        if (state != before)
+            continue;
+        if (state == JOB_IS_READY && wanted == VIR_DOMAIN_BLOCK_JOB_READY)
+            return TRUE;
+        if (state == JOB_IS_GONE)
             return drv_throw(error, DRV_ERROR_VIRT, "the job is gone");
     }
 }

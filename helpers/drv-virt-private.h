@@ -37,6 +37,7 @@ struct DrvVirt {
     char *uri;
     guint timeout_ms;
     DrvVirtLife *life;
+    int anchor_id;  /* of a registration that stays; -1: none, see drv-virt-watch.c */
     gboolean stuck; /* a call did not come back */
     gboolean local; /* state lives in this process: test:, embed */
 };

@@ -167,6 +167,46 @@ do_register(DrvVirtCall *call)
     return call->out_number >= 0;
 }
 
+static void
+on_nothing(virConnectPtr conn, virDomainPtr domain, int reason, void *data)
+{
+    (void)conn;
+    (void)domain;
+    (void)reason;
+    (void)data;
+}
+
+static gboolean
+do_anchor(DrvVirtCall *call)
+{
+    call->out_number =
+        virConnectDomainEventRegisterAny(call->virt->conn,
+                                         NULL,
+                                         VIR_DOMAIN_EVENT_ID_PMWAKEUP,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_nothing),
+                                         NULL,
+                                         NULL);
+    return call->out_number >= 0;
+}
+
+/* An event that arrives while a connection's last registration goes stays in libvirt's
+ * queue, and none is delivered any more, to nobody (seen with libvirt 9.0).  So there is
+ * no last one: a registration for an event that servers never have stays to the end.
+ */
+static gboolean
+anchor(DrvVirt *virt, GError **error)
+{
+    g_autoptr(DrvVirtCall) call = NULL;
+
+    if (virt->anchor_id >= 0)
+        return TRUE;
+    call = drv_virt_call_new(virt, "watch the domains", do_anchor);
+    if (!drv_virt_call(call, error))
+        return FALSE;
+    virt->anchor_id = (int)call->out_number;
+    return TRUE;
+}
+
 static gboolean
 do_deregister(DrvVirtCall *call)
 {
@@ -188,6 +228,18 @@ watch_source(DrvWatch *watch, guint source, GError **error)
     return TRUE;
 }
 
+static gboolean
+watch_sources(DrvWatch *watch, unsigned kinds, GError **error)
+{
+    if (!anchor(watch->domain->virt, error))
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
+        if ((kinds & sources[i].kind) && !watch_source(watch, i, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 DrvWatch *
 drv_watch_new(DrvDomain *domain, unsigned kinds, GError **error)
 {
@@ -199,11 +251,9 @@ drv_watch_new(DrvDomain *domain, unsigned kinds, GError **error)
     g_mutex_init(&watch->inbox->lock);
     g_queue_init(&watch->inbox->events);
     watch->inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
-        if ((kinds & sources[i].kind) && !watch_source(watch, i, error)) {
-            (void)drv_prefix(error, "domain '%s'", domain->id);
-            return NULL;
-        }
+    if (!watch_sources(watch, kinds, error)) {
+        (void)drv_prefix(error, "domain '%s'", domain->id);
+        return NULL;
     }
     return g_steal_pointer(&watch);
 }

@@ -384,6 +384,7 @@ drv_virt_open(const char *uri, GError **error)
     g_autoptr(DrvVirtCall) call = NULL;
 
     virt->refs = 1;
+    virt->anchor_id = -1;
     virt->life = g_atomic_rc_box_new0(DrvVirtLife);
     virt->life->closed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     virt->uri = uri ? g_strdup(uri) : configured_uri(error);
@@ -411,6 +412,8 @@ do_close(DrvVirtCall *call)
 {
     virConnectPtr conn = call->in;
 
+    if ((int)call->number >= 0)
+        (void)virConnectDomainEventDeregisterAny(conn, (int)call->number);
     (void)virConnectUnregisterCloseCallback(conn, connection_closed);
     return virConnectClose(conn) >= 0;
 }
@@ -424,6 +427,7 @@ close_connection(DrvVirt *virt)
     g_autoptr(GError) ignored = NULL;
 
     call->in = virt->conn;
+    call->number = (guint64)virt->anchor_id;
     call->timeout_ms = virt->local ? DRV_VIRT_NO_DEADLINE : CLOSE_GRACE_MS;
     if (!drv_virt_call(call, &ignored))
         drv_ignore(&ignored, "closing");
