@@ -13,6 +13,7 @@
 #include "drv-xml.h"
 
 #define AGENT_SLACK_MS 5000
+#define AGENT_WAIT_MS 35000 /* libvirt waits 30 s for another's turn with the agent */
 #define TIME_TIMEOUT_S 5
 
 /* --- snapshots
@@ -216,6 +217,52 @@ drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError
     if (!drv_virt_call(call, error))
         return NULL;
     return g_steal_pointer(&call->out_text);
+}
+
+static gboolean
+do_facts(DrvVirtCall *call)
+{
+    (void)virDomainAgentSetResponseTimeout(call->domain, (int)call->number, 0);
+    return virDomainGetGuestInfo(
+               call->domain, call->flags, &call->params, &call->n_params, 0) >= 0;
+}
+
+static char *
+text_of(const virTypedParameter *param)
+{
+    switch (param->type) {
+    case VIR_TYPED_PARAM_STRING:
+        return g_strdup(param->value.s);
+    case VIR_TYPED_PARAM_UINT:
+        return g_strdup_printf("%u", param->value.ui);
+    default:
+        return NULL; /* no other types are used for what we ask */
+    }
+}
+
+GHashTable *
+drv_domain_guest_facts(DrvDomain *domain,
+                       DrvGuestFacts what,
+                       guint timeout_s,
+                       GError **error)
+{
+    g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "ask the guest", do_facts);
+    GHashTable *facts;
+
+    call->flags = (what & DRV_GUEST_OS ? VIR_DOMAIN_GUEST_INFO_OS : 0) |
+                  (what & DRV_GUEST_ADDRESSES ? VIR_DOMAIN_GUEST_INFO_INTERFACES : 0);
+    call->number = timeout_s;
+    call->timeout_ms = 2 * timeout_s * 1000 + AGENT_WAIT_MS;
+    if (!drv_virt_call(call, error))
+        return NULL;
+    facts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (int i = 0; i < call->n_params; i++) {
+        char *text = text_of(&call->params[i]);
+
+        if (text)
+            g_hash_table_insert(facts, g_strdup(call->params[i].field), text);
+    }
+    return facts;
 }
 
 static gboolean

@@ -54,6 +54,21 @@ gboolean drv_domain_snapshot_revert(DrvDomain *domain,
 char *
 drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError **error);
 
+typedef enum {
+    DRV_GUEST_OS = 1 << 0,        /* "os.id", "os.version-id", "os.machine" … */
+    DRV_GUEST_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */
+} DrvGuestFacts;
+
+/* What the guest's agent says of the guest, as text by the names of libvirt's
+ * virDomainGetGuestInfo (char * → char *), which comes from the guest.  An answer may
+ * take @timeout_s, after up to 30 s for the turn.  DRV_ERROR_UNSUPPORTED when the domain
+ * has no agent, or the agent does not know.  Caller frees.
+ */
+GHashTable *drv_domain_guest_facts(DrvDomain *domain,
+                                   DrvGuestFacts what,
+                                   guint timeout_s,
+                                   GError **error);
+
 /* Set the guest's clock, in a process of its own that tries for 20 s and that nobody
  * waits for.  Failure to start it is logged.
  */

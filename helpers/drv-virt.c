@@ -279,6 +279,8 @@ meaning_of(const DrvVirtCall *call)
         return DRV_ERROR_NO_SPACE;
     switch (call->code) {
     case VIR_ERR_OPERATION_TIMEOUT:
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+    case VIR_ERR_AGENT_UNSYNCED:
         return DRV_ERROR_TIMEOUT;
     case VIR_ERR_ACCESS_DENIED:
     case VIR_ERR_AUTH_FAILED:

@@ -15,6 +15,7 @@ const ImKind im_kinds[] = {
     { "SYSTEM_HOST", "host/system", "SYSTEM_HOST", 600, .in_first_pass = TRUE },
     { "MONITOR_HOST", "host/monitor", "MONITOR_HOST", 120, .in_first_pass = TRUE },
     { "MONITOR_VM", "vm/monitor", "MONITOR_VM", 30, .in_first_pass = TRUE },
+    { "MONITOR_VM", "vm/guest", "MONITOR_VM", .default_s = 30 },
     { "MONITOR_VM", "vm/snapshot", .default_s = 60 },
     { "EXEC_VM", "vm/execution", "EXEC_VM", 5, .kept = TRUE },
     { .message = NULL },

@@ -34,6 +34,7 @@ static const struct {
     PROBE(im_linux_usage),
     PROBE(im_numa_usage),
     PROBE(im_vm_poll),
+    PROBE(im_vm_guest),
     PROBE(im_vm_disks),
     PROBE(im_vm_state),
     PROBE(im_vm_execution),

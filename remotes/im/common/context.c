@@ -62,6 +62,7 @@ im_context_free(ImContext *im)
     g_clear_error(&im->virt_hung);
     im_samples_free(im->samples);
     im_states_free(im->states);
+    g_clear_pointer(&im->guests, g_hash_table_unref);
     drv_xml_free(im->config);
     g_free(im->root);
     g_free(im->hypervisor);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking into /proc, /sys and the probes' configuration. */
+/* Looking into /proc and /sys. */
 #include <stdarg.h>
 #include <string.h>
 
-#include "drv-action.h"
 #include "im.h"
 
 static char *G_GNUC_PRINTF(2, 0)
@@ -96,88 +95,4 @@ im_field(const char *text, const char *name, guint64 *value)
         return end > line;
     }
     return FALSE;
-}
-
-/* --- configuration ------------------------------------------------------------------ */
-
-static void
-add_item(GPtrArray *items, const char *text)
-{
-    g_autofree char *item = g_strstrip(g_strdup(text));
-    gsize length = strlen(item);
-
-    if (length >= 2 && (*item == '"' || *item == '\'') && item[length - 1] == *item) {
-        item[length - 1] = '\0';
-        memmove(item, item + 1, length - 1);
-    }
-    if (*item)
-        g_ptr_array_add(items, g_steal_pointer(&item));
-}
-
-static void
-add_value(GPtrArray *items, char *value)
-{
-    gsize length = strlen(g_strstrip(value));
-    g_auto(GStrv) parts = NULL;
-
-    if (*value != '[' || value[length - 1] != ']') {
-        add_item(items, value);
-        return;
-    }
-    value[length - 1] = '\0';
-    parts = g_strsplit(value + 1, ",", -1);
-    for (guint i = 0; parts[i]; i++)
-        add_item(items, parts[i]);
-}
-
-/* What stands behind "key:" or ":key:", or NULL. */
-static char *
-after_key(char *line, const char *key)
-{
-    if (*line == ':')
-        line++;
-    if (!g_str_has_prefix(line, key))
-        return NULL;
-    line += strlen(key);
-    return *line == ':' || *line == '=' ? line + 1 : NULL;
-}
-
-char **
-im_conf_values(const char *file, const char *key)
-{
-    g_autofree char *path =
-        g_build_filename(drv_remotes_dir(), "etc", "im", "kvm-probes.d", file, NULL);
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
-    GPtrArray *items = g_ptr_array_new();
-    gboolean inside = FALSE;
-
-    if (g_file_get_contents(path, &text, NULL, NULL))
-        lines = g_strsplit(text, "\n", -1);
-    for (guint i = 0; lines && lines[i]; i++) {
-        char *line = g_strstrip(lines[i]);
-        char *value = after_key(line, key);
-
-        if (*line == '#' || *line == '\0')
-            continue;
-        if (value)
-            add_value(items, value);
-        else if (inside && *line == '-')
-            add_item(items, line + 1);
-        inside = value || (inside && *line == '-');
-    }
-    g_ptr_array_add(items, NULL);
-    return (char **)g_ptr_array_free(items, FALSE);
-}
-
-guint64
-im_conf_number(const char *file, const char *key, guint64 fallback)
-{
-    g_auto(GStrv) values = im_conf_values(file, key);
-    guint64 number;
-
-    if (values[0] == NULL ||
-        !g_ascii_string_to_unsigned(values[0], 10, 0, G_MAXINT32, &number, NULL))
-        return fallback;
-    return number;
 }

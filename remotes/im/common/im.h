@@ -35,6 +35,7 @@ typedef struct {
     gint64 virt_hung_at;
     ImSamples *samples; /* of counters; see im_samples() */
     ImStates *states;   /* see im_states() */
+    GHashTable *guests; /* see im_vm_guest() */
     gboolean lasting;   /* the client: memory serves instead of files in db */
 } ImContext;
 
@@ -55,10 +56,13 @@ void im_virt_drop(ImContext *im);
 /* A number of the configuration ("PROBES_PERIOD/STATE_VM"). */
 guint64 im_config_number(const ImContext *im, const char *path, guint64 fallback);
 
-/* Value of a key in <remotes>/etc/im/kvm-probes.d/@file, which has lines ":key: value",
- * lists as "[a, b]" or as lines "- a".  The items, NULL-terminated; caller frees.
+/* Value of a key in <remotes>/etc/im/kvm-probes.d/@file, which is YAML: one text, or the
+ * items of a list; NULL-terminated; caller frees.
  */
 char **im_conf_values(const char *file, const char *key);
+/* The same of a mapping: name, value, name, value … */
+char **im_conf_pairs(const char *file, const char *key);
+gboolean im_conf_flag(const char *file, const char *key);
 guint64 im_conf_number(const char *file, const char *key, guint64 fallback);
 
 typedef gboolean (*ImProbe)(ImContext *im, GString *out, GError **error);
@@ -142,6 +146,7 @@ gboolean im_wild_vm(ImContext *im, GString *out, GError **error);
 gboolean im_linux_usage(ImContext *im, GString *out, GError **error);
 gboolean im_numa_usage(ImContext *im, GString *out, GError **error);
 gboolean im_vm_poll(ImContext *im, GString *out, GError **error);
+gboolean im_vm_guest(ImContext *im, GString *out, GError **error);
 gboolean im_vm_disks(ImContext *im, GString *out, GError **error);
 gboolean im_vm_state(ImContext *im, GString *out, GError **error);
 gboolean im_vm_execution(ImContext *im, GString *out, GError **error);

@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What guests say of themselves: system and addresses, commands of guestagent.conf, and an
+# agent that hangs.
+load lib/drv
+load lib/vmm
+load lib/im
+
+setup_file() {
+    lab_setup_suite --hosts 1
+    vmm_setup_suite
+    im_setup_suite
+}
+
+teardown_file() { lab_teardown_suite; }
+
+teardown() {
+    local id
+    im_stop || true
+    monitord_stop
+    for id in $(lab_virsh host01 list --uuid); do lab_virsh host01 destroy "$id"; done
+    lab_exec host01 find /var/lib/one/datastores/0 -mindepth 1 -delete
+}
+
+in_guest() { guest_run host01 one-1 sh -c "$1"; }
+
+deploy_guest() {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    in_guest 'printf "ID=tiny\nVERSION_ID=\"4 \\\\\"x\"\n" >/etc/os-release'
+    in_guest 'ip address add 10.9.8.7/24 dev lo; ip address add fd00::7/64 dev lo'
+}
+
+guest_conf() { # true|false
+    local folder=$LAB/host01/var-tmp/one/etc/im/kvm-probes.d
+    mkdir -p "$folder"
+    cat >"$folder/guestagent.conf" <<END
+:enabled: $1
+:commands:
+  :vm_qemu_ping: "one-\$vm_id '{\"execute\":\"guest-ping\"}' --timeout 2"
+  :vm_users: "one-\$vm_id '{\"execute\":\"no-such-command\"}'"
+END
+}
+
+# The newest value of KEY that was told of VM 1.
+told() { # KEY
+    messages "([''] + [v['MONITOR']['$1'] for x in m if x['type'] == 'MONITOR_VM'
+              for v in x.get('vms', []) if v['ID'] == '1' and '$1' in v['MONITOR']])[-1]"
+}
+
+tells() { [ "$(told "$1")" = "$2" ]; } # KEY VALUE
+
+@test "a guest's system and addresses are told, and what it is asked" {
+    deploy_guest
+    guest_conf false
+    monitord_start
+    im_start MONITOR_VM=1
+    assert_success
+    wait_until 10 tells GUEST_IP_ADDRESSES 10.9.8.7,fd00::7
+    tells OS_ID tiny
+    tells OS_TYPE linux
+    tells OS_VERSION '4 "x'
+    tells OS_MACHINE x86_64
+    tells VM_QEMU_PING "QEMU Guest Agent monitoring disabled"
+    guest_conf true
+    wait_until 10 tells VM_QEMU_PING '{"return":{}}'
+    [[ "$(told VM_USERS)" == "error: "*"no-such-command"* ]]
+    assert_messages_good
+}
+
+@test "an agent that hangs is told, asked seldom, and keeps no message waiting" {
+    deploy_guest
+    guest_conf true
+    monitord_start
+    im_start MONITOR_VM=1
+    wait_until 10 tells VM_QEMU_PING '{"return":{}}'
+    in_guest '(sleep 1; kill -STOP $(cat /run/qga.pid)) >/dev/null 2>&1 </dev/null &'
+    wait_until 30 agent_is_silent
+    # The counters of VMs went on being told meanwhile.
+    said "max(b - a for a, b in zip(${usage_times}, ${usage_times}[1:])) < 4"
+    assert_messages_good
+}
+
+usage_times='[x["at"] for x in m if x["type"] == "MONITOR_VM" and "CPU" in x["vms"][0]["MONITOR"]]'
+agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
+
+@test "the probe by itself: all guests, once, and nothing of those without an agent" {
+    local text
+    deploy_guest
+    deploy host01 2 --memory 32 --no-agent
+    guest_conf false
+    rm "$LAB/host01/var-tmp/one/etc/im/kvm-probes.d/guestagent.conf"
+    run lab_exec host01 "$IM/kvm-probes.d/vm/guest/guest" kvm 0 host01
+    assert_success
+    assert_equal "${#lines[@]}" 1
+    text=$(sed -n 's/.*MONITOR="\([^"]*\)".*/\1/p' <<<"$output" | base64 -d)
+    [[ "$text" == *'GUEST_IP_ADDRESSES="10.9.8.7,fd00::7"'* ]]
+    [[ "$output" == *'ID="1"'* ]]
+}
