@@ -100,6 +100,7 @@ migrate() { # ID FROM TO
     lab_virsh host02 create "$LAB/twin.xml"
     migrate 1 host01 host02
     assert_error "active at both hosts"
+    [[ "$stderr" == *"it was so before this call began"* ]]
     assert_state host01 1 running
     assert_state host02 1 running
 }

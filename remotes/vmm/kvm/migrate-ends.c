@@ -103,7 +103,7 @@ kvm_throw_end(const KvmMigration *migration,
               const GError *why,
               GError **error)
 {
-    const char *said = why ? why->message : "libvirt reported no error";
+    const char *said = why ? why->message : "it was so before this call began";
 
     if (end == DRV_MIGRATION_TWICE)
         return drv_throw(error,

@@ -67,7 +67,7 @@ make_options(KvmMigration *migration, GError **error)
     return add_xml(migration, options, error) ? g_steal_pointer(&options) : NULL;
 }
 
-/* One migration and its proof.  @why gets what the call said, if it failed. */
+/* One migration and its proof.  @why gets what libvirt said, if it has not arrived. */
 static gboolean
 fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **error)
 {
@@ -85,6 +85,8 @@ fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
             (void)drv_prefix(error, "%s", (*why)->message);
         return FALSE;
     }
+    if (called && *end != DRV_MIGRATION_ARRIVED)
+        (void)drv_throw(why, DRV_ERROR_VIRT, "libvirt called it a success");
     if (!called && *end == DRV_MIGRATION_ARRIVED)
         drv_info("it has arrived, though libvirt said: %s", (*why)->message);
     return TRUE;

@@ -40,7 +40,8 @@ void kvm_wake_source(KvmMigration *migration);
  */
 void kvm_reconnect(KvmMigration *migration);
 
-/* Say that it has not arrived, where it is, and @why (or NULL); FALSE. */
+/* Say that it has not arrived, where it is, and @why (NULL: found so beforehand); FALSE.
+ */
 gboolean kvm_throw_end(const KvmMigration *migration,
                        DrvMigrationEnd end,
                        const GError *why,
