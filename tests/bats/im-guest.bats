@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What guests say of themselves: system and addresses, commands of guestagent.conf, and an
-# agent that hangs.
+# agent that hangs.  And what is foretold of guests and their host.
 load lib/drv
 load lib/vmm
 load lib/im
@@ -10,7 +10,10 @@ setup_file() {
     lab_setup_suite --hosts 1
     vmm_setup_suite
     im_setup_suite
+    mkdir -p "$(conf_dir)"
 }
+
+conf_dir() { echo "$LAB/host01/var-tmp/one/etc/im/kvm-probes.d"; }
 
 teardown_file() { lab_teardown_suite; }
 
@@ -33,9 +36,7 @@ deploy_guest() {
 }
 
 guest_conf() { # true|false
-    local folder=$LAB/host01/var-tmp/one/etc/im/kvm-probes.d
-    mkdir -p "$folder"
-    cat >"$folder/guestagent.conf" <<END
+    cat >"$(conf_dir)/guestagent.conf" <<END
 :enabled: $1
 :commands:
   :vm_qemu_ping: "one-\$vm_id '{\"execute\":\"guest-ping\"}' --timeout 2"
@@ -90,11 +91,38 @@ agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
     deploy_guest
     deploy host01 2 --memory 32 --no-agent
     guest_conf false
-    rm "$LAB/host01/var-tmp/one/etc/im/kvm-probes.d/guestagent.conf"
+    rm "$(conf_dir)/guestagent.conf"
     run lab_exec host01 "$IM/kvm-probes.d/vm/guest/guest" kvm 0 host01
     assert_success
     assert_equal "${#lines[@]}" 1
     text=$(sed -n 's/.*MONITOR="\([^"]*\)".*/\1/p' <<<"$output" | base64 -d)
     [[ "$text" == *'GUEST_IP_ADDRESSES="10.9.8.7,fd00::7"'* ]]
     [[ "$output" == *'ID="1"'* ]]
+}
+
+@test "what a VM and its host will use is foretold, after a while" {
+    local stock=$LAB/host01/var-tmp/one/im/kvm-probes.d/host/monitor/prediction.py
+    printf 'host: { forecast: { period: 1 } }\nvirtualmachine: { forecast: { period: 1 } }\n' \
+        >"$(conf_dir)/forecast.conf"
+    printf '#!/bin/sh\nexit 1\n' >"$stock" # ours takes its place
+    chmod 755 "$stock"
+    im_domain 5
+    lab_virsh host01 create "$LAB/one-5.xml"
+    monitord_start
+    im_start MONITOR_VM=1 MONITOR_HOST=1
+    assert_success
+    wait_until 10 foretold_of_vm DISKRDBYTES_BW
+    wait_until 40 foretold_of_vm CPU_FORECAST
+    wait_until 10 foretold_of_vm MEMORY_FORECAST
+    wait_until 10 foretold_of_vm NETRX_BW_FORECAST
+    wait_until 10 said 'any("FREEMEMORY_FORECAST=" in x["data"] for x in m if x["type"] == "MONITOR_HOST")'
+    said 'any("NETRX_BW=" in x["data"] for x in m if x["type"] == "MONITOR_HOST")'
+    said 'not any("_FAR" in x["data"] for x in m if x["type"].startswith("MONITOR"))'
+    assert_messages_good
+    rm "$stock"
+}
+
+foretold_of_vm() { # KEY: a number that is not negative
+    said "any(float(v['MONITOR'].get('$1', -1)) >= 0 for x in m if x['type'] == 'MONITOR_VM'
+             for v in x['vms'])"
 }

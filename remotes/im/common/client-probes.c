@@ -33,6 +33,7 @@ static const struct {
     PROBE(im_wild_vm),
     PROBE(im_linux_usage),
     PROBE(im_numa_usage),
+    PROBE(im_prediction),
     PROBE(im_vm_poll),
     PROBE(im_vm_guest),
     PROBE(im_vm_disks),

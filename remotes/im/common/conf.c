@@ -49,19 +49,28 @@ key_name(const yaml_node_t *node)
 }
 
 static yaml_node_t *
-find(yaml_document_t *document, const char *key)
+member(yaml_document_t *document, const yaml_node_t *node, const char *key)
 {
-    yaml_node_t *root = yaml_document_get_root_node(document);
-
-    if (root == NULL || root->type != YAML_MAPPING_NODE)
+    if (node == NULL || node->type != YAML_MAPPING_NODE)
         return NULL;
-    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
-         pair < root->data.mapping.pairs.top;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top;
          pair++) {
         if (g_strcmp0(key_name(yaml_document_get_node(document, pair->key)), key) == 0)
             return yaml_document_get_node(document, pair->value);
     }
     return NULL;
+}
+
+static yaml_node_t *
+find(yaml_document_t *document, const char *path)
+{
+    g_auto(GStrv) keys = g_strsplit(path, "/", -1);
+    yaml_node_t *node = yaml_document_get_root_node(document);
+
+    for (guint i = 0; keys[i] && node; i++)
+        node = member(document, node, keys[i]);
+    return node;
 }
 
 static void

@@ -63,6 +63,7 @@ im_context_free(ImContext *im)
     im_samples_free(im->samples);
     im_states_free(im->states);
     g_clear_pointer(&im->guests, g_hash_table_unref);
+    g_clear_pointer(&im->forecasts, g_hash_table_unref);
     drv_xml_free(im->config);
     g_free(im->root);
     g_free(im->hypervisor);

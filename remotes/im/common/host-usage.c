@@ -33,10 +33,12 @@ read_ticks(const ImContext *im, guint64 *all, guint64 *idle, guint *cpus)
     return *all > 0;
 }
 
-/* Over the time since the last run; without one, over a moment. */
+/* Over the time since @who last asked; without that, over a moment. */
 static gboolean
-add_cpu(ImContext *im, GString *out, GError **error)
+measure_cpu(ImContext *im, const char *who, ImHostUsage *usage, GError **error)
 {
+    g_autofree char *all_name = g_strconcat(who, ".all", NULL);
+    g_autofree char *idle_name = g_strconcat(who, ".idle", NULL);
     guint64 all, idle, all_then, idle_then, used = 0;
     gboolean known = FALSE;
     gint64 us;
@@ -47,8 +49,8 @@ add_cpu(ImContext *im, GString *out, GError **error)
             return FALSE;
         if (!read_ticks(im, &all, &idle, &cpus))
             return drv_throw(error, DRV_ERROR_FAILED, "cannot read /proc/stat");
-        known = im_since(im, "cpu.all", all, &all_then, &us);
-        known = im_since(im, "cpu.idle", idle, &idle_then, &us) && known;
+        known = im_since(im, all_name, all, &all_then, &us);
+        known = im_since(im, idle_name, idle, &idle_then, &us) && known;
     }
     if (known && all > all_then) {
         guint64 passed = all - all_then;
@@ -56,24 +58,23 @@ add_cpu(ImContext *im, GString *out, GError **error)
 
         used = (busy * cpus * 100 + passed / 2) / passed;
     }
-    im_add_number(out, "FREECPU", (guint64)cpus * 100 - used);
-    im_add_number(out, "USEDCPU", used);
+    usage->free_cpu = (guint64)cpus * 100 - used;
+    usage->used_cpu = used;
     return TRUE;
 }
 
 static gboolean
-add_memory(const ImContext *im, GString *out, GError **error)
+measure_memory(const ImContext *im, ImHostUsage *usage, GError **error)
 {
     g_autofree char *text = im_read(im, "/proc/meminfo");
-    guint64 total, free_kib, buffers, cached, unused;
+    guint64 total, free_kib, buffers, cached;
 
     if (text == NULL || !im_field(text, "MemTotal", &total) ||
         !im_field(text, "MemFree", &free_kib) || !im_field(text, "Buffers", &buffers) ||
         !im_field(text, "Cached", &cached))
         return drv_throw(error, DRV_ERROR_FAILED, "cannot read /proc/meminfo");
-    unused = MIN(free_kib + buffers + cached, total);
-    im_add_number(out, "USEDMEMORY", total - unused);
-    im_add_number(out, "FREEMEMORY", unused);
+    usage->free_memory = MIN(free_kib + buffers + cached, total);
+    usage->used_memory = total - usage->free_memory;
     return TRUE;
 }
 
@@ -81,10 +82,9 @@ add_memory(const ImContext *im, GString *out, GError **error)
  * whose bytes would count twice.
  */
 static void
-add_net(const ImContext *im, GString *out)
+measure_net(const ImContext *im, ImHostUsage *usage)
 {
     g_autoptr(GPtrArray) names = im_list(im, "/sys/class/net", "");
-    guint64 rx = 0, tx = 0;
 
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
@@ -95,20 +95,35 @@ add_net(const ImContext *im, GString *out)
         if (!g_file_test(device, G_FILE_TEST_EXISTS))
             continue;
         if (im_read_number(im, &bytes, "/sys/class/net/%s/statistics/rx_bytes", name))
-            rx += bytes;
+            usage->net_rx += bytes;
         if (im_read_number(im, &bytes, "/sys/class/net/%s/statistics/tx_bytes", name))
-            tx += bytes;
+            usage->net_tx += bytes;
     }
-    im_add_number(out, "NETRX", rx);
-    im_add_number(out, "NETTX", tx);
+}
+
+gboolean
+im_host_usage(ImContext *im, const char *who, ImHostUsage *usage, GError **error)
+{
+    *usage = (ImHostUsage){ 0 };
+    if (!measure_memory(im, usage, error) || !measure_cpu(im, who, usage, error))
+        return FALSE;
+    measure_net(im, usage);
+    return TRUE;
 }
 
 gboolean
 im_linux_usage(ImContext *im, GString *out, GError **error)
 {
-    g_string_append_printf(out, "HYPERVISOR=%s\n", im->hypervisor);
-    if (!add_memory(im, out, error) || !add_cpu(im, out, error))
+    ImHostUsage usage;
+
+    if (!im_host_usage(im, "cpu", &usage, error))
         return FALSE;
-    add_net(im, out);
+    g_string_append_printf(out, "HYPERVISOR=%s\n", im->hypervisor);
+    im_add_number(out, "USEDMEMORY", usage.used_memory);
+    im_add_number(out, "FREEMEMORY", usage.free_memory);
+    im_add_number(out, "FREECPU", usage.free_cpu);
+    im_add_number(out, "USEDCPU", usage.used_cpu);
+    im_add_number(out, "NETRX", usage.net_rx);
+    im_add_number(out, "NETTX", usage.net_tx);
     return TRUE;
 }

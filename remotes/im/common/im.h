@@ -33,10 +33,11 @@ typedef struct {
     void (*virt_close)(DrvVirt *virt);
     GError *virt_hung; /* why it could not be connected in time, and when */
     gint64 virt_hung_at;
-    ImSamples *samples; /* of counters; see im_samples() */
-    ImStates *states;   /* see im_states() */
-    GHashTable *guests; /* see im_vm_guest() */
-    gboolean lasting;   /* the client: memory serves instead of files in db */
+    ImSamples *samples;    /* of counters; see im_samples() */
+    ImStates *states;      /* see im_states() */
+    GHashTable *guests;    /* see im_vm_guest() */
+    GHashTable *forecasts; /* see forecast.h */
+    gboolean lasting;      /* the client: memory serves instead of files in db */
 } ImContext;
 
 /* @config is the XML or NULL; takes nothing over.  NULL with @error when it is no XML. */
@@ -56,8 +57,8 @@ void im_virt_drop(ImContext *im);
 /* A number of the configuration ("PROBES_PERIOD/STATE_VM"). */
 guint64 im_config_number(const ImContext *im, const char *path, guint64 fallback);
 
-/* Value of a key in <remotes>/etc/im/kvm-probes.d/@file, which is YAML: one text, or the
- * items of a list; NULL-terminated; caller frees.
+/* Value of a key ("a", or "a/b" within it) in <remotes>/etc/im/kvm-probes.d/@file, which
+ * is YAML: one text, or the items of a list; NULL-terminated; caller frees.
  */
 char **im_conf_values(const char *file, const char *key);
 /* The same of a mapping: name, value, name, value … */
@@ -144,6 +145,7 @@ gboolean im_numa_host(ImContext *im, GString *out, GError **error);
 gboolean im_pci(ImContext *im, GString *out, GError **error);
 gboolean im_wild_vm(ImContext *im, GString *out, GError **error);
 gboolean im_linux_usage(ImContext *im, GString *out, GError **error);
+gboolean im_prediction(ImContext *im, GString *out, GError **error);
 gboolean im_numa_usage(ImContext *im, GString *out, GError **error);
 gboolean im_vm_poll(ImContext *im, GString *out, GError **error);
 gboolean im_vm_guest(ImContext *im, GString *out, GError **error);
@@ -180,6 +182,16 @@ gint64 im_vm_id(const char *name);
 GHashTable *im_swapped(const ImContext *im);
 /* TRUE when this front-end can have VMs that it did not start. */
 gboolean im_has_imported(void);
+
+/* What the host uses: percent of one CPU, KiB, bytes since it started.  CPU time is that
+ * since @who last asked.
+ */
+typedef struct {
+    guint64 used_cpu, free_cpu, used_memory, free_memory, net_rx, net_tx;
+} ImHostUsage;
+gboolean
+im_host_usage(ImContext *im, const char *who, ImHostUsage *usage, GError **error);
+
 /* Percent of one CPU since the record's last time, or -1 without one. */
 double im_cpu_percent(ImContext *im, const DrvVirtUsage *vm);
 /* See that there is an earlier value of every domain's CPU time; returns their state. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What VMs use: one question to libvirt for all of them. */
+#include <math.h>
 #include <string.h>
 
 #include "drv-error.h"
-#include "im.h"
+#include "forecast.h"
 
 #define G64 G_GUINT64_FORMAT
 
@@ -68,35 +69,64 @@ im_sampled_stats(ImContext *im, GError **error)
     return ask(im, error);
 }
 
-static void
-add_memory(const DrvVirtUsage *vm, GHashTable *swapped, GString *text)
-{
-    const guint64 *swap = g_hash_table_lookup(swapped, vm->uuid);
+typedef struct {
+    ImContext *im;
+    ImForecast *forecast;
+    GHashTable *swapped; /* see im_swapped() */
+    GString *text;
+} Report;
 
-    if (vm->has & DRV_STAT_MEMORY)
-        im_addf(text, "MEMORY", "%" G64, vm->rss_kib + (swap ? *swap : 0));
+static void
+add_cpu(const Report *report, const DrvVirtUsage *vm)
+{
+    double cpu = im_cpu_percent(report->im, vm);
+
+    if (cpu < 0)
+        return;
+    im_addf(report->text, "CPU", "%.1f", cpu);
+    im_forecast_add(report->forecast, vm->uuid, "CPU", cpu, HUGE_VAL, report->text);
 }
 
-static char *
-describe(ImContext *im, const DrvVirtUsage *vm, GHashTable *swapped)
+static void
+add_memory(const Report *report, const DrvVirtUsage *vm)
 {
-    GString *text = g_string_new(NULL);
-    double cpu = im_cpu_percent(im, vm);
+    const guint64 *swap = g_hash_table_lookup(report->swapped, vm->uuid);
+    guint64 kib = vm->rss_kib + (swap ? *swap : 0);
 
-    if (cpu >= 0)
-        im_addf(text, "CPU", "%.1f", cpu);
-    add_memory(vm, swapped, text);
-    if (vm->has & DRV_STAT_NET) {
-        im_addf(text, "NETRX", "%" G64, vm->net_rx);
-        im_addf(text, "NETTX", "%" G64, vm->net_tx);
+    if (!(vm->has & DRV_STAT_MEMORY))
+        return;
+    im_addf(report->text, "MEMORY", "%" G64, kib);
+    im_forecast_add(
+        report->forecast, vm->uuid, "MEMORY", (double)kib, HUGE_VAL, report->text);
+}
+
+static void
+add_counters(const Report *report, const DrvVirtUsage *vm)
+{
+    const struct {
+        const char *key;
+        DrvStat of;
+        guint64 value;
+    } counters[] = {
+        { "NETRX", DRV_STAT_NET, vm->net_rx },
+        { "NETTX", DRV_STAT_NET, vm->net_tx },
+        { "DISKRDBYTES", DRV_STAT_BLOCK, vm->read_bytes },
+        { "DISKWRBYTES", DRV_STAT_BLOCK, vm->write_bytes },
+        { "DISKRDIOPS", DRV_STAT_BLOCK, vm->read_requests },
+        { "DISKWRIOPS", DRV_STAT_BLOCK, vm->write_requests },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(counters); i++) {
+        if (!(vm->has & counters[i].of))
+            continue;
+        im_addf(report->text, counters[i].key, "%" G64, counters[i].value);
+        im_forecast_add_rate(report->im,
+                             report->forecast,
+                             vm->uuid,
+                             counters[i].key,
+                             counters[i].value,
+                             report->text);
     }
-    if (vm->has & DRV_STAT_BLOCK) {
-        im_addf(text, "DISKRDBYTES", "%" G64, vm->read_bytes);
-        im_addf(text, "DISKWRBYTES", "%" G64, vm->write_bytes);
-        im_addf(text, "DISKRDIOPS", "%" G64, vm->read_requests);
-        im_addf(text, "DISKWRIOPS", "%" G64, vm->write_requests);
-    }
-    return g_string_free(text, FALSE);
 }
 
 gboolean
@@ -104,20 +134,25 @@ im_vm_poll(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GPtrArray) all = im_sampled_stats(im, error);
     g_autoptr(GHashTable) swapped = all ? im_swapped(im) : NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    Report report = { im, im_forecast(im, "virtualmachine"), swapped, text };
 
     if (all == NULL)
         return FALSE;
     for (guint i = 0; i < all->len; i++) {
         const DrvVirtUsage *vm = g_ptr_array_index(all, i);
         gint64 id = im_vm_id(vm->name);
-        g_autofree char *text = NULL;
 
         if (id < 0 && !im_has_imported())
             continue;
-        text = describe(im, vm, swapped);
-        if (*text)
-            im_add_vm(out, id, vm->uuid, text);
+        g_string_truncate(text, 0);
+        add_cpu(&report, vm);
+        add_memory(&report, vm);
+        add_counters(&report, vm);
+        if (text->len > 0)
+            im_add_vm(out, id, vm->uuid, text->str);
     }
     im_samples_save(im);
+    im_forecast_save(im, report.forecast);
     return TRUE;
 }
