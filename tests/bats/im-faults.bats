@@ -139,6 +139,25 @@ run_exec() { # COMMAND
     assert_messages_good
 }
 
+@test "a migration that was killed leaves the command of its guest to be told" {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    run_exec "sh -c 'exit 7'"
+    lab_exec host01 mv /run/one/one-1 /run/one/.migrating-one-1
+    monitord_start
+    lab_exec host01 sh -c 'exec 8</run/one/.migrating-one-1 && flock 8 && echo $$ >/run/holder &&
+        exec sleep 1000' &
+    wait_until 10 lab_exec host01 test -s /run/holder
+    im_start EXEC_VM=1 BEACON_HOST=1
+    wait_until 20 said 'sum(x["type"] == "BEACON_HOST" for x in m) >= 3'
+    said 'not any(x["type"] == "EXEC_VM" for x in m)' # it is on its way
+    lab_exec host01 sh -c 'kill $(cat /run/holder)'
+    wait_until 20 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]] == ["7"]'
+    lab_exec host01 test ! -e /run/one/.migrating-one-1
+    assert_messages_good
+}
+
 @test "how a command ended is told as soon as there is who listens" {
     # shellcheck disable=SC2046
     deploy host01 1 $(with_kernel)

@@ -5,6 +5,8 @@
 load lib/drv
 load lib/vmm
 
+PROBE=/var/tmp/one/im/kvm-probes.d/vm/execution/execution # tells how commands ended
+
 setup_file() {
     lab_setup_suite
     vmm_setup_suite
@@ -42,6 +44,36 @@ migrate() { # ID FROM TO
     assert_output kept
     run lab_virsh host01 dominfo one-1
     assert_line --regexp 'Persistent: +no'
+}
+
+@test "a command that runs in the guest goes along, for who tells how it ended" {
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel)
+    guest_wait host01 one-1
+    STDIN=$(vmm_document 1) run_vmm host01 exec 1 host01 \
+        "sh -c 'while [ ! -e /tmp/go ]; do sleep 0.1; done; exit 5'"
+    assert_success
+    migrate 1 host01 host09 # there is none: it stays, and so does its command
+    assert_failure
+    lab_exec host01 test -e /run/one/one-1
+    migrate 1 host01 host02
+    assert_success
+    run lab_exec host01 find /run/one -name '*one-1'
+    assert_output ""
+    run lab_exec host01 "$PROBE" kvm 0 host01
+    assert_output ""
+    run lab_exec host02 "$PROBE" kvm 1 host02
+    assert_output ""
+    guest_run host02 one-1 write /tmp/go now
+    wait_until 10 ended_with 5
+    migrate 1 host02 host01
+    assert_success
+    run lab_exec host01 find /run/one -name '*one-1'
+    assert_output ""
+}
+
+ended_with() { # STATUS
+    lab_exec host02 "$PROBE" kvm 1 host02 | grep "ID=\"1\", PID=.*RETURN_CODE=\"$1\""
 }
 
 @test "a guest may have to wait at the destination, and never does with post-copy" {

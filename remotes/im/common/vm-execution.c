@@ -15,6 +15,7 @@
 
 #define FOLDER "/var/run/one"
 #define LOCK ".exec-lock"
+#define ASIDE ".migrating-" /* before the name while migrate has it */
 #define AGENT_TIMEOUT_S 5
 #define LOST_CODE 255
 #define LOST_TEXT "the guest does not know of this command any more"
@@ -108,12 +109,29 @@ look_at(const Look *look, const char *name, GError **error)
     return drv_path_unlink(look->dir_fd, FOLDER, name, error);
 }
 
+/* A file that a migration had set aside, and nobody holds any more, is back. */
+static void
+put_back(int dir_fd, const char *name)
+{
+    g_auto(DrvFd) fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    g_autoptr(GError) error = NULL;
+
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return;
+    /* A command that was started since has the name. */
+    if (drv_path_rename_noreplace(dir_fd, name, dir_fd, name + strlen(ASIDE)) < 0 &&
+        !drv_path_unlink(dir_fd, FOLDER, name, &error))
+        drv_ignore(&error, "it is tried again");
+}
+
 gboolean
 im_vm_execution(ImContext *im, GString *out, GError **error)
 {
     g_auto(DrvFd) dir_fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_auto(DrvFd) lock_fd =
-        dir_fd < 0 ? -1 : openat(dir_fd, LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        dir_fd < 0
+            ? -1
+            : openat(dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     Look look = { im, out, dir_fd };
     g_autoptr(GDir) dir = NULL;
     g_autoptr(GError) why = NULL;
@@ -125,6 +143,8 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
         return TRUE;
     dir = g_dir_open(FOLDER, 0, NULL);
     while (dir && (name = g_dir_read_name(dir))) {
+        if (g_str_has_prefix(name, ASIDE) && im_vm_id(name + strlen(ASIDE)) >= 0)
+            put_back(dir_fd, name);
         if (im_vm_id(name) < 0 || look_at(&look, name, &why))
             continue;
         if (out->len == said) {

@@ -15,7 +15,7 @@
 #include "drv-virt-guest.h"
 #include "exec.h"
 
-#define FOLDER "/var/run/one"
+#define FOLDER KVM_EXEC_FOLDER
 #define LOCK ".exec-lock"
 #define AGENT_TIMEOUT_S 15
 #define LOCK_WAIT_MS 60000

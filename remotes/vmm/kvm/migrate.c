@@ -61,6 +61,7 @@ static gboolean
 go(KvmMigration *migration, GError **error)
 {
     g_auto(KvmSnapshots) snapshots = { 0 };
+    g_auto(KvmExec) exec = KVM_EXEC_INIT;
     DrvMigrationEnd end = DRV_MIGRATION_STAYED;
     gboolean running, ok;
 
@@ -72,6 +73,7 @@ go(KvmMigration *migration, GError **error)
         kvm_storage_discard(migration, migration->request->destination);
         return FALSE;
     }
+    kvm_exec_take(&exec, migration->domain);
     ok = kvm_snapshots_take(&snapshots, migration->domain, migration->folder, error) &&
          kvm_fly(migration, running, &end, error);
     DRV_CANCEL_SHIELD();
@@ -79,6 +81,8 @@ go(KvmMigration *migration, GError **error)
         kvm_snapshots_put(&snapshots, migration->destination, migration->uuid);
     else if (end == DRV_MIGRATION_STAYED || end == DRV_MIGRATION_UNKNOWN)
         kvm_snapshots_put(&snapshots, migration->source, migration->uuid);
+    kvm_exec_put(&exec,
+                 end == DRV_MIGRATION_ARRIVED ? migration->request->destination : NULL);
     /* Unknown: the files at the destination may be those of a running domain. */
     if (!ok && end == DRV_MIGRATION_STAYED && !migration->request->shared)
         kvm_storage_discard(migration, migration->request->destination);
@@ -94,6 +98,7 @@ static gboolean
 has_arrived(KvmMigration *migration, GError **error)
 {
     const VmmHead *request = (const VmmHead *)migration->request;
+    g_auto(KvmExec) exec = KVM_EXEC_INIT;
     g_autoptr(DrvDomain) there = vmm_find(migration->destination, request, error);
     DrvMigrationEnd end;
     DrvDomainState state;
@@ -107,6 +112,8 @@ has_arrived(KvmMigration *migration, GError **error)
     if (end != DRV_MIGRATION_ARRIVED)
         return kvm_throw_end(migration, end, NULL, error);
     drv_info("it has arrived already");
+    kvm_exec_take(&exec, there);
+    kvm_exec_put(&exec, migration->request->destination);
     if (!drv_domain_state(there, &state, NULL, error))
         return FALSE;
     return settle(migration,

@@ -71,6 +71,22 @@ gboolean kvm_snapshots_take(KvmSnapshots *snapshots,
 /* Tell libvirt of them again, wherever the domain is; failures are logged. */
 void kvm_snapshots_put(const KvmSnapshots *snapshots, DrvVirt *virt, const char *uuid);
 
+/* The file of a command that runs in the guest. */
+typedef struct {
+    int dir_fd, fd; /* of its folder, and its own; -1: there is none */
+    char *name, *aside;
+} KvmExec;
+#define KVM_EXEC_INIT                                                                    \
+    {                                                                                    \
+        .dir_fd = -1, .fd = -1                                                           \
+    }
+void kvm_exec_clear(KvmExec *exec);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KvmExec, kvm_exec_clear)
+/* Set it aside, if there is one. */
+void kvm_exec_take(KvmExec *exec, DrvDomain *domain);
+/* Send it to @host, where the guest is now; NULL: it stays, for the probe here. */
+void kvm_exec_put(const KvmExec *exec, const char *host);
+
 /* Storage that is not shared: make the folder, files and placeholders at @host ("":
  * here); the targets of the disks to copy while the guest runs are then in
  * migration->copied.
