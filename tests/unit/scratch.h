@@ -47,6 +47,18 @@ scratch_remove(char *dir)
 typedef char Scratch;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_remove)
 
+/* Write a file below @dir, with its folders. */
+static inline void
+scratch_put(const char *dir, const char *path, const char *text)
+{
+    g_autofree char *file = g_build_filename(dir, path, NULL);
+    g_autofree char *folder = g_path_get_dirname(file);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    must(g_file_set_contents(file, text, -1, &error));
+}
+
 /* Run a program that must succeed. */
 static inline void G_GNUC_NULL_TERMINATED
 run_ok(const char *program, ...)

@@ -95,17 +95,6 @@ typedef struct {
 } Fake;
 
 static void
-put(Fake *fake, const char *path, const char *text)
-{
-    g_autofree char *file = g_build_filename(fake->dir, path, NULL);
-    g_autofree char *folder = g_path_get_dirname(file);
-    GError *error = NULL;
-
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
-    must(g_file_set_contents(file, text, -1, &error));
-}
-
-static void
 begin(Fake *fake)
 {
     GError *error = NULL;
@@ -124,7 +113,7 @@ set_up(Fake *fake, gconstpointer data)
 
     fake->dir = scratch_new();
     fake->out = g_string_new(NULL);
-    put(fake, "VERSION", release ? release : "7.4.0");
+    scratch_put(fake->dir, "VERSION", release ? release : "7.4.0");
     drv_set_remotes_dir(fake->dir);
     begin(fake);
 }
@@ -202,7 +191,7 @@ test_spoiled(Fake *fake, gconstpointer data)
 
     (void)data;
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
-        put(fake, "db/.forecast-host-3", files[i]);
+        scratch_put(fake->dir, "db/.forecast-host-3", files[i]);
         begin(fake);
         g_assert_cmpstr(told_after(fake, 600), ==, "USEDCPU_FORECAST=\"40.00\"\n");
     }
@@ -212,14 +201,14 @@ static void
 test_settings(Fake *fake, gconstpointer data)
 {
     (void)data;
-    put(fake,
-        "etc/im/kvm-probes.d/forecast.conf",
-        "host:\n  forecast:\n    enabled: false\n    period: 5\n"
-        "  forecast_far:\n    enabled: true\n    period: 20\n");
+    scratch_put(fake->dir,
+                "etc/im/kvm-probes.d/forecast.conf",
+                "host:\n  forecast:\n    enabled: false\n    period: 5\n"
+                "  forecast_far:\n    enabled: true\n    period: 20\n");
     g_assert_cmpstr(told_after(fake, 600), ==, "USEDCPU_FORECAST_FAR=\"40.00\"\n");
-    put(fake,
-        "etc/im/kvm-probes.d/forecast.conf",
-        "host:\n  forecast: { enabled: no }\n  forecast_far: { enabled: no }\n");
+    scratch_put(fake->dir,
+                "etc/im/kvm-probes.d/forecast.conf",
+                "host:\n  forecast: { enabled: no }\n  forecast_far: { enabled: no }\n");
     g_assert_cmpstr(told_after(fake, 600), ==, "");
 }
 

@@ -31,13 +31,9 @@ tear_down(Fake *fake, gconstpointer data)
 static void
 configure(Fake *fake, const char *name, const char *text)
 {
-    g_autofree char *file =
-        g_build_filename(fake->dir, "etc", "im", "kvm-probes.d", name, NULL);
-    g_autofree char *folder = g_path_get_dirname(file);
-    GError *error = NULL;
+    g_autofree char *path = g_build_filename("etc", "im", "kvm-probes.d", name, NULL);
 
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
-    must(g_file_set_contents(file, text, -1, &error));
+    scratch_put(fake->dir, path, text);
 }
 
 static GHashTable *

@@ -40,17 +40,6 @@ tear_down(Fake *fake, gconstpointer data)
 }
 
 static void
-put(Fake *fake, const char *path, const char *text)
-{
-    g_autofree char *file = g_build_filename(fake->dir, path, NULL);
-    g_autofree char *folder = g_path_get_dirname(file);
-    GError *error = NULL;
-
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
-    must(g_file_set_contents(file, text, -1, &error));
-}
-
-static void
 run(Fake *fake, ImProbe probe)
 {
     GError *error = NULL;
@@ -137,15 +126,16 @@ static void
 test_host(Fake *fake, gconstpointer data)
 {
     (void)data;
-    put(fake,
-        "proc/cpuinfo",
-        "processor\t: 0\nmodel name\t: Foo \"9\"\ncpu MHz\t: 2596.1\n");
-    put(fake,
-        "proc/meminfo",
-        "MemTotal:  1000 kB\nMemFree:   100 kB\nBuffers: 20 kB\n"
-        "Cached: 30 kB\n");
-    put(fake, "proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 2 3 4\nintr 0\n");
-    put(fake, "sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+    scratch_put(fake->dir,
+                "proc/cpuinfo",
+                "processor\t: 0\nmodel name\t: Foo \"9\"\ncpu MHz\t: 2596.1\n");
+    scratch_put(fake->dir,
+                "proc/meminfo",
+                "MemTotal:  1000 kB\nMemFree:   100 kB\nBuffers: 20 kB\n"
+                "Cached: 30 kB\n");
+    scratch_put(
+        fake->dir, "proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 2 3 4\nintr 0\n");
+    scratch_put(fake->dir, "sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
     run(fake, im_cpu);
     g_assert_cmpstr(fake->out->str, ==, "MODELNAME=\"Foo \\\"9\\\"\"\n");
     run(fake, im_linux_host);
@@ -161,18 +151,20 @@ test_usage(Fake *fake, gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     (void)data;
-    put(fake,
-        "proc/meminfo",
-        "MemTotal:  1000 kB\nMemFree:   100 kB\nBuffers: 20 kB\n"
-        "Cached: 30 kB\n");
-    put(fake, "proc/stat", "cpu  100 0 0 100 0 0 0 0 50 0\ncpu0 1\ncpu1 1\n");
-    put(fake, "sys/class/net/eth0/statistics/rx_bytes", "1000\n");
-    put(fake, "sys/class/net/eth0/statistics/tx_bytes", "2000\n");
-    put(fake, "sys/class/net/eth0/device/uevent", "");
-    put(fake, "sys/class/net/br0/statistics/rx_bytes", "7\n");
+    scratch_put(fake->dir,
+                "proc/meminfo",
+                "MemTotal:  1000 kB\nMemFree:   100 kB\nBuffers: 20 kB\n"
+                "Cached: 30 kB\n");
+    scratch_put(
+        fake->dir, "proc/stat", "cpu  100 0 0 100 0 0 0 0 50 0\ncpu0 1\ncpu1 1\n");
+    scratch_put(fake->dir, "sys/class/net/eth0/statistics/rx_bytes", "1000\n");
+    scratch_put(fake->dir, "sys/class/net/eth0/statistics/tx_bytes", "2000\n");
+    scratch_put(fake->dir, "sys/class/net/eth0/device/uevent", "");
+    scratch_put(fake->dir, "sys/class/net/br0/statistics/rx_bytes", "7\n");
     run(fake, im_linux_usage); /* nothing changes within the moment: nothing is used */
     g_assert_nonnull(strstr(fake->out->str, "FREECPU=200\nUSEDCPU=0\n"));
-    put(fake, "proc/stat", "cpu  175 0 0 120 5 0 0 0 99 0\ncpu0 1\ncpu1 1\n");
+    scratch_put(
+        fake->dir, "proc/stat", "cpu  175 0 0 120 5 0 0 0 99 0\ncpu0 1\ncpu1 1\n");
     must(im_pause(110, &error));
     run(fake, im_linux_usage);
     g_assert_cmpstr(fake->out->str,
@@ -186,22 +178,22 @@ test_numa(Fake *fake, gconstpointer data)
 {
 #define NODE "sys/devices/system/node/"
     (void)data;
-    put(fake, NODE "node0/distance", "10 21\n");
-    put(fake, NODE "node2/distance", "21 10\n");
-    put(fake,
-        NODE "node0/meminfo",
-        "Node 0 MemTotal:  1000 kB\nNode 0 MemFree:  400 kB\n");
-    put(fake,
-        NODE "node2/meminfo",
-        "Node 2 MemTotal:  2000 kB\nNode 2 MemFree:  500 kB\n");
-    put(fake, NODE "node0/hugepages/hugepages-2048kB/nr_hugepages", "8\n");
-    put(fake, NODE "node0/hugepages/hugepages-2048kB/free_hugepages", "3\n");
-    put(fake, NODE "node0/cpu0/topology/core_id", "0\n");
-    put(fake, NODE "node0/cpu0/topology/thread_siblings_list", "0,4\n");
-    put(fake, NODE "node0/cpu4/topology/core_id", "0\n");
-    put(fake, NODE "node0/cpu4/topology/thread_siblings_list", "0,4\n");
-    put(fake, NODE "node2/cpu10/topology/core_id", "5\n");
-    put(fake, NODE "node2/cpu10/topology/thread_siblings_list", "10-11\n");
+    scratch_put(fake->dir, NODE "node0/distance", "10 21\n");
+    scratch_put(fake->dir, NODE "node2/distance", "21 10\n");
+    scratch_put(fake->dir,
+                NODE "node0/meminfo",
+                "Node 0 MemTotal:  1000 kB\nNode 0 MemFree:  400 kB\n");
+    scratch_put(fake->dir,
+                NODE "node2/meminfo",
+                "Node 2 MemTotal:  2000 kB\nNode 2 MemFree:  500 kB\n");
+    scratch_put(fake->dir, NODE "node0/hugepages/hugepages-2048kB/nr_hugepages", "8\n");
+    scratch_put(fake->dir, NODE "node0/hugepages/hugepages-2048kB/free_hugepages", "3\n");
+    scratch_put(fake->dir, NODE "node0/cpu0/topology/core_id", "0\n");
+    scratch_put(fake->dir, NODE "node0/cpu0/topology/thread_siblings_list", "0,4\n");
+    scratch_put(fake->dir, NODE "node0/cpu4/topology/core_id", "0\n");
+    scratch_put(fake->dir, NODE "node0/cpu4/topology/thread_siblings_list", "0,4\n");
+    scratch_put(fake->dir, NODE "node2/cpu10/topology/core_id", "5\n");
+    scratch_put(fake->dir, NODE "node2/cpu10/topology/thread_siblings_list", "10-11\n");
     run(fake, im_numa_host);
     g_assert_cmpstr(
         fake->out->str,
@@ -226,22 +218,23 @@ test_pci(Fake *fake, gconstpointer data)
 #define GPU "sys/bus/pci/devices/0000:02:00.0/"
 #define NIC "sys/bus/pci/devices/0000:03:00.1/"
     (void)data;
-    put(fake, GPU "vendor", "0x10de\n");
-    put(fake, GPU "device", "0x1eb8\n");
-    put(fake, GPU "class", "0x030200\n");
-    put(fake, GPU "numa_node", "-1\n");
-    put(fake, NIC "vendor", "0x8086\n");
-    put(fake, NIC "device", "0x1572\n");
-    put(fake, NIC "class", "0x020000\n");
-    put(fake,
+    scratch_put(fake->dir, GPU "vendor", "0x10de\n");
+    scratch_put(fake->dir, GPU "device", "0x1eb8\n");
+    scratch_put(fake->dir, GPU "class", "0x030200\n");
+    scratch_put(fake->dir, GPU "numa_node", "-1\n");
+    scratch_put(fake->dir, NIC "vendor", "0x8086\n");
+    scratch_put(fake->dir, NIC "device", "0x1572\n");
+    scratch_put(fake->dir, NIC "class", "0x020000\n");
+    scratch_put(
+        fake->dir,
         "usr/share/misc/pci.ids",
         "# comment\n10de  NVIDIA\n\t1eb8  TU104GL\n\t\t10de 12a2  sub\n8086  Intel\n"
         "C 03  Display\n\t02  3D controller\n");
     run(fake, im_pci); /* without pci.conf nothing is given away */
     g_assert_cmpstr(fake->out->str, ==, "");
-    put(fake,
-        "etc/im/kvm-probes.d/pci.conf",
-        "# what\n:filter:\n  - '0:0'\n  - '10de:*'\n");
+    scratch_put(fake->dir,
+                "etc/im/kvm-probes.d/pci.conf",
+                "# what\n:filter:\n  - '0:0'\n  - '10de:*'\n");
     drv_set_remotes_dir(fake->dir);
     run(fake, im_pci);
     g_assert_cmpstr(
@@ -261,10 +254,10 @@ test_swap(Fake *fake, gconstpointer data)
     GError *error = NULL;
 
     (void)data;
-    put(fake, "proc/meminfo", "SwapTotal: 1000 kB\nSwapFree: 10 kB\n");
-    put(fake, "proc/17/comm", "qemu-system-x86\n");
-    put(fake, "proc/17/status", "Name:\tqemu\nVmSwap:\t   123 kB\n");
-    put(fake, "proc/17/cmdline", "");
+    scratch_put(fake->dir, "proc/meminfo", "SwapTotal: 1000 kB\nSwapFree: 10 kB\n");
+    scratch_put(fake->dir, "proc/17/comm", "qemu-system-x86\n");
+    scratch_put(fake->dir, "proc/17/status", "Name:\tqemu\nVmSwap:\t   123 kB\n");
+    scratch_put(fake->dir, "proc/17/cmdline", "");
     {
         g_autofree char *file = g_build_filename(fake->dir, "proc/17/cmdline", NULL);
         g_autoptr(GHashTable) swapped = NULL;

@@ -92,19 +92,6 @@ add_items(GPtrArray *items, yaml_document_t *document, const yaml_node_t *node)
         add(items, scalar(yaml_document_get_node(document, *item)));
 }
 
-char **
-im_conf_values(const char *file, const char *key)
-{
-    GPtrArray *items = g_ptr_array_new();
-    yaml_document_t document;
-
-    load(file, &document);
-    add_items(items, &document, find(&document, key));
-    yaml_document_delete(&document);
-    g_ptr_array_add(items, NULL);
-    return (char **)g_ptr_array_free(items, FALSE);
-}
-
 static void
 add_pairs(GPtrArray *items, yaml_document_t *document, const yaml_node_t *node)
 {
@@ -123,17 +110,31 @@ add_pairs(GPtrArray *items, yaml_document_t *document, const yaml_node_t *node)
     }
 }
 
-char **
-im_conf_pairs(const char *file, const char *key)
+typedef void (*Add)(GPtrArray *items, yaml_document_t *document, const yaml_node_t *node);
+
+static char **
+collect(const char *file, const char *key, Add add_from)
 {
     GPtrArray *items = g_ptr_array_new();
     yaml_document_t document;
 
     load(file, &document);
-    add_pairs(items, &document, find(&document, key));
+    add_from(items, &document, find(&document, key));
     yaml_document_delete(&document);
     g_ptr_array_add(items, NULL);
     return (char **)g_ptr_array_free(items, FALSE);
+}
+
+char **
+im_conf_values(const char *file, const char *key)
+{
+    return collect(file, key, add_items);
+}
+
+char **
+im_conf_pairs(const char *file, const char *key)
+{
+    return collect(file, key, add_pairs);
 }
 
 gboolean
