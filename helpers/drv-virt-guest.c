@@ -12,8 +12,6 @@
 #include "drv-virt-private.h"
 #include "drv-xml.h"
 
-#define AGENT_SLACK_MS 5000
-#define AGENT_WAIT_MS 35000 /* libvirt waits 30 s for another's turn with the agent */
 #define TIME_TIMEOUT_S 5
 
 /* --- snapshots
@@ -213,7 +211,7 @@ drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError
 
     call->text = g_strdup(command);
     call->number = timeout_s;
-    call->timeout_ms = timeout_s * 1000 + AGENT_SLACK_MS;
+    call->timeout_ms = timeout_s * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     if (!drv_virt_call(call, error))
         return NULL;
     return g_steal_pointer(&call->out_text);
@@ -252,7 +250,7 @@ drv_domain_guest_facts(DrvDomain *domain,
     call->flags = (what & DRV_GUEST_OS ? VIR_DOMAIN_GUEST_INFO_OS : 0) |
                   (what & DRV_GUEST_ADDRESSES ? VIR_DOMAIN_GUEST_INFO_INTERFACES : 0);
     call->number = timeout_s;
-    call->timeout_ms = 2 * timeout_s * 1000 + AGENT_WAIT_MS;
+    call->timeout_ms = timeout_s * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     if (!drv_virt_call(call, error))
         return NULL;
     facts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -278,7 +276,7 @@ drv_domain_sync_time(DrvDomain *domain, GError **error)
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "set the guest's clock", do_sync_time);
 
-    call->timeout_ms = TIME_TIMEOUT_S * 1000 + AGENT_SLACK_MS;
+    call->timeout_ms = TIME_TIMEOUT_S * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     return drv_virt_call(call, error);
 }
 

@@ -26,6 +26,11 @@
 
 #define DRV_VIRT_NO_DEADLINE G_MAXUINT
 
+/* A call of the agent may take longer than the agent's own time: libvirt waits up to 30 s
+ * until another's question is through, and says so then.
+ */
+#define DRV_VIRT_AGENT_SLACK_MS 35000
+
 /* What libvirt's callbacks may touch after the connection is gone; an atomic rc box. */
 typedef struct {
     int closed_fd; /* eventfd: readable once the connection is lost */

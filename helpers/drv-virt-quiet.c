@@ -13,7 +13,6 @@
 #include "drv-virt-private.h"
 #include "drv-xml.h"
 
-#define AGENT_SLACK_MS 5000 /* libvirt's own answer after the agent's time is up */
 #define THAW_TIMEOUT_S 10
 
 /* --- the agent
@@ -42,7 +41,7 @@ drv_virt_freeze(DrvDomain *domain, guint timeout_s, guint *n, GError **error)
         drv_virt_call_on(domain, "freeze the guest's file systems", do_freeze);
 
     call->number = timeout_s;
-    call->timeout_ms = timeout_s * 1000 + AGENT_SLACK_MS;
+    call->timeout_ms = timeout_s * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     if (!drv_virt_call(call, error))
         return FALSE;
     if (n)
@@ -58,7 +57,7 @@ drv_virt_thaw(DrvDomain *domain, GError **error)
         drv_virt_call_on(domain, "thaw the guest's file systems", do_thaw);
 
     call->number = THAW_TIMEOUT_S;
-    call->timeout_ms = THAW_TIMEOUT_S * 1000 + AGENT_SLACK_MS;
+    call->timeout_ms = THAW_TIMEOUT_S * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     return drv_virt_call(call, error);
 }
 

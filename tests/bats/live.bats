@@ -51,6 +51,24 @@ teardown() { live_end; }
     assert_all_right 0 1 2
 }
 
+@test "an agent that hangs, and is being asked by another: the guest is paused instead" {
+    vmm_setup_suite # for its guest
+    GUEST_WORDS=$(with_kernel) start_vm non-persistent qcow2 file
+    guest_wait host01 one-"$VM"
+    guest_run host01 one-"$VM" sh -c '(sleep 1; kill -STOP $(cat /run/qga.pid)) >/dev/null 2>&1 </dev/null &'
+    wait_until 20 agent_is_silent
+    lab_virsh host01 qemu-agent-command --timeout 28 one-"$VM" '{"execute":"guest-ping"}' >/dev/null 2>&1 &
+    take 0
+    assert_success
+    assert_equal "$(lab_virsh host01 domstate one-"$VM")" running
+    lab_exec host01 test -e "$DISK.snap/0"
+    wait $! || true
+}
+
+agent_is_silent() {
+    ! lab_virsh host01 qemu-agent-command --timeout 1 one-"$VM" '{"execute":"guest-ping"}' 2>/dev/null
+}
+
 @test "killed on its way: the next one settles it" {
     kill_everywhere non-persistent link 3 7
 }

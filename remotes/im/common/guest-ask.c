@@ -42,11 +42,11 @@ ask_os(Guest *guest, DrvDomain *domain, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    if (facts)
+    if (facts) {
         guest_say_os(facts, text);
-    else
-        drv_ignore(&why, "not all agents know");
-    take(&guest->os, text);
+        take(&guest->os, text);
+    }
+    drv_ignore(&why, "not all agents know, and none while its disks are frozen");
     return TRUE;
 }
 

@@ -30,7 +30,8 @@ live_end() {
 
 # --- a VM ---------------------------------------------------------------------------------
 
-# Make VM $VM with one disk, and run it.  Its guest is only firmware.
+# Make VM $VM with one disk, and run it.  Its guest is only firmware, or what GUEST_WORDS
+# (of guest-xml) say.
 start_vm() { # non-persistent|persistent FORMAT link|file
     FORMAT=$2
     DISK=$SYS/$VM/disk.0
@@ -54,7 +55,8 @@ start_vm() { # non-persistent|persistent FORMAT link|file
 run_domain() {
     local source=$DISK
     [ "$NAMED" = link ] || source=$(lab_exec host01 readlink -nf "$DISK")
-    "$LAB_TOOLS/guest-xml" --no-agent --memory 64 --disk "$source:$FORMAT" one-$VM \
+    # shellcheck disable=SC2086
+    "$LAB_TOOLS/guest-xml" ${GUEST_WORDS:---no-agent --memory 64} --disk "$source:$FORMAT" one-$VM \
         >"$LAB/domain.xml"
     lab_virsh host01 create "$LAB/domain.xml"
 }
