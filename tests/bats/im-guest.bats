@@ -27,9 +27,12 @@ teardown() {
 
 in_guest() { guest_run host01 one-1 sh -c "$1"; }
 
-deploy_guest() {
+deploy_guest() { # [PCI-DEVICES]
+    local metadata="<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:pci_devices>${1-}</one:pci_devices></one:vm></metadata>"
     # shellcheck disable=SC2046
-    deploy host01 1 $(with_kernel)
+    STDIN=$(vm_domain host01 1 $(with_kernel) | sed "s|</name>|&$metadata|") \
+        run_vmm host01 deploy "$(vm_dir 1)/deployment.0" host01 1 host01
+    assert_success
     guest_wait host01 one-1
     in_guest 'printf "ID=tiny\nVERSION_ID=\"4 \\\\\"x\"\n" >/etc/os-release'
     in_guest 'ip address add 10.9.8.7/24 dev lo; ip address add fd00::7/64 dev lo'
@@ -125,4 +128,31 @@ agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
 foretold_of_vm() { # KEY: a number that is not negative
     said "any(float(v['MONITOR'].get('$1', -1)) >= 0 for x in m if x['type'] == 'MONITOR_VM'
              for v in x['vms'])"
+}
+
+@test "the load of a guest's graphics processors is told by its own nvidia-smi" {
+    deploy_guest 8086:1572:0200,10de:1eb8:0302
+    in_guest 'echo "#!/bin/sh" >/bin/nvidia-smi; chmod 755 /bin/nvidia-smi
+        echo "cat /run/gpus; exec sleep 1" >>/bin/nvidia-smi; echo "10, 4, 100, 20.5" >/run/gpus'
+    monitord_start
+    im_start MONITOR_VM=1
+    wait_until 20 tells GPU_UTILIZATION 10.00
+    tells GPU_COUNT 1
+    tells GPU_MEMORY_UTILIZATION 4.00
+    tells GPU_MEMORY_FREE 100.00
+    tells GPU_POWER_USAGE 20.50
+    in_guest 'echo "40, 4, 100, 20.5" >/run/gpus'
+    wait_until 20 tells GPU_UTILIZATION 40.00
+    assert_messages_good
+}
+
+@test "a guest without graphics processors is not asked for their load" {
+    deploy_guest 8086:1572:0200
+    in_guest 'echo "#!/bin/sh" >/bin/nvidia-smi; chmod 755 /bin/nvidia-smi
+        echo "touch /run/was-run" >>/bin/nvidia-smi'
+    monitord_start
+    im_start MONITOR_VM=1 BEACON_HOST=1
+    wait_until 20 tells OS_ID tiny
+    wait_until 20 said 'sum(x["type"] == "BEACON_HOST" for x in m) >= 5'
+    in_guest 'test ! -e /run/was-run'
 }

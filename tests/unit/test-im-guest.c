@@ -150,6 +150,42 @@ test_addresses_many(void)
     g_assert_cmpuint(out->len, <, 64 * 16 + 64);
 }
 
+static void
+assert_gpus(const char *csv, const char *want)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    guest_say_gpus(csv, out);
+    g_assert_cmpstr(out->str, ==, want);
+    g_assert_true(template_is_good(out->str));
+}
+
+static void
+test_gpus(void)
+{
+    g_autoptr(GString) many = g_string_new(NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    g_assert_true(guest_devices_have_gpu("8086:1572:0200,10DE:1eb8:0302"));
+    g_assert_false(guest_devices_have_gpu("10de:1eb8:0403")); /* its sound */
+    g_assert_false(guest_devices_have_gpu("8086:1572:0300"));
+    g_assert_false(guest_devices_have_gpu(""));
+    assert_gpus("12, 3, 4096, 61.50\n",
+                "GPU_COUNT=\"1\"\nGPU_UTILIZATION=\"12.00\"\n"
+                "GPU_MEMORY_UTILIZATION=\"3.00\"\nGPU_MEMORY_FREE=\"4096.00\"\n"
+                "GPU_POWER_USAGE=\"61.50\"\n");
+    assert_gpus("10, 4, 100, [N/A]\r\n30, 8, 50, [N/A]\r\n",
+                "GPU_COUNT=\"2\"\nGPU_UTILIZATION=\"20.00\"\n"
+                "GPU_MEMORY_UTILIZATION=\"6.00\"\nGPU_MEMORY_FREE=\"150.00\"\n");
+    assert_gpus("No devices were found\n", "");
+    assert_gpus("", "");
+    assert_gpus("nan, inf, -5, 1e300\n", "GPU_COUNT=\"1\"\n");
+    for (guint i = 0; i < 10000; i++)
+        g_string_append(many, "1, 1, 1, 1\n");
+    guest_say_gpus(many->str, out);
+    g_assert_true(g_str_has_prefix(out->str, "GPU_COUNT=\"64\"\n"));
+}
+
 static const GuestCommand *
 command(const GuestConf *conf, guint i)
 {
@@ -256,6 +292,7 @@ main(int argc, char **argv)
     g_test_add_func("/im/guest/os/long", test_os_long);
     g_test_add_func("/im/guest/addresses", test_addresses);
     g_test_add_func("/im/guest/addresses/many", test_addresses_many);
+    g_test_add_func("/im/guest/gpus", test_gpus);
     g_test_add("/im/guest/commands", Fake, NULL, set_up, test_commands, tear_down);
     g_test_add("/im/guest/disabled", Fake, NULL, set_up, test_disabled, tear_down);
     g_test_add("/im/conf", Fake, NULL, set_up, test_conf, tear_down);

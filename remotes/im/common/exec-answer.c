@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The answer to guest-exec-status.  libvirt has seen that it is JSON, but what is in it
- * comes from the guest.
+/* The answer to guest-exec and guest-exec-status.  libvirt has seen that it is JSON, but
+ * what is in it comes from the guest.
  */
 #include <string.h>
 
@@ -49,6 +49,8 @@ take_member(ImExecEnd *end, const char *name, gsize length, const char *value)
 
     if (g_str_equal(key, "exited"))
         end->exited = g_str_has_prefix(value, "true");
+    else if (g_str_equal(key, "pid"))
+        end->pid = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(key, "exitcode"))
         end->code = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(key, "signal"))

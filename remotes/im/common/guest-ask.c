@@ -94,6 +94,8 @@ ask_when_due(Guest *guest, DrvDomain *domain, const GuestConf *conf)
     put_off(guest, why);
     if (guest->silent) {
         g_clear_pointer(&guest->os, g_free);
+        g_clear_pointer(&guest->gpus, g_free);
+        guest->gpu_pid = 0;
         guest_say_wrong(conf, why->message, text);
         take(&guest->answers, text);
     }
@@ -108,7 +110,8 @@ guest_visit(Guest *guest, DrvVirt *virt, const GuestConf *conf)
     g_autoptr(DrvDomain) domain = NULL;
 
     guest->asked = g_get_monotonic_time();
-    if (guest->due > guest->asked && (guest->silent || !conf->enabled))
+    if (guest->due > guest->asked &&
+        (guest->silent || !(conf->enabled || guest->has_gpu)))
         return;
     domain = drv_virt_find(virt, guest->vm->uuid, &why);
     if (domain == NULL) {
@@ -118,6 +121,7 @@ guest_visit(Guest *guest, DrvVirt *virt, const GuestConf *conf)
     ask_when_due(guest, domain, conf);
     if (guest->silent)
         return;
+    guest_ask_gpus(guest, domain);
     guest_ask_commands(conf, domain, im_vm_id(guest->vm->name), text);
     take(&guest->answers, text);
 }

@@ -39,17 +39,28 @@ void guest_say_os(GHashTable *facts, GString *out);
 /* FALSE when there are none. */
 gboolean guest_say_addresses(GHashTable *facts, GString *out);
 
+/* TRUE when "vendor:device:class,…" has an NVIDIA graphics processor. */
+gboolean guest_devices_have_gpu(const char *devices);
+/* Lines GPU_COUNT … from what nvidia-smi printed; nothing from anything else. */
+void guest_say_gpus(const char *csv, GString *out);
+
 /* What is known of a guest. */
 typedef struct {
     gint64 asked; /* monotonic, us */
     gint64 due;
     guint wait_s;
-    gboolean silent;        /* its agent did not answer */
-    char *os;               /* lines; NULL: not known */
-    char *addresses;        /* the same */
-    char *answers;          /* to the commands of the configuration */
+    gboolean silent; /* its agent did not answer */
+    char *os;        /* lines; NULL: not known */
+    char *addresses; /* the same */
+    char *answers;   /* to the commands of the configuration */
+    char *gpus;      /* the same; NULL without any */
+    gboolean gpu_known, has_gpu;
+    gint64 gpu_pid;         /* of what runs in the guest to tell; 0: nothing */
     const DrvVirtUsage *vm; /* while a pass runs */
 } Guest;
+
+/* Read what was started before, if it has ended, and start it anew. */
+void guest_ask_gpus(Guest *guest, DrvDomain *domain);
 
 /* Ask it what is due: facts by its own times, the commands whenever its agent answers. */
 void guest_visit(Guest *guest, DrvVirt *virt, const GuestConf *conf);

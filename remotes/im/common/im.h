@@ -165,10 +165,11 @@ gboolean
 im_parse_encryption(const char *domain_capabilities, GString *out, GError **error);
 char *im_import_template(const char *domain_xml, GError **error);
 
-/* What the guest's agent answered to guest-exec-status. */
+/* What the guest's agent answered to guest-exec or guest-exec-status. */
 typedef struct {
     gboolean exited;
     gint64 code;     /* exit status; 128 and the signal's number */
+    gint64 pid;      /* in the answer to guest-exec */
     char *out, *err; /* base64, or NULL */
 } ImExecEnd;
 void im_exec_end_clear(ImExecEnd *end);

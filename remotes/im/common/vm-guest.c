@@ -20,6 +20,7 @@ guest_free(gpointer data)
     g_free(guest->os);
     g_free(guest->addresses);
     g_free(guest->answers);
+    g_free(guest->gpus);
     g_free(guest);
 }
 
@@ -41,7 +42,9 @@ guest_of(ImContext *im, const char *uuid)
 static void
 tell(const Guest *guest, const GuestConf *conf, GString *out)
 {
-    const char *const parts[] = { guest->os, guest->addresses, guest->answers };
+    const char *const parts[] = {
+        guest->os, guest->addresses, guest->gpus, guest->answers
+    };
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
