@@ -247,6 +247,67 @@ test_pci(Fake *fake, gconstpointer data)
         "DEVICE_NAME = \"TU104GL\" ]\n");
 }
 
+/* What is told of the device, between its number of a node and its name. */
+static char *
+functions_of(Fake *fake)
+{
+    const char *from, *to;
+
+    run(fake, im_pci);
+    from = strstr(fake->out->str, "SRIOV");
+    to = from ? strstr(from, ", DEVICE_NAME") : NULL;
+    g_assert_nonnull(to);
+    return g_strndup(from, (gsize)(to - from));
+}
+
+static void
+test_vgpu(Fake *fake, gconstpointer data)
+{
+#define VF "sys/bus/pci/devices/0000:02:00.4/"
+    g_autofree char *legacy = NULL;
+    g_autofree char *again = NULL;
+    g_autofree char *own = NULL;
+    g_autofree char *uuid = NULL;
+
+    (void)data;
+    drv_set_remotes_dir(fake->dir);
+    scratch_put(fake->dir, "etc/im/kvm-probes.d/pci.conf", ":filter: '10de:*'\n");
+    scratch_put(fake->dir, VF "vendor", "0x10de\n");
+    scratch_put(fake->dir, VF "device", "0x2236\n");
+    scratch_put(fake->dir, VF "class", "0x030200\n");
+    scratch_put(fake->dir, VF "physfn/x", "");
+    again = functions_of(fake); /* nothing can be made of it yet */
+    g_assert_cmpstr(again, ==, "SRIOV = \"vf\"");
+    g_clear_pointer(&again, g_free);
+
+#define TYPES "sys/class/mdev_bus/0000:02:00.4/mdev_supported_types/"
+    scratch_put(fake->dir, TYPES "nvidia-558/create", "");
+    scratch_put(fake->dir, TYPES "nvidia-559/create", "");
+    legacy = functions_of(fake);
+    g_assert_true(g_regex_match_simple(
+        "^SRIOV = \"vf\", UUID = \"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-"
+        "[89ab][0-9a-f]{3}-[0-9a-f]{12}\", PROFILES = \"nvidia-558,nvidia-559\", "
+        "MDEV_MODE = \"legacy\"$",
+        legacy,
+        0,
+        0));
+    again = functions_of(fake);
+    g_assert_cmpstr(again, ==, legacy);
+
+    uuid = g_strndup(strstr(legacy, "UUID"), strlen("UUID = \"\"") + 36);
+    scratch_put(fake->dir,
+                VF "nvidia/creatable_vgpu_types",
+                "ID    : vGPU Name\n558   : NVIDIA A10-1B\n  559 : NVIDIA A10-2B\n");
+    own = functions_of(fake);
+    g_assert_nonnull(strstr(own, uuid)); /* the host and the place name it */
+    g_assert_nonnull(strstr(own, "PROFILES = \"558,559\", MDEV_MODE = \"nvidia\""));
+    g_free(fake->im->host_name);
+    fake->im->host_name = g_strdup("host02");
+    g_free(own);
+    own = functions_of(fake);
+    g_assert_null(strstr(own, uuid));
+}
+
 static void
 test_swap(Fake *fake, gconstpointer data)
 {
@@ -397,6 +458,7 @@ main(int argc, char **argv)
     g_test_add("/im/usage", Fake, NULL, set_up, test_usage, tear_down);
     g_test_add("/im/numa", Fake, NULL, set_up, test_numa, tear_down);
     g_test_add("/im/pci", Fake, NULL, set_up, test_pci, tear_down);
+    g_test_add("/im/vgpu", Fake, NULL, set_up, test_vgpu, tear_down);
     g_test_add("/im/swap", Fake, NULL, set_up, test_swap, tear_down);
     g_test_add_func("/im/capabilities", test_capabilities);
     g_test_add_func("/im/import", test_import);

@@ -5,8 +5,7 @@
 
 #include "im.h"
 #include "pci-names.h"
-
-#define DEVICES "/sys/bus/pci/devices"
+#include "pci.h"
 
 typedef struct {
     const char *address; /* 0000:02:00.0 */
@@ -17,7 +16,7 @@ typedef struct {
 static gboolean
 read_hex(const ImContext *im, const char *address, const char *file, guint64 *value)
 {
-    g_autofree char *text = im_read(im, DEVICES "/%s/%s", address, file);
+    g_autofree char *text = im_read(im, IM_PCI_DEVICES "/%s/%s", address, file);
 
     return text && g_str_has_prefix(text, "0x") &&
            g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT32, value, NULL);
@@ -92,14 +91,6 @@ is_among(char **wanted, const char *value)
     return wanted[0] == NULL;
 }
 
-static void
-add_field(GString *out, const char *key, const char *value)
-{
-    g_string_append_printf(out, "%s = ", key);
-    im_quote(out, value);
-    g_string_append(out, ", ");
-}
-
 static void G_GNUC_PRINTF(3, 4)
     add_fieldf(GString *out, const char *key, const char *format, ...)
 {
@@ -109,30 +100,7 @@ static void G_GNUC_PRINTF(3, 4)
     va_start(args, format);
     value = g_strdup_vprintf(format, args);
     va_end(args);
-    add_field(out, key, value);
-}
-
-/* Network adapters and their virtual functions (7.4). */
-static void
-add_sriov(const ImContext *im, const Device *device, GString *out)
-{
-    g_autofree char *folder = g_strdup_printf(DEVICES "/%s/net", device->address);
-    g_autofree char *pf =
-        g_strdup_printf("%s" DEVICES "/%s/physfn", im->root, device->address);
-    g_autoptr(GPtrArray) interfaces = im_list(im, folder, "");
-    guint64 functions;
-
-    if (interfaces->len > 0)
-        add_field(out, "IFNAME", g_ptr_array_index(interfaces, 0));
-    if (g_file_test(pf, G_FILE_TEST_EXISTS)) {
-        add_field(out, "SRIOV", "vf");
-    } else if (im_read_number(
-                   im, &functions, DEVICES "/%s/sriov_numvfs", device->address)) {
-        add_field(out, "SRIOV", "pf");
-        add_fieldf(out, "SRIOV_NUM", "%" G_GUINT64_FORMAT, functions);
-    } else {
-        add_field(out, "SRIOV", "no");
-    }
+    im_pci_field(out, key, value);
 }
 
 static void
@@ -141,16 +109,16 @@ add_device(const ImContext *im,
            const ImPciNames *names,
            GString *out)
 {
-    g_autofree char *node = im_read(im, DEVICES "/%s/numa_node", device->address);
+    g_autofree char *node = im_read(im, IM_PCI_DEVICES "/%s/numa_node", device->address);
 
     g_string_append(out, "PCI = [ ");
     add_fieldf(
         out, "TYPE", "%04x:%04x:%04x", device->vendor, device->device, device->class);
     add_fieldf(out, "VENDOR", "%04x", device->vendor);
-    add_field(out, "VENDOR_NAME", names->vendor);
+    im_pci_field(out, "VENDOR_NAME", names->vendor);
     add_fieldf(out, "DEVICE", "%04x", device->device);
     add_fieldf(out, "CLASS", "%04x", device->class);
-    add_field(out, "CLASS_NAME", names->class);
+    im_pci_field(out, "CLASS_NAME", names->class);
     add_fieldf(out,
                "ADDRESS",
                "%04x:%02x:%02x:%x",
@@ -168,8 +136,8 @@ add_device(const ImContext *im,
     add_fieldf(out, "BUS", "%02x", device->bus);
     add_fieldf(out, "SLOT", "%02x", device->slot);
     add_fieldf(out, "FUNCTION", "%x", device->function);
-    add_field(out, "NUMA_NODE", node == NULL || *node == '-' ? "-" : node);
-    add_sriov(im, device, out);
+    im_pci_field(out, "NUMA_NODE", node == NULL || *node == '-' ? "-" : node);
+    im_pci_functions(im, device->address, device->vendor, out);
     g_string_append(out, "DEVICE_NAME = ");
     im_quote(out, names->device);
     g_string_append(out, " ]\n");
@@ -181,7 +149,7 @@ im_pci(ImContext *im, GString *out, GError **error)
     g_auto(GStrv) filters = im_conf_values("pci.conf", "filter");
     g_auto(GStrv) addresses = im_conf_values("pci.conf", "short_address");
     g_auto(GStrv) device_names = im_conf_values("pci.conf", "device_name");
-    g_autoptr(GPtrArray) all = im_list(im, DEVICES, "");
+    g_autoptr(GPtrArray) all = im_list(im, IM_PCI_DEVICES, "");
 
     (void)error;
     for (guint i = 0; i < all->len && filters[0]; i++) {
