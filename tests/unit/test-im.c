@@ -247,6 +247,29 @@ test_pci(Fake *fake, gconstpointer data)
         "DEVICE_NAME = \"TU104GL\" ]\n");
 }
 
+static void
+test_replicas(Fake *fake, gconstpointer data)
+{
+    g_autofree char *mib = g_strnfill(1 << 20, 'x');
+
+    (void)data;
+    g_free(fake->im->ds_location);
+    fake->im->ds_location = g_build_filename(fake->dir, "ds", NULL);
+    scratch_put(fake->dir, "ds/100/.monitor", "ssh\n");
+    scratch_put(fake->dir, "ds/1/.monitor", "replica\n");
+    scratch_put(fake->dir, "ds/1/one", mib);
+    scratch_put(fake->dir, "ds/1/one.md5sum", "0123\n");
+    scratch_put(fake->dir, "ds/1/one.snap/0", mib);
+    scratch_put(fake->dir, "ds/1/two", mib);
+    scratch_put(fake->dir, "ds/2/image", mib);
+    run(fake, im_monitor_ds);
+    g_assert_nonnull(strstr(fake->out->str,
+                            "DS = [ ID = 1, REPLICA_CACHE = \"YES\", "
+                            "REPLICA_CACHE_SIZE = 3, REPLICA_IMAGES = 2, USED_MB = "));
+    g_assert_nonnull(strstr(fake->out->str, "DS = [ ID = 100, USED_MB = "));
+    g_assert_null(strstr(fake->out->str, "ID = 2"));
+}
+
 /* What is told of the device, between its number of a node and its name. */
 static char *
 functions_of(Fake *fake)
@@ -458,6 +481,7 @@ main(int argc, char **argv)
     g_test_add("/im/usage", Fake, NULL, set_up, test_usage, tear_down);
     g_test_add("/im/numa", Fake, NULL, set_up, test_numa, tear_down);
     g_test_add("/im/pci", Fake, NULL, set_up, test_pci, tear_down);
+    g_test_add("/im/replicas", Fake, NULL, set_up, test_replicas, tear_down);
     g_test_add("/im/vgpu", Fake, NULL, set_up, test_vgpu, tear_down);
     g_test_add("/im/swap", Fake, NULL, set_up, test_swap, tear_down);
     g_test_add_func("/im/capabilities", test_capabilities);

@@ -45,7 +45,7 @@ watched_by(const ImContext *im, const char *datastore)
 }
 
 static void
-add_datastore(const ImContext *im, const char *id, GString *out)
+add_datastore(const ImContext *im, const char *id, const char *driver, GString *out)
 {
     g_autofree char *path = g_build_filename(im->ds_location, id, NULL);
     g_autoptr(GError) error = NULL;
@@ -55,11 +55,13 @@ add_datastore(const ImContext *im, const char *id, GString *out)
         drv_ignore(&error, "it went meanwhile");
         return;
     }
+    g_string_append_printf(out, "DS = [ ID = %s, ", id);
+    if (g_strcmp0(driver, "replica") == 0)
+        im_add_replicas(path, out);
     g_string_append_printf(out,
-                           "DS = [ ID = %s, USED_MB = %" G_GUINT64_FORMAT
+                           "USED_MB = %" G_GUINT64_FORMAT
                            ", TOTAL_MB = %" G_GUINT64_FORMAT
                            ", FREE_MB = %" G_GUINT64_FORMAT " ]\n",
-                           id,
                            df.used_mb,
                            df.total_mb,
                            df.free_mb);
@@ -83,7 +85,7 @@ im_monitor_ds(ImContext *im, GString *out, GError **error)
         g_autofree char *driver = watched_by(im, id);
 
         if (all || driver)
-            add_datastore(im, id, out);
+            add_datastore(im, id, driver, out);
     }
     return TRUE;
 }

@@ -183,6 +183,8 @@ gint64 im_vm_id(const char *name);
 GHashTable *im_swapped(const ImContext *im);
 /* TRUE when this front-end can have VMs that it did not start. */
 gboolean im_has_imported(void);
+/* REPLICA_CACHE = "YES", … of the datastore's folder @path. */
+void im_add_replicas(const char *path, GString *out);
 
 /* What the host uses: percent of one CPU, KiB, bytes since it started.  CPU time is that
  * since @who last asked.
