@@ -101,6 +101,12 @@ agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
     text=$(sed -n 's/.*MONITOR="\([^"]*\)".*/\1/p' <<<"$output" | base64 -d)
     [[ "$text" == *'GUEST_IP_ADDRESSES="10.9.8.7,fd00::7"'* ]]
     [[ "$output" == *'ID="1"'* ]]
+    # Without libvirt it is not this one that says so.
+    kvmrc host01 'LIBVIRT_URI="qemu+unix:///system?socket=/nonexistent"'
+    run lab_exec host01 "$IM/kvm-probes.d/vm/guest/guest" kvm 0 host01
+    kvmrc host01 LIBVIRT_URI=qemu:///system
+    assert_success
+    assert_output ""
 }
 
 @test "what a VM and its host will use is foretold, after a while" {

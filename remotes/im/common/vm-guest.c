@@ -102,13 +102,16 @@ im_vm_guest(ImContext *im, GString *out, GError **error)
 {
     gint64 end = g_get_monotonic_time() + BUDGET_US;
     g_auto(GuestConf) conf = { 0 };
-    DrvVirt *virt = im_virt(im, error);
-    g_autoptr(GPtrArray) all = virt ? drv_virt_all(virt, FALSE, error) : NULL;
+    g_autoptr(GError) why = NULL;
+    DrvVirt *virt = im_virt(im, &why);
+    g_autoptr(GPtrArray) all = virt ? drv_virt_all(virt, FALSE, &why) : NULL;
     g_autoptr(GPtrArray) guests = NULL;
 
+    (void)error;
     if (all == NULL) {
         im_virt_drop(im);
-        return FALSE;
+        drv_ignore(&why, "the probe of what VMs use says so");
+        return TRUE;
     }
     guest_conf_load(&conf);
     guests = running(im, all);
