@@ -68,6 +68,12 @@ master_start(Master *master, void (*act)(int fd))
     master->path = g_build_filename(master->dir, "control", NULL);
     master->act = act;
     master->listener = listen_at(master->path, 1);
+}
+
+/* Once all has been asked: a master that ends earlier takes no session. */
+static void
+master_answer(Master *master)
+{
     master->thread = g_thread_new("master", serve, master);
 }
 
@@ -169,6 +175,7 @@ test_session(void)
 
     master_start(&master, act_session);
     must(drv_mux_start(master.path, "echo 'it'", &child, &control, &error));
+    master_answer(&master);
     g_assert_cmpint(child.pid, ==, 0);
     g_assert_cmpint(write(child.stdin_fd, "abc", 3), ==, 3);
     assert_reads(child.stdout_fd, "abc");
@@ -259,6 +266,7 @@ test_wrong(gconstpointer data)
 
     master_start(&master, wrongs[i].act);
     must(drv_mux_start(master.path, "echo 'it'", &child, &control, &error));
+    master_answer(&master);
     if (wrongs[i].why) {
         g_assert_false(drv_mux_wait(control, LONG_MS, &status, &error));
         assert_error_text(error, DRV_ERROR_REMOTE, wrongs[i].why);
