@@ -217,6 +217,20 @@ drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError
     return g_steal_pointer(&call->out_text);
 }
 
+char *
+drv_domain_agent_exec_status(DrvDomain *domain,
+                             guint64 pid,
+                             guint timeout_s,
+                             GError **error)
+{
+    g_autofree char *question =
+        g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
+                        "%" G_GUINT64_FORMAT "}}",
+                        pid);
+
+    return drv_domain_agent(domain, question, timeout_s, error);
+}
+
 static gboolean
 do_facts(DrvVirtCall *call)
 {

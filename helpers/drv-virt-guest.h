@@ -54,6 +54,12 @@ gboolean drv_domain_snapshot_revert(DrvDomain *domain,
 char *
 drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError **error);
 
+/* The agent's answer (JSON) about the guest's process @pid, which guest-exec started. */
+char *drv_domain_agent_exec_status(DrvDomain *domain,
+                                   guint64 pid,
+                                   guint timeout_s,
+                                   GError **error);
+
 typedef enum {
     DRV_GUEST_OS = 1 << 0,        /* "os.id", "os.version-id", "os.machine" … */
     DRV_GUEST_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */

@@ -138,12 +138,14 @@ im_conf_pairs(const char *file, const char *key)
 }
 
 gboolean
-im_conf_flag(const char *file, const char *key)
+im_conf_flag(const char *file, const char *key, gboolean fallback)
 {
     static const char *const words[] = { "true", "yes", "on" };
     g_auto(GStrv) values = im_conf_values(file, key);
 
-    for (guint i = 0; values[0] && i < G_N_ELEMENTS(words); i++) {
+    if (values[0] == NULL)
+        return fallback;
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
         if (g_ascii_strcasecmp(values[0], words[i]) == 0)
             return TRUE;
     }

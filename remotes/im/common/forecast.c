@@ -34,9 +34,8 @@ setting(const char *kind, const char *which, guint64 fallback)
 {
     g_autofree char *enabled = g_strdup_printf("%s/%s/enabled", kind, which);
     g_autofree char *period = g_strdup_printf("%s/%s/period", kind, which);
-    g_auto(GStrv) said = im_conf_values(CONF, enabled);
 
-    if (said[0] && !im_conf_flag(CONF, enabled))
+    if (!im_conf_flag(CONF, enabled, TRUE))
         return 0;
     return (double)im_conf_number(CONF, period, fallback) * 60;
 }
@@ -69,9 +68,8 @@ static void
 say(GString *out, const char *key, const char *suffix, double value)
 {
     g_autofree char *name = g_strconcat(key, suffix, NULL);
-    char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-    im_add(out, name, g_ascii_formatd(text, sizeof text, "%.2f", value));
+    im_add_decimal(out, name, value);
 }
 
 /* Learn @value; with enough behind it, append what it will be @ahead seconds from now. */
@@ -123,6 +121,6 @@ im_forecast_add_rate(ImContext *im,
     if (forecast == NULL || !im_since(im, sample, counter, &then, &us))
         return;
     rate = (double)(counter - then) * G_USEC_PER_SEC / (double)us;
-    say(out, name, "", rate);
+    im_add_decimal(out, name, rate);
     im_forecast_add(forecast, object, name, rate, HUGE_VAL, out);
 }

@@ -65,7 +65,7 @@ guest_conf_load(GuestConf *conf)
 {
     g_auto(GStrv) pairs = im_conf_pairs(CONF, "commands");
 
-    conf->enabled = im_conf_flag(CONF, "enabled");
+    conf->enabled = im_conf_flag(CONF, "enabled", FALSE);
     conf->commands = g_ptr_array_new_with_free_func(command_free);
     for (char **pair = pairs; *pair && conf->commands->len < MOST; pair += 2) {
         GuestCommand *command;

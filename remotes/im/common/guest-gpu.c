@@ -78,11 +78,9 @@ guest_say_gpus(const char *csv, GString *out)
     im_addf(out, "GPU_COUNT", "%u", count);
     for (guint i = 0; i < COLUMNS; i++) {
         double value = columns[i].mean ? sums[i] / MAX(told[i], 1) : sums[i];
-        char text[G_ASCII_DTOSTR_BUF_SIZE];
 
         if (told[i] > 0)
-            im_add(
-                out, columns[i].key, g_ascii_formatd(text, sizeof text, "%.2f", value));
+            im_add_decimal(out, columns[i].key, value);
     }
 }
 
@@ -103,12 +101,9 @@ has_gpu(DrvDomain *domain)
 static void
 read_end(Guest *guest, DrvDomain *domain)
 {
-    g_autofree char *question =
-        g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
-                        "%" G_GINT64_FORMAT "}}",
-                        guest->gpu_pid);
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer = drv_domain_agent(domain, question, GUEST_TIMEOUT_S, &why);
+    g_autofree char *answer = drv_domain_agent_exec_status(
+        domain, (guint64)guest->gpu_pid, GUEST_TIMEOUT_S, &why);
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree guchar *csv = NULL;
     g_auto(ImExecEnd) end = { 0 };

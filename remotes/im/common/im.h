@@ -63,7 +63,7 @@ guint64 im_config_number(const ImContext *im, const char *path, guint64 fallback
 char **im_conf_values(const char *file, const char *key);
 /* The same of a mapping: name, value, name, value … */
 char **im_conf_pairs(const char *file, const char *key);
-gboolean im_conf_flag(const char *file, const char *key);
+gboolean im_conf_flag(const char *file, const char *key, gboolean fallback);
 guint64 im_conf_number(const char *file, const char *key, guint64 fallback);
 
 typedef gboolean (*ImProbe)(ImContext *im, GString *out, GError **error);
@@ -89,6 +89,8 @@ int im_main(int argc, char **argv, const char *name, ImProbe probe);
 void im_add(GString *out, const char *key, const char *value);
 void im_addf(GString *out, const char *key, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void im_add_number(GString *out, const char *key, guint64 value);
+/* Quoted, with two places, whatever the locale. */
+void im_add_decimal(GString *out, const char *key, double value);
 /* The value with its quotes. */
 void im_quote(GString *out, const char *value);
 /* VM = [ ID="id", DEPLOY_ID="uuid", MONITOR="base64 of text" ] */

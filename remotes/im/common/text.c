@@ -56,6 +56,14 @@ im_add_number(GString *out, const char *key, guint64 value)
 }
 
 void
+im_add_decimal(GString *out, const char *key, double value)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+    im_add(out, key, g_ascii_formatd(text, sizeof text, "%.2f", value));
+}
+
+void
 im_add_vm(GString *out, gint64 id, const char *deploy_id, const char *text)
 {
     g_autofree char *coded = g_base64_encode((const guchar *)text, strlen(text));

@@ -11,11 +11,11 @@
 #include "drv-fd.h"
 #include "drv-path.h"
 #include "drv-virt-guest.h"
+#include "exec.h"
 #include "im.h"
 
-#define FOLDER "/var/run/one"
-#define LOCK ".exec-lock"
-#define ASIDE ".migrating-" /* before the name while migrate has it */
+#define FOLDER KVM_EXEC_FOLDER
+#define ASIDE KVM_EXEC_ASIDE
 #define AGENT_TIMEOUT_S 5
 #define LOST_CODE 255
 #define LOST_TEXT "the guest does not know of this command any more"
@@ -57,12 +57,9 @@ tell_lost(const Look *look, gint64 vm, guint64 pid, const char *why)
 static gboolean
 ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 {
-    g_autofree char *question =
-        g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
-                        "%" G_GUINT64_FORMAT "}}",
-                        pid);
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer = drv_domain_agent(domain, question, AGENT_TIMEOUT_S, &why);
+    g_autofree char *answer =
+        drv_domain_agent_exec_status(domain, pid, AGENT_TIMEOUT_S, &why);
     g_auto(ImExecEnd) end = { 0 };
 
     if (answer == NULL) {
@@ -131,7 +128,8 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
     g_auto(DrvFd) lock_fd =
         dir_fd < 0
             ? -1
-            : openat(dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+            : openat(
+                  dir_fd, KVM_EXEC_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     Look look = { im, out, dir_fd };
     g_autoptr(GDir) dir = NULL;
     g_autoptr(GError) why = NULL;

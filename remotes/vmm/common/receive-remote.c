@@ -21,6 +21,20 @@ static const DrvField fields[] = {
 };
 const DrvRequestType vmm_receive = DRV_REQUEST_TYPE("vmm.receive", VmmReceive, fields);
 
+VmmReceive *
+vmm_receive_new(const char *folder, const char *kind, const char *name)
+{
+    VmmReceive *request = drv_request_new(&vmm_receive);
+
+    g_free(request->folder);
+    g_free(request->kind);
+    g_free(request->name);
+    request->folder = g_strdup(folder);
+    request->kind = g_strdup(kind);
+    request->name = g_strdup(name);
+    return request;
+}
+
 static gboolean
 make_image(const VmmReceive *request, DrvStage *stage, GError **error)
 {

@@ -21,3 +21,5 @@ typedef struct {
 extern const DrvRequestType vmm_receive;
 extern const DrvOp vmm_receive_op;
 DRV_REQUEST_AUTOPTR(VmmReceive)
+/* Complete for a file of the stream and for "discard".  Caller frees. */
+VmmReceive *vmm_receive_new(const char *folder, const char *kind, const char *name);

@@ -16,7 +16,6 @@
 #include "exec.h"
 
 #define FOLDER KVM_EXEC_FOLDER
-#define LOCK ".exec-lock"
 #define AGENT_TIMEOUT_S 15
 #define LOCK_WAIT_MS 60000
 #define LOCK_AGAIN_MS 50
@@ -50,8 +49,12 @@ take_lock(Session *session, GError **error)
     session->dir_fd = drv_path_make_dir(FOLDER, error);
     if (session->dir_fd < 0)
         return FALSE;
-    session->lock_fd = drv_path_open_beneath(
-        session->dir_fd, FOLDER, LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600, error);
+    session->lock_fd = drv_path_open_beneath(session->dir_fd,
+                                             FOLDER,
+                                             KVM_EXEC_LOCK,
+                                             O_RDWR | O_CREAT | O_CLOEXEC,
+                                             0600,
+                                             error);
     if (session->lock_fd < 0)
         return FALSE;
     while (flock(session->lock_fd, LOCK_EX | LOCK_NB) < 0) {

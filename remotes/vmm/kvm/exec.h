@@ -6,6 +6,8 @@
 
 /* Where the numbers of guests' processes are kept, in files named as the domains. */
 #define KVM_EXEC_FOLDER "/var/run/one"
+/* Held while one is being started, or looked for. */
+#define KVM_EXEC_LOCK ".exec-lock"
 /* Before the name while the guest migrates, as long as the file is locked. */
 #define KVM_EXEC_ASIDE ".migrating-"
 

@@ -65,16 +65,10 @@ kvm_exec_take(KvmExec *exec, DrvDomain *domain)
 static gboolean
 send(const KvmExec *exec, const char *host, GError **error)
 {
-    g_autoptr(VmmReceive) request = drv_request_new(&vmm_receive);
+    g_autoptr(VmmReceive) request = vmm_receive_new(KVM_EXEC_FOLDER, "file", exec->name);
     g_autoptr(DrvSource) in = drv_source_new_fd(dup(exec->fd), exec->aside);
     g_autofree char *result = NULL;
 
-    g_free(request->folder);
-    g_free(request->name);
-    g_free(request->kind);
-    request->folder = g_strdup(KVM_EXEC_FOLDER);
-    request->name = g_strdup(exec->name);
-    request->kind = g_strdup("file");
     return drv_place_run(host, &vmm_receive_op, request, in, &result, error);
 }
 

@@ -13,15 +13,7 @@
 static VmmReceive *
 new_request(const KvmSender *sender, const char *kind, const char *name)
 {
-    VmmReceive *request = drv_request_new(&vmm_receive);
-
-    g_free(request->folder);
-    g_free(request->kind);
-    g_free(request->name);
-    request->folder = g_strdup(sender->migration->request->folder);
-    request->kind = g_strdup(kind);
-    request->name = g_strdup(name);
-    return request;
+    return vmm_receive_new(sender->migration->request->folder, kind, name);
 }
 
 static gboolean
