@@ -30,9 +30,8 @@ LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl -lm
 VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)
 
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/banned.h \
-    -Ihelpers -Iremotes/datastore -Iremotes/tm -Iremotes/vmm -Iremotes/vmm/kvm \
-    -Iremotes/im/common $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/base/banned.h \
+    -Ihelpers -Iremotes $(PKG_INC) $(WARN) $(HARD) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
 obj = $(patsubst %.c,$(OUT)/o/%.o,$(wildcard $(1)))
@@ -49,7 +48,8 @@ define family
 $(1)_ACTIONS := $$(call family_actions,$(1))
 $(1)_DRIVERS := $$(call family_drivers,$(1))
 $(1)_PROGS   := $$(foreach d,$$($(1)_DRIVERS),$$($(1)_ACTIONS:%=$(OUT)/remotes/$(1)/$$(d)/%))
-$(1)_OPS     := $$(filter-out %/driver.o,$$(call obj,$$(foreach d,common $$($(1)_DRIVERS),remotes/$(1)/$$(d)/*.c)))
+$(1)_OPS     := $$(filter-out %/driver.o,$$(call obj,remotes/$(1)/*/*.c remotes/$(1)/*/*/*.c))
+$(1)_OPS     := $$(filter-out $(OUT)/o/remotes/$(1)/main/%,$$($(1)_OPS))
 $(1)_LIB     := $(OUT)/lib$(1).a
 $$($(1)_LIB): $$($(1)_OPS) $$(call obj,remotes/$(1)/*.c)
 PROGS += $$($(1)_PROGS)
@@ -86,11 +86,12 @@ $(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 
-# --- monitoring: remotes/im/common is a library, every other source an executable --------
-IM_SOURCES := $(filter-out remotes/im/common/%,$(shell find remotes/im -name '*.c'))
+# --- monitoring: four folders are a library, every other source an executable -----------
+IM_ROOMS   := base client state probes
+IM_SOURCES := $(filter-out $(IM_ROOMS:%=remotes/im/%/%),$(shell find remotes/im -name '*.c'))
 IM_PROGS   := $(IM_SOURCES:%.c=$(OUT)/%)
 LIBIM      := $(OUT)/libim.a
-$(LIBIM): $(call obj,remotes/im/common/*.c)
+$(LIBIM): $(call obj,$(IM_ROOMS:%=remotes/im/%/*.c))
 PROGS += $(IM_PROGS) $(OUT)/remotes/im/qemu-probes.d
 $(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
@@ -149,15 +150,15 @@ $(VIRT_FLOOR): $(OUT)/o/tests/bench/virt-floor.o
 	$(LINK) $^ $(VIRTLIBS)
 
 # --- compile rules --------------------------------------------------------------------
-$(LIBDRV): $(call obj,helpers/*.c)
+$(LIBDRV): $(filter-out $(WORKER_MAIN),$(call obj,helpers/*/*.c))
 $(LIBDRV) $(LIBIM) $(FAMILY_LIBS):
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && ar qcs $@ $^
 $(OUT)/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(OUT)/o/helpers/drv-build.o: ALL_CFLAGS += -DDRV_BUILD='"$(BUILD)"'
-$(OUT)/o/helpers/drv-build.o: $(OUT)/build-id
+$(OUT)/o/helpers/transport/build.o: ALL_CFLAGS += -DDRV_BUILD='"$(BUILD)"'
+$(OUT)/o/helpers/transport/build.o: $(OUT)/build-id
 $(OUT)/build-id: FORCE
 	@mkdir -p $(@D)
 	@echo '$(BUILD)' | cmp -s - $@ || echo '$(BUILD)' >$@

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker - runs one op on this host for a driver on the front-end.
  *
- *   <remotes>/drv/bin/worker BUILD        frames on stdin and stdout, see drv-frame.h
+ *   <remotes>/drv/bin/worker BUILD        frames on stdin and stdout, see
+ * transport/frame.h
  *
  * It says hello, takes one request, does it and ends.  When the driver goes away, the op
  * is cancelled like by a signal.
  */
 #include <sys/utsname.h>
 
-#include "drv-action.h"
-#include "drv-error.h"
-#include "drv-remote.h"
-#include "worker.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "transport/remote.h"
+#include "worker/worker.h"
 
 /* The linker gives a section's ends these names. */
 extern const DrvOp *const __start_drv_ops[] __attribute__((weak));

@@ -2,7 +2,7 @@
 /* worker.h - the worker's end of the conversation. */
 #pragma once
 
-#include "drv-op.h"
+#include "request/op.h"
 
 typedef struct WorkerPort WorkerPort;
 

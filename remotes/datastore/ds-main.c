@@ -2,10 +2,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "drv-action.h"
-#include "drv-bridge.h"
-#include "drv-error.h"
-#include "ds.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "datastore/ds.h"
+#include "transport/bridge.h"
 
 char *
 ds_new_name(GError **error)

@@ -2,11 +2,11 @@
 /* How large an image will be, before it comes in. */
 #include <sys/stat.h>
 
-#include "drv-fd.h"
-#include "drv-fetch.h"
-#include "drv-inspect.h"
-#include "drv-path.h"
-#include "ds-origin.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "datastore/ds-origin.h"
+#include "image/inspect.h"
+#include "source/fetch.h"
 
 #define HEAD_SIZE (256 * 1024) /* bytes that are enough to know an image */
 

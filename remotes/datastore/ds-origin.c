@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ds-origin.h"
+#include "datastore/ds-origin.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "drv-chain.h"
-#include "drv-digest.h"
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-fetch.h"
-#include "drv-path.h"
-#include "drv-unpack.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "image/chain.h"
+#include "source/digest.h"
+#include "source/fetch.h"
+#include "source/unpack.h"
 
 /* --- local paths
  * ------------------------------------------------------------------------- */

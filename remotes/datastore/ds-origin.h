@@ -2,7 +2,7 @@
 /* ds-origin.h - open what an image's PATH names, checked and decoded. */
 #pragma once
 
-#include "ds.h"
+#include "datastore/ds.h"
 
 /* The stream of the image's bytes: fetched, compared with its digests, decompressed
  * unless NO_DECOMPRESS; request->is_packed tells whether there was something to
@@ -18,6 +18,6 @@ ds_origin_size(DsCp *request, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_
 
 /* Open the local file or folder that the request's path names, if it is allowed: that is,
  * by SAFE_DIRS and RESTRICTED_DIRS; and what is in the datastore itself is only followed
- * along links that drivers make (drv-chain.h).
+ * along links that drivers make (image/chain.h).
  */
 int ds_origin_open_path(const DsCp *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The field tables of all datastore actions. */
-#include "ds.h"
+#include "datastore/ds.h"
 
 #define DS "DATASTORE/"
 #define DT "DATASTORE/TEMPLATE/"

@@ -5,11 +5,11 @@
  *
  * Prints what those say, which is the client's first pass.
  */
-#include "drv-action.h"
-#include "drv-dump.h"
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "launch.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "im/client/launch.h"
+#include "request/dump.h"
 
 int
 main(int argc, char **argv)

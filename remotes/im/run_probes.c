@@ -5,9 +5,9 @@
  *
  * "kvm" starts the client, and answers with what the probes say.
  */
-#include "drv-action.h"
-#include "drv-error.h"
-#include "launch.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "im/client/launch.h"
 
 int
 main(int argc, char **argv)

@@ -3,9 +3,9 @@
  *
  *   stop_monitord_client kvm HOST_ID HOST
  */
-#include "client.h"
-#include "drv-action.h"
-#include "drv-error.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "im/client/client.h"
 
 #define HOST_ID 2
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The field tables of all transfer manager actions. */
-#include "tm.h"
+#include "tm/tm.h"
 
 #define DISK "TEMPLATE/DISK[DISK_ID=$disk_id]/"
 

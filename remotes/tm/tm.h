@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "drv-op.h"
+#include "request/op.h"
 
 /* What all requests begin with: where the work is. */
 #define TM_HEAD                                                                          \

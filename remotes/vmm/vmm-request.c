@@ -2,7 +2,7 @@
 /* Which word of argv is what (virtual machine protocol, section 2.1).  Words that some
  * release leaves out are not required; words behind the known ones are ignored.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 #define DEPLOY_ID(type, n) DRV_FIELD(type, deploy_id, .arg = n, .flags = DRV_REQUIRED)
 #define VM_ID(type, n) DRV_FIELD(type, vm_id, .arg = n)

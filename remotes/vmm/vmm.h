@@ -10,10 +10,10 @@
  */
 #pragma once
 
-#include "drv-config.h"
-#include "drv-op.h"
-#include "drv-virt.h"
-#include "drv-xml.h"
+#include "base/config.h"
+#include "request/op.h"
+#include "request/xml.h"
+#include "virt/virt.h"
 
 #define VMM_METADATA_URI "http://opennebula.org/xmlns/libvirt/1.0"
 

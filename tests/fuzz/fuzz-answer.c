@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "drv-core.h"
-#include "drv-error.h"
+#include "base/error.h"
+#include "request/core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 /* Configuration files. */
 #include <stdint.h>
 
-#include "drv-config.h"
+#include "base/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "deploy-xml.h"
-#include "disk-xml.h"
-#include "nic-xml.h"
+#include "vmm/kvm/devices/disk-xml.h"
+#include "vmm/kvm/devices/nic-xml.h"
+#include "vmm/kvm/domain/deploy-xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

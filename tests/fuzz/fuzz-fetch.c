@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "drv-fetch-private.h"
+#include "source/fetch-private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "drv-fd.h"
-#include "drv-log.h"
-#include "drv-talk.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "requests.h"
+#include "transport/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

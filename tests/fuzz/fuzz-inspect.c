@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "drv-fd.h"
-#include "drv-inspect.h"
-#include "drv-source.h"
+#include "base/fd.h"
+#include "image/inspect.h"
+#include "source/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

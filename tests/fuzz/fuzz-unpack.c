@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "drv-fd.h"
-#include "drv-unpack.h"
+#include "base/fd.h"
+#include "source/unpack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#include "drv-frame.h"
-#include "ds.h"
-#include "tm.h"
+#include "datastore/ds.h"
+#include "tm/tm.h"
+#include "transport/frame.h"
 
 static const DrvRequestType *const request_types[] = {
     &ds_cp,       &ds_stat,     &ds_mkfs,    &ds_clone,   &ds_rm,

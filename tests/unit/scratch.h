@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drv-cmd.h"
-#include "drv-error.h"
-#include "drv-fd.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "cmd/cmd.h"
 
 /* It succeeds; says why if not.  Wants a variable error in scope. */
 #define must(call)                                                                       \

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "drv-action.h"
-#include "drv-log.h"
-#include "drv-stage.h"
+#include "base/action.h"
+#include "base/log.h"
 #include "scratch.h"
+#include "stage/stage.h"
 
 #define BEFORE "a=old b=old link->old"
 #define AFTER_SEVERAL "a=new folder/ folder/x=new link->new new=new"

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "drv-action.h"
-#include "drv-log.h"
+#include "base/action.h"
+#include "base/log.h"
 #include "scratch.h"
 
 typedef struct {

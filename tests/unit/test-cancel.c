@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "drv-cancel.h"
+#include "base/cancel.h"
 #include "scratch.h"
 
 static const int stops[] = { SIGTERM, SIGINT, SIGHUP };

@@ -2,12 +2,12 @@
 /* test-chain.c - datastores with disks and images as drivers lay them out, in all eras,
  * and with what does not belong there.
  */
-#include "drv-chain.h"
+#include "image/chain.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "drv-path.h"
+#include "base/path.h"
 #include "scratch.h"
 
 /* --- a world ------------------------------------------------------------------------ */

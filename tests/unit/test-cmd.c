@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "drv-cancel.h"
-#include "drv-cmd-private.h"
+#include "base/cancel.h"
+#include "cmd/cmd-private.h"
 #include "scratch.h"
 
 #define SH(script) drv_cmd_new("sh", "-c", script, NULL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-action.h"
-#include "drv-config.h"
+#include "base/action.h"
+#include "base/config.h"
 #include "scratch.h"
 
 /* --- against a real shell --------------------------------------------------------------

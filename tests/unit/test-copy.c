@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "drv-copy-private.h"
 #include "scratch.h"
+#include "source/copy-private.h"
 
 #define KIB ((gsize)1024)
 #define MIB (KIB * 1024)

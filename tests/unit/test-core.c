@@ -3,11 +3,11 @@
 #include <signal.h>
 #include <string.h>
 
-#include "drv-action.h"
-#include "drv-bridge.h"
-#include "drv-cancel.h"
-#include "drv-core.h"
+#include "base/action.h"
+#include "base/cancel.h"
+#include "request/core.h"
 #include "scratch.h"
+#include "transport/bridge.h"
 
 static struct {
     Scratch *dir;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-digest.h"
 #include "scratch.h"
+#include "source/digest.h"
 
 /* RFC 1321, RFC 3174 and FIPS 180-2: the digests of "abc". */
 #define MD5_ABC "900150983cd24fb0d6963f7d28e17f72"

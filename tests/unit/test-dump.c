@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-dump.h"
+#include "request/dump.h"
 #include "scratch.h"
 
 #define XML                                                                               \

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "drv-error.h"
-#include "drv-log.h"
+#include "base/error.h"
+#include "base/log.h"
 
 static const struct {
     int number;

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "drv-cancel.h"
+#include "base/cancel.h"
 #include "scratch.h"
 
 #define BIG (3 * 1024 * 1024) /* bytes: much more than a pipe holds */

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drv-cancel.h"
-#include "drv-digest.h"
-#include "drv-fetch-private.h"
+#include "base/cancel.h"
 #include "scratch.h"
+#include "source/digest.h"
+#include "source/fetch-private.h"
 
 #define SIZE ((gsize)3000001)
 

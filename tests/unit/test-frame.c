@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-frame.h"
 #include "scratch.h"
+#include "transport/frame.h"
 
 static const DrvFrameType types[] = {
     DRV_FRAME_HELLO, DRV_FRAME_REQUEST, DRV_FRAME_DATA, DRV_FRAME_ZEROS,  DRV_FRAME_END,

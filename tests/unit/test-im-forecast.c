@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "drv-action.h"
-#include "forecast-private.h"
+#include "base/action.h"
+#include "im/state/forecast-private.h"
 #include "template.h"
 
 #define START 1.7e9 /* seconds since the epoch */

@@ -2,8 +2,8 @@
 /* What guests say of themselves, and the configuration of what they are asked. */
 #include <string.h>
 
-#include "drv-action.h"
-#include "guest.h"
+#include "base/action.h"
+#include "im/probes/guest.h"
 #include "template.h"
 
 typedef struct {

@@ -2,9 +2,9 @@
 /* What the front-end is told of VMs' states, from libvirt's lists and events. */
 #include <string.h>
 
-#include "drv-virt-all.h"
-#include "states.h"
+#include "im/state/states.h"
 #include "template.h"
+#include "virt/stats.h"
 
 #define U1 "11111111-2222-3333-4444-555500000001"
 #define RUNNING "VM = [ ID=\"1\", DEPLOY_ID=\"" U1 "\", STATE=\"RUNNING\" ]\n"

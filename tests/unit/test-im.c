@@ -2,9 +2,9 @@
 /* The probes' reading of /proc, /sys and libvirt's XML, and the grammar they write. */
 #include <string.h>
 
-#include "client.h"
-#include "drv-action.h"
-#include "im.h"
+#include "base/action.h"
+#include "im/base/im.h"
+#include "im/client/client.h"
 #include "template.h"
 
 /* A context whose machine is a folder. */

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "drv-inspect.h"
-#include "drv-source.h"
+#include "image/inspect.h"
 #include "scratch.h"
+#include "source/source.h"
 
 #define MIB ((guint64)1024 * 1024)
 #define NAME "http://h/x"

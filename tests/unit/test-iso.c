@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "drv-iso.h"
+#include "image/iso.h"
 #include "scratch.h"
 
 #define CHARSET                                                                          \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-error.h"
-#include "drv-load-crypto.h"
+#include "base/error.h"
+#include "base/load-crypto.h"
 
 static void
 test_loaded(void)

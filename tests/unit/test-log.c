@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-log.h"
+#include "base/log.h"
 #include "scratch.h"
 
 static const struct {

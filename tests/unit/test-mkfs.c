@@ -2,9 +2,9 @@
 #define DRV_ALLOW_PRIVATE
 #include <string.h>
 
-#include "drv-cmd-private.h"
-#include "drv-df.h"
-#include "drv-mkfs.h"
+#include "cmd/cmd-private.h"
+#include "image/df.h"
+#include "image/mkfs.h"
 #include "scratch.h"
 
 #define MIB (1024 * 1024ULL)

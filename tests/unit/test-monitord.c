@@ -3,9 +3,9 @@
  */
 #include <string.h>
 
-#include "drv-action.h"
-#include "drv-cancel.h"
-#include "drv-monitord.h"
+#include "base/action.h"
+#include "base/cancel.h"
+#include "monitor/monitord.h"
 #include "scratch.h"
 
 typedef struct {

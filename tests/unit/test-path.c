@@ -4,8 +4,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "drv-action.h"
-#include "drv-path.h"
+#include "base/action.h"
+#include "base/path.h"
 #include "scratch.h"
 
 /* A folder with folder "in" and beside it folder "out" with file "secret". */

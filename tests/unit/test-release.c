@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "drv-release.h"
+#include "base/release.h"
 #include "scratch.h"
 
 static const struct {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "drv-frame.h"
-#include "drv-request.h"
+#include "request/request.h"
 #include "scratch.h"
+#include "transport/frame.h"
 
 typedef struct {
     DrvRequest head;

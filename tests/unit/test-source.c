@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include "drv-cancel.h"
-#include "drv-source.h"
+#include "base/cancel.h"
 #include "scratch.h"
+#include "source/source.h"
 
 #define MIB ((gsize)1024 * 1024)
 

@@ -8,10 +8,10 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "drv-action.h"
-#include "drv-cancel.h"
-#include "drv-ssh.h"
+#include "base/action.h"
+#include "base/cancel.h"
 #include "scratch.h"
+#include "transport/ssh.h"
 
 #define ALL (DRV_SSH_MASTERS * DRV_SSH_SESSIONS)
 

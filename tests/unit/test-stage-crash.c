@@ -5,8 +5,8 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "drv-cancel.h"
-#include "drv-path.h"
+#include "base/cancel.h"
+#include "base/path.h"
 #include "stage.h"
 
 /* --- processes -------------------------------------------------------------------------

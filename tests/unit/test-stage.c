@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "drv-cancel.h"
-#include "drv-path.h"
+#include "base/cancel.h"
+#include "base/path.h"
 #include "stage.h"
 
 /* --- plans -----------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "drv-digest.h"
-#include "drv-unpack.h"
 #include "scratch.h"
+#include "source/digest.h"
+#include "source/unpack.h"
 
 #define PLAIN_SIZE 2100000 /* more than two blocks of bzip2 */
 

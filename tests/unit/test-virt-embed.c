@@ -4,13 +4,13 @@
  */
 #include <glib/gstdio.h>
 
-#include "drv-cancel.h"
-#include "drv-cmd.h"
-#include "drv-error.h"
-#include "drv-path.h"
-#include "drv-virt-block.h"
-#include "drv-virt-disk.h"
-#include "drv-virt.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "cmd/cmd.h"
+#include "virt/block.h"
+#include "virt/disk.h"
+#include "virt/virt.h"
 
 typedef struct {
     char *dir;

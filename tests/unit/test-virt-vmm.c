@@ -5,14 +5,14 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "checkpoint.h"
-#include "deploy-xml.h"
-#include "disk-xml.h"
-#include "drv-action.h"
-#include "drv-cancel.h"
-#include "drv-error.h"
-#include "exec.h"
-#include "nic-xml.h"
+#include "base/action.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "vmm/kvm/devices/disk-xml.h"
+#include "vmm/kvm/devices/nic-xml.h"
+#include "vmm/kvm/domain/checkpoint.h"
+#include "vmm/kvm/domain/deploy-xml.h"
+#include "vmm/kvm/exec/exec.h"
 
 #define DATA "tests/data/vmm"
 

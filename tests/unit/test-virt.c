@@ -2,12 +2,12 @@
 /* What libvirt's test driver can do: life cycle, events, errors. */
 #include <signal.h>
 
-#include "drv-cancel.h"
-#include "drv-error.h"
-#include "drv-virt-disk.h"
-#include "drv-virt-quiet.h"
-#include "drv-virt.h"
-#include "drv-xml.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "request/xml.h"
+#include "virt/disk.h"
+#include "virt/freeze.h"
+#include "virt/virt.h"
 
 #define TINY                                                                             \
     "<domain type='test'><name>one-1</name>"                                             \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dev: images are block devices that exist already. */
-#include "ds.h"
+#include "datastore/ds.h"
 
 DS_SLOT(cp, dev_cp);
 DS_SLOT(rm, dev_rm);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/fixed.h"
+#include "datastore/ops/fixed.h"
 
 /* An image is the device that PATH names; nobody looks whether it is there. */
 static gboolean

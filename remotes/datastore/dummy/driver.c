@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dummy: says yes and does nothing, for tests of the front-end. */
-#include "ds.h"
+#include "datastore/ds.h"
 
 DS_SLOT(cp, dummy_cp);
 DS_SLOT(mkfs, dummy_mkfs);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/fixed.h"
+#include "datastore/ops/fixed.h"
 
 DS_FIXED(dummy_cp, "dummy.cp", ds_cp, "dummy_path dummy_format");
 DS_FIXED(dummy_mkfs, "dummy.mkfs", ds_mkfs, "dummy_path");

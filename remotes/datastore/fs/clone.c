@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone: a copy of an image, from here or from the stream of another bridge. */
-#include "drv-chain.h"
-#include "drv-copy.h"
-#include "drv-fd.h"
-#include "drv-image.h"
-#include "drv-inspect.h"
-#include "drv-path.h"
-#include "fs/fs.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
+#include "image/chain.h"
+#include "image/inspect.h"
+#include "image/qemu-img.h"
+#include "source/copy.h"
 
 static gboolean
 copy_from_here(const DsClone *request, int fd, GError **error)

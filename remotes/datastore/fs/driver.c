@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fs: images are files in a folder. */
-#include "ds.h"
+#include "datastore/ds.h"
 
 DS_SLOT(cp, fs_store);
 DS_SLOT(mkfs, fs_mkfs);

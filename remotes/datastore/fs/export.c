@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export's op: result "MD5 FORMAT". */
-#include "drv-chain.h"
-#include "drv-digest.h"
-#include "drv-fd.h"
-#include "drv-inspect.h"
-#include "drv-path.h"
-#include "fs/fs.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
+#include "image/chain.h"
+#include "image/inspect.h"
+#include "source/digest.h"
 
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)

@@ -2,13 +2,13 @@
 /* What the snapshot actions of images that no VM uses have in common. */
 #include <fcntl.h>
 
-#include "drv-chain.h"
-#include "drv-copy.h"
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-inspect.h"
-#include "drv-snapshots.h"
-#include "fs/fs.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "datastore/fs/fs.h"
+#include "image/chain.h"
+#include "image/inspect.h"
+#include "image/snapshots.h"
+#include "source/copy.h"
 
 int
 fs_image_open_file(const FsImage *image, const char *file, GError **error)

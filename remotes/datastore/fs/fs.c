@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/fs.h"
+#include "datastore/fs/fs.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-path.h"
-#include "drv-snapshots.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "image/snapshots.h"
 
 void
 fs_image_clear(FsImage *image)

@@ -2,8 +2,8 @@
 /* fs.h - an image of a file datastore, looked at where it is. */
 #pragma once
 
-#include "drv-stage.h"
-#include "ds.h"
+#include "datastore/ds.h"
+#include "stage/stage.h"
 
 typedef struct {
     int dir_fd;

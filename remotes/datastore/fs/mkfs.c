@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "drv-error.h"
-#include "drv-mkfs.h"
-#include "fs/fs.h"
+#include "image/mkfs.h"
+#include "base/error.h"
+#include "datastore/fs/fs.h"
 
 #define MIB (1024 * 1024ULL)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "drv-df.h"
-#include "ds.h"
+#include "datastore/ds.h"
+#include "image/df.h"
 
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rm: image, snapshots and checksums disappear, each at once, by a rename. */
-#include "drv-fd.h"
-#include "drv-path.h"
-#include "fs/fs.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
 
 /* An image that never got a source: its cp may have been killed. */
 static gboolean

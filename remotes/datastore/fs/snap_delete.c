@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_delete of an image that no VM uses. */
-#include "drv-error.h"
-#include "drv-path.h"
-#include "drv-snapshots.h"
-#include "fs/fs.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
+#include "image/snapshots.h"
 
 static gboolean
 delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_flatten of an image that no VM uses: a snapshot becomes the image, and all others
  * go. */
-#include "drv-chain.h"
-#include "drv-image.h"
-#include "drv-path.h"
-#include "fs/fs.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
+#include "image/chain.h"
+#include "image/qemu-img.h"
 
 static gboolean
 flatten_chain(FsImage *image, const char *file, GError **error)

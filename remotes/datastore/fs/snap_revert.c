@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_revert of an image that no VM uses. */
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-image.h"
-#include "drv-inspect.h"
-#include "fs/fs.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "datastore/fs/fs.h"
+#include "image/inspect.h"
+#include "image/qemu-img.h"
 
 static gboolean
 revert_chain(FsImage *image, const char *file, GError **error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat: sizes are found by the front-end, which is where PATH is read from. */
-#include "ds-origin.h"
+#include "datastore/ds-origin.h"
 
 #define MIB (1024 * 1024ULL)
 

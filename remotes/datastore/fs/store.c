@@ -4,14 +4,14 @@
  */
 #include <sys/statvfs.h>
 
-#include "drv-copy.h"
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "drv-image.h"
-#include "drv-inspect.h"
-#include "drv-path.h"
-#include "drv-unpack.h"
-#include "fs/fs.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "datastore/fs/fs.h"
+#include "image/inspect.h"
+#include "image/qemu-img.h"
+#include "source/copy.h"
+#include "source/unpack.h"
 
 #define MIB (1024 * 1024ULL)
 

@@ -6,9 +6,9 @@
  * FORMAT is printed when DRIVER changes it, and only to releases that expect it: those
  * that send the dump on stdin.  To the others nothing is converted.
  */
-#include "drv-bridge.h"
-#include "drv-fetch.h"
-#include "ds.h"
+#include "datastore/ds.h"
+#include "source/fetch.h"
+#include "transport/bridge.h"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)

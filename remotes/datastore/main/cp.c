@@ -6,8 +6,8 @@
  * One pass: fetch, digest, decompress, write, inspect, publish.  Each run makes a new
  * SOURCE, and none is left on failure.
  */
-#include "drv-config.h"
-#include "ds-origin.h"
+#include "base/config.h"
+#include "datastore/ds-origin.h"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)

@@ -3,8 +3,8 @@
  *
  *   export [DUMP|-] APP_ID < dump        prints: <IMPORT_INFO>…
  */
-#include "drv-dump.h"
-#include "ds.h"
+#include "datastore/ds.h"
+#include "request/dump.h"
 
 /* The op's result is "MD5 FORMAT". */
 static char *

@@ -5,8 +5,8 @@
  *
  * Of format save_as only the name is made: cpds will make the file.
  */
-#include "drv-mkfs.h"
-#include "ds.h"
+#include "image/mkfs.h"
+#include "datastore/ds.h"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)

@@ -5,7 +5,7 @@
  *
  * A missing folder is made.
  */
-#include "ds.h"
+#include "datastore/ds.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * What is gone already counts as removed.
  */
-#include "ds.h"
+#include "datastore/ds.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * An image that is flat already stays as it is.
  */
-#include "ds.h"
+#include "datastore/ds.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * Running it again reverts again.
  */
-#include "ds.h"
+#include "datastore/ds.h"
 
 int
 main(int argc, char **argv)

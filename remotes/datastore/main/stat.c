@@ -3,7 +3,7 @@
  *
  *   stat [DUMP|-] ID < dump        prints: MB, rounded up
  */
-#include "ds.h"
+#include "datastore/ds.h"
 
 int
 main(int argc, char **argv)

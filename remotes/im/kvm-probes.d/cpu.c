@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu - the processor's name (up to 5.10) */
-#include "im.h"
+#include "im/base/im.h"
 
 IM_PROBE(im_cpu)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitord-client - tell the front-end of this host and its VMs; see client.h. */
-#include "client.h"
-#include "drv-action.h"
-#include "drv-dump.h"
-#include "drv-error.h"
-#include "drv-fd.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "im/client/client.h"
+#include "request/dump.h"
 
 #define CONFIG_FD 3
 

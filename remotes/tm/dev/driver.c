@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dev: an image is a block device of the hosts; a disk is a link to it. */
-#include "tm.h"
+#include "tm/tm.h"
 
 TM_SLOT(clone, dev_link);
 TM_SLOT(ln, dev_link);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone, ln: disk.N becomes a link to the device. */
-#include "common/tm-dir.h"
-#include "drv-stage.h"
-#include "tm.h"
+#include "stage/stage.h"
+#include "tm/ops/tm-dir.h"
+#include "tm/tm.h"
 
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)

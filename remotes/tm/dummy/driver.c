@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dummy: says yes and does nothing, for tests of the front-end. */
-#include "tm.h"
+#include "tm/tm.h"
 
 TM_SLOT(clone, tm_no_clone);
 TM_SLOT(ln, tm_no_clone);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor of the dummy driver: always the same. */
-#include "tm.h"
+#include "tm/tm.h"
 
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)

@@ -6,11 +6,11 @@
  * The image is made here, in a file without a name, and streamed to the host, where it
  * becomes disk.N when it is complete.  Running it again makes it anew.
  */
-#include "drv-action.h"
-#include "drv-error.h"
-#include "drv-fd.h"
-#include "tm-context.h"
-#include "tm.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "tm/front/tm-context.h"
+#include "tm/tm.h"
 
 #define LABEL "CONTEXT"
 

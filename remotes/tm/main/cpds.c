@@ -5,7 +5,7 @@
  *
  * Nothing stands at SOURCE until the copy is complete.  Running it again copies again.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -5,7 +5,7 @@
  *
  * What is gone already counts as removed.  A link is removed, never what it names.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

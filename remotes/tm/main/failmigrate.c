@@ -6,7 +6,7 @@
  *
  * Other drivers whose disks the VM has are called too, unless one of them called us.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 int
 main(int argc, char **argv)

@@ -5,8 +5,8 @@
  *
  * Running it again makes the disk anew.
  */
-#include "drv-mkfs.h"
-#include "tm.h"
+#include "image/mkfs.h"
+#include "tm/tm.h"
 
 static gboolean
 prepare(gpointer data, GError **error)

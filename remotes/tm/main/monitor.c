@@ -6,10 +6,10 @@
  * With MONITOR_VM_DISKS, and always up to 5.8, the sizes of the VMs' disks follow: in the
  * same answer up to 5.10, as a message to the monitor daemon from 5.12 on.
  */
-#include "drv-action.h"
-#include "drv-bridge.h"
-#include "drv-error.h"
-#include "tm.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "tm/tm.h"
+#include "transport/bridge.h"
 
 static gboolean
 act(TmMonitor *request, int argc, char **argv, char **text, GError **error)

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
-#include "drv-action.h"
-#include "drv-error.h"
-#include "tm.h"
+#include "base/action.h"
+#include "base/error.h"
+#include "tm/tm.h"
 
 static char *
 describe(const char *folder, GError **error)

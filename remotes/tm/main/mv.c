@@ -6,7 +6,7 @@
  *
  * What has been moved already counts as moved.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -5,7 +5,7 @@
  *
  * Where the disk is the image itself there is nothing to do.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -5,7 +5,7 @@
  *
  * A disk that has the size already is left alone; of a running VM the hypervisor does it.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -5,7 +5,7 @@
  *
  * A snapshot that is there already, and nothing written since, counts as taken.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -5,7 +5,7 @@
  *
  * The guest is quiesced for the moment it takes: by its agent, else by a pause.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

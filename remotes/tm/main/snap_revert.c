@@ -5,7 +5,7 @@
  *
  * Running it again reverts again.
  */
-#include "tm.h"
+#include "tm/tm.h"
 
 static char *
 subject(gconstpointer data)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* qcow2: images and VM folders on storage that the hosts share; disks are overlays. */
-#include "tm.h"
+#include "tm/tm.h"
 
 TM_SLOT(clone, qcow2_clone);
 TM_SLOT(ln, qcow2_ln);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shared: as qcow2; what front-ends up to 6.0.2 do not tell is taken for raw. */
-#include "tm.h"
+#include "tm/tm.h"
 
 TM_SLOT(clone, shared_clone);
 TM_SLOT(ln, shared_ln);

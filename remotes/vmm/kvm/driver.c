@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvm: domains of QEMU, run by the host's libvirt. */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 VMM_SLOT(deploy, kvm_deploy);
 VMM_SLOT(shutdown, kvm_shutdown);

@@ -3,7 +3,7 @@
  *
  *   attach_disk DEPLOY_ID PATH TARGET INDEX DOCUMENT VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

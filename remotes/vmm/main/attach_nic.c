@@ -3,7 +3,7 @@
  *
  *   attach_nic DEPLOY_ID MAC BRIDGE MODEL VN_MAD TARGET VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

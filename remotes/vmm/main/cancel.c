@@ -5,7 +5,7 @@
  *
  * A domain that is off already is a success.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

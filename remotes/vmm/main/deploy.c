@@ -7,7 +7,7 @@
  *
  * The same again fails: the domain is there.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

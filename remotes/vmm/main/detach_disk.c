@@ -5,7 +5,7 @@
  *
  * A disk that is gone is a success.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -3,7 +3,7 @@
  *
  *   exec VM_ID HOST COMMAND [BASE64_STDIN] < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

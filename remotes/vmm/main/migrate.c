@@ -5,7 +5,7 @@
  *
  * What has arrived already is a success.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -3,7 +3,7 @@
  *
  *   migrate_local DEPLOY_ID DESTINATION SOURCE VM_ID SOURCE < base64-document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

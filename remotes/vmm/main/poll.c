@@ -6,7 +6,7 @@
  *
  * Prints: STATE=s NAME=value …
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

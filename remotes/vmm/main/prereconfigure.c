@@ -3,7 +3,7 @@
  *
  *   prereconfigure DEPLOY_ID TARGET VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -3,7 +3,7 @@
  *
  *   reboot DEPLOY_ID HOST VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -3,7 +3,7 @@
  *
  *   reconfigure DEPLOY_ID TARGET ISO VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

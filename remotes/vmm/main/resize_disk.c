@@ -5,7 +5,7 @@
  *
  * The same again changes nothing.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * The checkpoint is removed once the domain runs, not before.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * An older checkpoint is kept under its time.
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

@@ -5,7 +5,7 @@
  *
  * Prints: snap-NUMBER
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

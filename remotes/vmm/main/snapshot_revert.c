@@ -3,7 +3,7 @@
  *
  *   snapshot_revert DEPLOY_ID NAME VM_ID HOST < document
  */
-#include "vmm.h"
+#include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)

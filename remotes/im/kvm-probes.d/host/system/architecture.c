@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* architecture - the kind of processor */
-#include "im.h"
+#include "im/base/im.h"
 
 IM_PROBE(im_architecture)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor_ds - how full the host's datastores are */
-#include "im.h"
+#include "im/base/im.h"
 
 IM_PROBE(im_monitor_ds)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* name - the host's name */
-#include "im.h"
+#include "im/base/im.h"
 
 IM_PROBE(im_name)

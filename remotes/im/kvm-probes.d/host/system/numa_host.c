@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* numa_host - memory nodes, huge pages and cores */
-#include "im.h"
+#include "im/base/im.h"
 
 IM_PROBE(im_numa_host)

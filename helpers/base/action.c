@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/action.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+static char *action_name;
+static char *driver_name;
+static char *remotes_dir;
+static char *var_location;
+static char *etc_location;
+
+/* Standard descriptors that are closed would be taken by the next file we open. */
+static void
+hold_standard_fds(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(drv_error_exit_status(DRV_ERROR_FAILED));
+    }
+}
+
+static void
+name_ourselves(const char *self)
+{
+    g_autofree char *resolved = strchr(self, '/') ? NULL : g_find_program_in_path(self);
+    g_autofree char *path = g_canonicalize_filename(resolved ? resolved : self, NULL);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *family = g_path_get_dirname(folder);
+
+    action_name = g_path_get_basename(path);
+    driver_name = g_path_get_basename(folder);
+    remotes_dir = g_path_get_dirname(family);
+    drv_log_set_name(action_name);
+}
+
+static void
+find_locations(void)
+{
+    const char *one_location = g_getenv("ONE_LOCATION");
+
+    if (one_location && *one_location) {
+        var_location = g_build_filename(one_location, "var", NULL);
+        etc_location = g_build_filename(one_location, "etc", NULL);
+    } else {
+        var_location = g_strdup("/var/lib/one");
+        etc_location = g_strdup("/etc/one");
+    }
+}
+
+void
+drv_init(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+
+    hold_standard_fds();
+    name_ourselves(argc > 0 ? argv[0] : "unknown/unknown/unknown");
+    find_locations();
+    drv_log_set_debug(g_strcmp0(g_getenv("ONE_MAD_DEBUG"), "1") == 0);
+    if (!drv_cancel_init(&error))
+        exit(drv_fail(error));
+}
+
+const char *
+drv_action_name(void)
+{
+    return action_name;
+}
+
+const char *
+drv_driver_name(void)
+{
+    return driver_name;
+}
+
+const char *
+drv_remotes_dir(void)
+{
+    return remotes_dir;
+}
+
+void
+drv_set_remotes_dir(const char *path)
+{
+    g_free(remotes_dir);
+    remotes_dir = g_strdup(path);
+}
+
+const char *
+drv_caller_address(void)
+{
+    const char *client = g_getenv("SSH_CLIENT");
+    g_auto(GStrv) words = g_strsplit(client ? client : "", " ", 2);
+
+    return words[0] && *words[0] ? g_intern_string(words[0]) : NULL;
+}
+
+const DrvRelease *
+drv_release(void)
+{
+    return drv_release_of(remotes_dir);
+}
+
+const char *
+drv_var_location(void)
+{
+    return var_location;
+}
+
+const char *
+drv_etc_location(void)
+{
+    return etc_location;
+}
+
+/* Old front-ends look for ExitCode at a line's start to find the exit status, new ones
+ * take the others for log lines and show nothing of them.
+ */
+static gboolean
+is_misleading(const char *text)
+{
+    static const char *const words[] = {
+        "ExitCode:", "ERROR:", "INFO:", "WARN:", "DEBUG:"
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_str_has_prefix(text, words[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* One line, so that no release takes a part of it for something else. */
+static char *
+error_text(const GError *error)
+{
+    g_autofree char *clean =
+        drv_log_escape(error ? error->message : "no error was given");
+
+    if (*clean == '\0')
+        return g_strdup("failed");
+    if (is_misleading(clean))
+        return g_strdup_printf("error %s", clean);
+    return g_steal_pointer(&clean);
+}
+
+int
+drv_fail(const GError *error)
+{
+    DRV_CANCEL_SHIELD();
+    g_autofree char *text = error_text(error);
+    g_autofree char *said = NULL;
+
+    switch (drv_release_error_era(drv_release())) {
+    case DRV_ERA_MARKERS:
+        said = g_strdup_printf("ERROR MESSAGE --8<------\n%s\nERROR MESSAGE ------>8--\n",
+                               text);
+        break;
+    case DRV_ERA_WHOLE:
+    case DRV_ERA_FILTERED:
+    default:
+        said = g_strdup_printf("%s\n", text);
+        break;
+    }
+    (void)!write(STDERR_FILENO, said, strlen(said));
+    return drv_error_exit_status(drv_error_code(error));
+}
+
+int
+drv_reply_text(const char *text)
+{
+    DRV_CANCEL_SHIELD();
+    g_autoptr(GError) error = NULL;
+
+    if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "the answer", &error))
+        return drv_fail(error);
+    return 0;
+}
+
+int
+drv_reply(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *line = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    line = g_strconcat(text, "\n", NULL);
+    return drv_reply_text(line);
+}
+
+int
+drv_done(void)
+{
+    return 0;
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "drv-remote.h"
-
-const char *
-drv_build(void)
-{
-    return DRV_BUILD;
-}

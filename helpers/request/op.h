@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request/op.h - the work of an action: a function that runs where the data is.
+ *
+ * The executable on the front-end and the worker on a host link the same op.  It looks at
+ * local files, acts on them through helpers, and knows nothing of ssh.
+ *
+ *     static gboolean run(gconstpointer data, DrvSource *in, char **result, GError
+ * **error); const DrvOp qcow2_clone = { "qcow2.clone", &tm_clone, run };
+ *     DRV_OP_REGISTER(qcow2_clone);
+ *
+ * TRUE when all is done and durable, and then *result (NULL from the caller) may be set
+ * to a text for the front-end; FALSE with @error set and nothing visible changed.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "request/request.h"
+#include "source/source.h"
+
+typedef gboolean (*DrvOpRun)(gconstpointer request,
+                             DrvSource *in,
+                             char **result,
+                             GError **error);
+
+typedef struct DrvOp DrvOp;
+struct DrvOp {
+    const char *name; /* unique: "qcow2.clone" */
+    const DrvRequestType *request;
+    DrvOpRun run;
+    /* Says whether this request needs the running domain.  Then the op of name @live, of
+     * the worker that links libvirt, does it instead.  NULL: never.
+     */
+    gboolean (*is_live)(gconstpointer request);
+    const char *live;
+    /* Says that there is nothing to do for this request, so that no host is asked. */
+    gboolean (*is_nothing)(gconstpointer request);
+    /* The work is the same everywhere and needs no stream: never ask a host. */
+    gboolean here;
+};
+
+/* All registered ops of a program lie in one section, so that the worker needs no list.
+ */
+#define DRV_OP_REGISTER(op)                                                              \
+    static const DrvOp *const op##_entry __attribute__((section("drv_ops"), used)) = &op
+
+/* One line of a driver's table: in programs of @action, @variable is &@op.  driver.c is
+ * compiled once for each action, with DRV_SLOT_<action> defined as 1, and only the line
+ * of that action counts; so a program links just its own op and what that needs.
+ */
+#define DRV_SLOT(variable, action, op)                                                   \
+    DRV_SLOT_IF(DRV_SLOT_##action, extern const DrvOp op;                                \
+                const DrvOp *const variable = &op)
+#define DRV_SLOT_IF(flag, code) DRV_SLOT_IF_(flag, code)
+#define DRV_SLOT_IF_(flag, code) DRV_SLOT_SECOND(DRV_SLOT_MARK_##flag code, , )
+#define DRV_SLOT_SECOND(...) DRV_SLOT_SECOND_(__VA_ARGS__)
+#define DRV_SLOT_SECOND_(first, second, ...) second
+#define DRV_SLOT_MARK_1 ,
+
+/* Run @op at @host: in this process when that is this machine, else by its worker.
+ *
+ * @in is a stream for the op, or NULL; it is read to the end (stays the caller's).
+ * Errors are those of the op with their codes, DRV_ERROR_NO_HOST when the host
+ * could not be reached, DRV_ERROR_REMOTE when it was lost.
+ */
+gboolean drv_place_run(const char *host,
+                       const DrvOp *op,
+                       gpointer request,
+                       DrvSource *in,
+                       char **result,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As drv_place_run(), without a stream, for a request that is not complete yet: @complete
+ * fills in what it lacks, while the connection to @host is already being made.
+ */
+typedef gboolean (*DrvPlaceComplete)(gpointer request, gpointer data, GError **error);
+gboolean drv_place_complete_and_run(const char *host,
+                                    const DrvOp *op,
+                                    gpointer request,
+                                    DrvPlaceComplete complete,
+                                    gpointer data,
+                                    char **result,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As drv_place_run(), at the first of @hosts (not empty) that can be reached; those that
+ * cannot are logged and passed over.
+ */
+gboolean drv_place_run_any(const char *const *hosts,
+                           const DrvOp *op,
+                           gpointer request,
+                           DrvSource *in,
+                           char **result,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE for "", localhost and this machine's own name. */
+gboolean drv_place_is_here(const char *host);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request/xml.h"
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "request/dump.h"
+
+#define ONE_NAMESPACE "http://opennebula.org/xmlns/libvirt/1.0"
+#define S(text) ((const xmlChar *)(text))
+
+struct DrvXml {
+    xmlDoc *doc;
+    xmlXPathContext *xpath;
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlXPathObject, xmlXPathFreeObject)
+
+static void
+keep_quiet(void *context, xmlError *error)
+{
+    (void)context;
+    (void)error;
+}
+
+static DrvXml *
+wrap(xmlDoc *doc)
+{
+    DrvXml *xml = g_new0(DrvXml, 1);
+    xmlNode *root = xmlDocGetRootElement(doc);
+
+    xml->doc = doc;
+    xml->xpath = xmlXPathNewContext(doc);
+    xmlXPathRegisterNs(xml->xpath, S("one"), S(ONE_NAMESPACE));
+    for (xmlNs *ns = root ? root->nsDef : NULL; ns; ns = ns->next) {
+        if (ns->prefix)
+            xmlXPathRegisterNs(xml->xpath, ns->prefix, ns->href);
+    }
+    return xml;
+}
+
+DrvXml *
+drv_xml_parse(const char *what, const char *text, gssize size, GError **error)
+{
+    gsize n = size < 0 ? strlen(text) : (gsize)size;
+    xmlDoc *doc;
+
+    if (n > DRV_DUMP_MAX) {
+        (void)drv_throw(error, DRV_ERROR_DUMP, "%s is too large", what);
+        return NULL;
+    }
+    xmlSetStructuredErrorFunc(NULL, keep_quiet);
+    doc = xmlReadMemory(text, (int)n, NULL, NULL, XML_PARSE_NONET);
+    if (doc == NULL) {
+        xmlError *why = xmlGetLastError();
+        g_autofree char *reason = g_strdup(why && why->message ? why->message : "empty");
+
+        (void)drv_throw(
+            error, DRV_ERROR_DUMP, "%s is not XML: %s", what, g_strstrip(reason));
+        return NULL;
+    }
+    if (xmlGetIntSubset(doc)) {
+        xmlFreeDoc(doc);
+        (void)drv_throw(
+            error, DRV_ERROR_DUMP, "%s has a document type declaration", what);
+        return NULL;
+    }
+    return wrap(doc);
+}
+
+DrvXml *
+drv_xml_new(const char *root)
+{
+    xmlDoc *doc = xmlNewDoc(S("1.0"));
+
+    xmlDocSetRootElement(doc, xmlNewNode(NULL, S(root)));
+    return wrap(doc);
+}
+
+void
+drv_xml_free(DrvXml *xml)
+{
+    if (xml == NULL)
+        return;
+    xmlXPathFreeContext(xml->xpath);
+    xmlFreeDoc(xml->doc);
+    g_free(xml);
+}
+
+DrvNode *
+drv_xml_root(DrvXml *xml)
+{
+    return xmlDocGetRootElement(xml->doc);
+}
+
+void
+drv_xml_variable(DrvXml *xml, const char *name, const char *value)
+{
+    xmlXPathRegisterVariable(xml->xpath, S(name), xmlXPathNewString(S(value)));
+}
+
+/* --- looking ---------------------------------------------------------------------------
+ */
+
+static xmlXPathObject *
+evaluate(DrvXml *xml, DrvNode *from, const char *path)
+{
+    xmlXPathObject *found;
+
+    xml->xpath->node = from ? from : drv_xml_root(xml);
+    found = xmlXPathEvalExpression(S(path), xml->xpath);
+    g_return_val_if_fail(found && found->type == XPATH_NODESET, found);
+    return found;
+}
+
+GPtrArray *
+drv_xml_all(DrvXml *xml, DrvNode *from, const char *path)
+{
+    g_autoptr(xmlXPathObject) found = evaluate(xml, from, path);
+    GPtrArray *nodes = g_ptr_array_new();
+
+    for (int i = 0; found && found->nodesetval && i < found->nodesetval->nodeNr; i++)
+        g_ptr_array_add(nodes, found->nodesetval->nodeTab[i]);
+    return nodes;
+}
+
+DrvNode *
+drv_xml_first(DrvXml *xml, DrvNode *from, const char *path)
+{
+    g_autoptr(GPtrArray) nodes = drv_xml_all(xml, from, path);
+
+    return nodes->len > 0 ? g_ptr_array_index(nodes, 0) : NULL;
+}
+
+char *
+drv_xml_get(DrvXml *xml, DrvNode *from, const char *path)
+{
+    DrvNode *node = drv_xml_first(xml, from, path);
+    xmlChar *content = node ? xmlNodeGetContent(node) : NULL;
+    g_autofree char *text = g_strdup((const char *)content);
+
+    xmlFree(content);
+    if (text == NULL || *g_strstrip(text) == '\0')
+        return NULL;
+    return g_steal_pointer(&text);
+}
+
+char *
+drv_xml_text(DrvXml *xml, DrvNode *from, const char *path)
+{
+    char *text = drv_xml_get(xml, from, path);
+
+    return text ? text : g_strdup("");
+}
+
+gboolean
+drv_xml_has(DrvXml *xml, DrvNode *from, const char *path)
+{
+    return drv_xml_first(xml, from, path) != NULL;
+}
+
+const char *
+drv_node_name(const DrvNode *node)
+{
+    return (const char *)node->name;
+}
+
+/* --- editing ---------------------------------------------------------------------------
+ */
+
+DrvNode *
+drv_node_add(DrvNode *parent, const char *name, const char *text)
+{
+    /* xmlNewTextChild escapes, xmlNewChild would not. */
+    return xmlNewTextChild(parent, NULL, S(name), S(text));
+}
+
+void
+drv_node_set(DrvNode *node, const char *name, const char *value)
+{
+    if (value && *value)
+        xmlSetProp(node, S(name), S(value));
+}
+
+void
+drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
+{
+    g_autofree char *value = NULL;
+    va_list args;
+
+    va_start(args, format);
+    value = g_strdup_vprintf(format, args);
+    va_end(args);
+    drv_node_set(node, name, value);
+}
+
+void
+drv_node_set_text(DrvNode *node, const char *text)
+{
+    if (node->type == XML_ATTRIBUTE_NODE) {
+        xmlSetProp(node->parent, node->name, S(text));
+        return;
+    }
+    xmlNodeSetContent(node, NULL);
+    xmlNodeAddContent(node, S(text)); /* this one escapes */
+}
+
+void
+drv_node_unset(DrvNode *node, const char *name)
+{
+    xmlUnsetProp(node, S(name));
+}
+
+void
+drv_node_remove(DrvNode *node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+DrvNode *
+drv_node_add_copy(DrvNode *parent, DrvNode *node)
+{
+    return xmlAddChild(parent, xmlDocCopyNode(node, parent->doc, 1));
+}
+
+/* --- writing ---------------------------------------------------------------------------
+ */
+
+char *
+drv_node_to_text(DrvNode *node)
+{
+    xmlBuffer *buffer = xmlBufferCreate();
+    char *text;
+
+    xmlNodeDump(buffer, node->doc, node, 0, 0);
+    text = g_strdup((const char *)xmlBufferContent(buffer));
+    xmlBufferFree(buffer);
+    return text;
+}
+
+char *
+drv_xml_to_text(DrvXml *xml)
+{
+    return drv_node_to_text(drv_xml_root(xml));
+}

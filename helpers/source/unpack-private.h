@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source/unpack-private.h - between the files of drv-unpack. */
+#ifndef DRV_ALLOW_PRIVATE
+#error "drv-unpack-private.h is for drv-unpack*.c only"
+#endif
+#pragma once
+
+#include "source/unpack.h"
+
+/* How much compressed data is asked for at once. */
+#define DRV_UNPACK_INPUT_SIZE ((gsize)256 * 1024)
+
+/* gzip by zlib, which compares checksum and length of each member; libarchive's filter
+ * does not.  Takes @inner.
+ */
+DrvSource *drv_unpack_new_gzip(DrvSource *inner);
+
+/* Throw "cannot decompress '<name>' (<filter>): <reason>"; returns -1. */
+gssize drv_unpack_throw(DrvSource *inner,
+                        DrvUnpackFilter filter,
+                        const char *reason,
+                        GError **error);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source/unpack.h - decompression as a stage, and tar and zip into a folder.
+ *
+ * One layer of gzip, bzip2, xz, zstd or lz4 is recognised by content and taken off; what
+ * is inside is data, even if compressed again.  Several members after one another are one
+ * stream.  Truncated or damaged input, and anything but zero bytes behind the last
+ * member, is DRV_ERROR_REFUSED "cannot decompress '<name>' (gzip): …".  Use a limited
+ * stage behind it: a small file may expand without end.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "source/source.h"
+
+typedef enum {
+    DRV_UNPACK_NONE,
+    DRV_UNPACK_GZIP,
+    DRV_UNPACK_BZIP2,
+    DRV_UNPACK_XZ,
+    DRV_UNPACK_ZSTD,
+    DRV_UNPACK_LZ4,
+} DrvUnpackFilter;
+
+/* "none", "gzip", "bzip2", "xz", "zstd", "lz4". */
+const char *drv_unpack_filter_name(DrvUnpackFilter filter);
+
+/* What begins with these bytes (16 are enough). */
+DrvUnpackFilter drv_unpack_detect(const guint8 *data, gsize size);
+
+/* The decompressed stream of @inner (taken, freed on failure too), or @inner itself when
+ * it is not compressed.  @filter (may be NULL) tells which.  At its end @inner was read
+ * to its own end, so that a digest in it has been compared.
+ */
+DrvSource *drv_source_new_unpacked(DrvSource *inner,
+                                   DrvUnpackFilter *filter,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+typedef enum { DRV_ARCHIVE_NONE, DRV_ARCHIVE_TAR, DRV_ARCHIVE_ZIP } DrvArchiveKind;
+
+/* Whether the file is an archive, by content: a tar header with a right checksum, or a
+ * zip's first header.  FALSE only when it cannot be read.
+ */
+gboolean drv_unpack_is_archive(int fd,
+                               DrvArchiveKind *kind,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+typedef struct {
+    guint64 max_bytes; /* of all files together */
+    guint max_entries; /* files and folders; 0: 10000 */
+} DrvUnpackLimits;
+
+/* Unpack the tar or zip @fd (read from its begin) below @dir_fd, which should be an empty
+ * folder of its own: on failure what was unpacked stays for the caller to remove.
+ *
+ * Regular files (0644) and folders (0755) only; DRV_ERROR_REFUSED for links, devices,
+ * absolute names, "..", a name that is there already; DRV_ERROR_NO_SPACE beyond @limits.
+ * Owners, times, modes and attributes are not taken over; holes are made of zero runs.
+ * @name is for messages.
+ */
+gboolean drv_unpack_archive(int fd,
+                            int dir_fd,
+                            const DrvUnpackLimits *limits,
+                            const char *name,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/remote.h"
+
+const char *
+drv_build(void)
+{
+    return DRV_BUILD;
+}

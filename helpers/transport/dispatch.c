@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "request/op.h"
+#include "transport/remote.h"
+
+gboolean
+drv_place_is_here(const char *host)
+{
+    return *host == '\0' || strcmp(host, "localhost") == 0 ||
+           strcmp(host, g_get_host_name()) == 0;
+}
+
+static gboolean
+run_there(const char *host,
+          const DrvOp *op,
+          gboolean live,
+          gpointer request,
+          DrvSource *in,
+          char **result,
+          GError **error)
+{
+    g_autoptr(DrvRemote) remote = drv_remote_open(host, live, error);
+
+    return remote && drv_remote_run(remote,
+                                    live ? op->live : op->name,
+                                    drv_request_pack(request),
+                                    in,
+                                    result,
+                                    error);
+}
+
+gboolean
+drv_place_run(const char *host,
+              const DrvOp *op,
+              gpointer request,
+              DrvSource *in,
+              char **result,
+              GError **error)
+{
+    gboolean live = op->is_live && op->is_live(request);
+    gboolean here = op->here || drv_place_is_here(host);
+
+    if (op->is_nothing && op->is_nothing(request))
+        return TRUE;
+    if (op->run == NULL && !live)
+        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
+    if (here && live)
+        return drv_remote_run_here(
+            op->live, drv_request_pack(request), in, result, error);
+    if (here)
+        return op->run(request, in, result, error);
+    return run_there(host, op, live, request, in, result, error);
+}
+
+gboolean
+drv_place_complete_and_run(const char *host,
+                           const DrvOp *op,
+                           gpointer request,
+                           DrvPlaceComplete complete,
+                           gpointer data,
+                           char **result,
+                           GError **error)
+{
+    g_autoptr(DrvRemote) remote = NULL;
+
+    if (op->run == NULL || op->is_live || op->is_nothing || op->here ||
+        drv_place_is_here(host))
+        return complete(request, data, error) &&
+               drv_place_run(host, op, request, NULL, result, error);
+    remote = drv_remote_open(host, FALSE, error);
+    return remote && complete(request, data, error) &&
+           drv_remote_run(
+               remote, op->name, drv_request_pack(request), NULL, result, error);
+}
+
+gboolean
+drv_place_run_any(const char *const *hosts,
+                  const DrvOp *op,
+                  gpointer request,
+                  DrvSource *in,
+                  char **result,
+                  GError **error)
+{
+    for (guint i = 0;; i++) {
+        g_autoptr(GError) why = NULL;
+
+        if (drv_place_run(hosts[i], op, request, in, result, &why))
+            return TRUE;
+        if (!drv_error_is(why, DRV_ERROR_NO_HOST) || hosts[i + 1] == NULL) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        drv_warn("host %s is passed over: %s", hosts[i], why->message);
+    }
+}

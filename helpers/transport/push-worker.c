@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/push-worker.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/action.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+#define INSTALL_TIMEOUT_MS 120000
+#define CLEAN_TIMEOUT_MS 1500 /* a stopped action must end soon */
+
+/* sftp's batch: a leading '-' lets a line fail. */
+static char *
+make_batch(const char *dir, const char *worker, const char *new)
+{
+    return g_strdup_printf("-mkdir %s\n"
+                           "-mkdir %s/drv\n"
+                           "-mkdir %s/drv/bin\n"
+                           "put %s %s\n"
+                           "chmod 755 %s\n"
+                           "rename %s %s/%s\n",
+                           dir,
+                           dir,
+                           dir,
+                           worker,
+                           new,
+                           new,
+                           new,
+                           dir,
+                           worker);
+}
+
+static gboolean
+run_batch(const DrvSsh *ssh, const char *batch, guint timeout_ms, GError **error)
+{
+    g_autoptr(DrvCmd) cmd = drv_ssh_cmd(ssh, "sftp", "-");
+    g_auto(DrvFd) remotes = drv_path_open_dir(drv_remotes_dir(), error);
+    g_auto(DrvFd) batch_fd = memfd_create("sftp-batch", MFD_CLOEXEC);
+
+    if (remotes < 0)
+        return FALSE;
+    if (batch_fd < 0 ||
+        !drv_fd_write_all(batch_fd, batch, strlen(batch), "a batch", error) ||
+        lseek(batch_fd, 0, SEEK_SET) < 0)
+        return drv_throw_errno(error, "cannot write sftp's batch");
+    drv_cmd_fd(cmd, 0, batch_fd);
+    drv_cmd_cwd(cmd, remotes);
+    drv_cmd_timeout(cmd, timeout_ms);
+    return drv_cmd_run(cmd, error);
+}
+
+/* What came over of a worker that did not get its name. */
+static void
+remove_rest(const DrvSsh *ssh, const char *new)
+{
+    DRV_CANCEL_SHIELD();
+    g_autofree char *batch = g_strdup_printf("-rm %s\n", new);
+    g_autoptr(GError) ignored = NULL;
+
+    if (!run_batch(ssh, batch, CLEAN_TIMEOUT_MS, &ignored))
+        drv_ignore(&ignored, "'onehost sync' removes it too");
+}
+
+gboolean
+drv_install_worker(const DrvSsh *ssh, const char *dir, const char *worker, GError **error)
+{
+    g_autofree char *id = g_uuid_string_random();
+    g_autofree char *new = g_strdup_printf("%s/%s.%s", dir, worker, id);
+    g_autofree char *batch = make_batch(dir, worker, new);
+
+    if (run_batch(ssh, batch, INSTALL_TIMEOUT_MS, error))
+        return TRUE;
+    remove_rest(ssh, new);
+    return FALSE;
+}

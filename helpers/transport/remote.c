@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/remote.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "base/action.h"
+#include "base/cancel.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "transport/push-worker.h"
+#include "transport/session.h"
+#include "transport/ssh.h"
+
+#define WORKER "drv/bin/worker"
+#define LIVE_WORKER "drv/bin/worker-virt"
+#define REUSED_HELLO_MS 5000 /* over a connection that is up, a hello takes 15 ms */
+#define TURNED_AWAY_TRIES 8
+#define TURNED_AWAY_WAIT_MS 2000 /* at most, between two tries */
+
+/* What came of an attempt to get a worker that can take the request. */
+typedef enum {
+    HELLO_OK,
+    HELLO_FAILED,      /* @error is set, no use in trying again */
+    HELLO_UNREACHABLE, /* @error is set; a shared connection may be the reason */
+    HELLO_TURNED_AWAY, /* @error is set; sshd greets too many others at the moment */
+    HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
+} Hello;
+
+struct DrvRemote {
+    DrvSsh ssh;
+    DrvTalk talk;
+    char *dir;          /* the host's remotes */
+    const char *worker; /* below it */
+    gboolean reused;    /* the connection was there already */
+    gboolean greeted;   /* the worker has said hello */
+};
+
+/* --- where the worker is ---------------------------------------------------------------
+ */
+
+/* The path becomes part of a command line that the host's login shell reads. */
+static gboolean
+is_plain_path(const char *path)
+{
+    gboolean ok = *path == '/';
+
+    for (const char *at = path; *at && ok; at++)
+        ok = g_ascii_isalnum(*at) || strchr("/._-+", *at);
+    return ok;
+}
+
+static char *
+host_remotes_dir(GError **error)
+{
+    g_autofree char *file = g_build_filename(drv_var_location(), "config", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(DrvConfig) config = NULL;
+    const char *dir = "/var/tmp/one";
+
+    if (g_file_get_contents(file, &text, NULL, NULL)) {
+        config = drv_config_parse(file, text, error);
+        if (config == NULL)
+            return NULL;
+        dir = drv_config_get(config, "SCRIPTS_REMOTE_DIR", dir);
+    }
+    if (!is_plain_path(dir)) {
+        (void)drv_throw(
+            error,
+            DRV_ERROR_CONFIG,
+            "%s: SCRIPTS_REMOTE_DIR '%s' has characters that a shell would read",
+            file,
+            dir);
+        return NULL;
+    }
+    return g_strdup(dir);
+}
+
+/* --- hello
+ * ------------------------------------------------------------------------------ */
+
+static Hello
+judge_hello(const DrvFrame *frame, const char *host, GError **error)
+{
+    g_autofree char *text = drv_frame_text(frame);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    struct utsname here;
+
+    if (frame->type != DRV_FRAME_HELLO || lines[0] == NULL) {
+        (void)drv_throw(
+            error, DRV_ERROR_REMOTE, "the worker on %s does not say hello", host);
+        return HELLO_FAILED;
+    }
+    if (strcmp(lines[0], drv_build()) == 0)
+        return HELLO_OK;
+    if (uname(&here) < 0 || g_strcmp0(lines[1], here.machine) == 0) {
+        (void)drv_throw(error,
+                        DRV_ERROR_REMOTE,
+                        "the worker on %s is of build %s, not %s",
+                        host,
+                        lines[0],
+                        drv_build());
+        return HELLO_NO_WORKER;
+    }
+    (void)drv_throw(
+        error,
+        DRV_ERROR_REMOTE,
+        "the worker on %s is of build %s for %s, not %s: install that package there",
+        host,
+        lines[0],
+        lines[1] ? lines[1] : "?",
+        drv_build());
+    return HELLO_FAILED;
+}
+
+/* Above its MaxStartups, sshd hangs up on some of those who call. */
+static gboolean
+is_turned_away(const char *said)
+{
+    static const char *const signs[] = { "Connection closed by ",
+                                         "Connection reset by ",
+                                         "kex_exchange_identification: " };
+
+    for (guint i = 0; i < G_N_ELEMENTS(signs); i++) {
+        if (strstr(said, signs[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The stream ended before a hello: the exit status tells what ended it. */
+static Hello
+judge_end(DrvTalk *talk, const char *host, gboolean reused, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    g_autoptr(GError) said = NULL;
+    int status = 0;
+    int code;
+
+    if (!drv_talk_status(talk, &status, &why)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return drv_error_is(*error, DRV_ERROR_CANCELLED) ? HELLO_FAILED
+                                                         : HELLO_UNREACHABLE;
+    }
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    if (code == 255 && talk->err->len == 0) /* of a program that was killed, too */
+        (void)drv_throw(
+            &said, DRV_ERROR_REMOTE, "ssh: its program or the connection was killed");
+    else if (drv_cmd_check("ssh", status, talk->err->str, &said))
+        (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
+    (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
+    if (code == 255 && (reused || talk->err->len > 0))
+        return is_turned_away(talk->err->str) ? HELLO_TURNED_AWAY : HELLO_UNREACHABLE;
+    return HELLO_NO_WORKER; /* damaged: shells end with what not, or run it as a script */
+}
+
+static Hello
+wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
+{
+    DrvTalk *talk = &remote->talk;
+    g_autoptr(GError) why = NULL;
+    DrvFrame frame;
+
+    if (drv_talk_next(talk, timeout_ms, &frame, &why)) {
+        drv_ssh_established(&remote->ssh);
+        return judge_hello(&frame, remote->ssh.host, error);
+    }
+    if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 &&
+        talk->in->len == 0)
+        return judge_end(talk, remote->ssh.host, remote->reused, error);
+    g_propagate_error(error, g_steal_pointer(&why));
+    return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
+}
+
+/* Over a connection that is there, or by an ssh that opens one. */
+static gboolean
+start(DrvRemote *remote, GError **error)
+{
+    g_autofree char *worker = g_strconcat(remote->dir, "/", remote->worker, NULL);
+    g_autofree char *command = g_strdup_printf("%s %s", worker, drv_build());
+    g_autoptr(DrvCmd) cmd = NULL;
+
+    remote->reused = drv_ssh_is_reused(&remote->ssh);
+    if (remote->reused) {
+        g_autoptr(GError) why = NULL;
+
+        if (drv_talk_start_over(
+                &remote->talk, remote->ssh.control_path, command, remote->ssh.host, &why))
+            return TRUE;
+        drv_ignore(&why, "ssh is left to see to it");
+        drv_talk_drop(&remote->talk);
+    }
+    cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
+    drv_cmd_arg(cmd, command);
+    return drv_talk_start(&remote->talk, cmd, remote->ssh.host, error);
+}
+
+/* One attempt; on HELLO_OK the talk is ready for the request. */
+static Hello
+greet(DrvRemote *remote, GError **error)
+{
+    Hello hello;
+
+    if (!drv_talk_is_started(&remote->talk) && !start(remote, error))
+        return HELLO_FAILED;
+    hello = wait_hello(remote,
+                       remote->reused ? REUSED_HELLO_MS
+                                      : (remote->ssh.connect_timeout_s + 10) * 1000,
+                       error);
+    if (hello != HELLO_OK)
+        drv_talk_clear(&remote->talk);
+    if (hello == HELLO_TURNED_AWAY && remote->reused)
+        return HELLO_UNREACHABLE;
+    if (hello == HELLO_UNREACHABLE && !remote->reused)
+        return HELLO_FAILED;
+    return hello;
+}
+
+/* Try again for some seconds while sshd turns us away, at odd times: others do so too. */
+static Hello
+greet_patiently(DrvRemote *remote, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    Hello hello = greet(remote, &why);
+    guint wait_ms = 200;
+
+    for (guint i = 1; i < TURNED_AWAY_TRIES && hello == HELLO_TURNED_AWAY; i++) {
+        drv_ignore(&why, "another try is made");
+        if (drv_poll(NULL, 0, g_random_int_range(wait_ms / 2, wait_ms), &why) < 0) {
+            hello = HELLO_FAILED;
+            break;
+        }
+        hello = greet(remote, &why);
+        wait_ms = MIN(2 * wait_ms, TURNED_AWAY_WAIT_MS);
+    }
+    if (hello != HELLO_OK)
+        g_propagate_error(error, g_steal_pointer(&why));
+    return hello == HELLO_TURNED_AWAY ? HELLO_FAILED : hello;
+}
+
+static Hello
+replace_worker(DrvRemote *remote, const GError *reason, GError **error)
+{
+    if (drv_install_worker(&remote->ssh, remote->dir, remote->worker, error))
+        return greet(remote, error);
+    if (!drv_error_is(*error, DRV_ERROR_CANCELLED))
+        (void)drv_prefix(error,
+                         "no worker runs on %s (%s), and none can be put there; run "
+                         "'onehost sync --force %s'",
+                         remote->ssh.host,
+                         reason->message,
+                         remote->ssh.host);
+    return HELLO_FAILED;
+}
+
+/* Get a worker that listens, replacing once a dead connection and once the worker. */
+static gboolean
+connect_worker(DrvRemote *remote, GError **error)
+{
+    const char *host = remote->ssh.host;
+    g_autoptr(GError) why = NULL;
+    Hello hello = greet_patiently(remote, &why);
+
+    if (hello == HELLO_UNREACHABLE) {
+        drv_ignore(&why, "the shared connection is dead, a new one is tried");
+        drv_ssh_forget(&remote->ssh);
+        hello = greet_patiently(remote, &why);
+    }
+    if (hello == HELLO_NO_WORKER) {
+        g_autoptr(GError) reason = g_steal_pointer(&why);
+
+        drv_info("installing the worker on %s: %s", host, reason->message);
+        hello = replace_worker(remote, reason, &why);
+    }
+    if (hello == HELLO_OK)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    if (hello == HELLO_NO_WORKER)
+        (void)drv_prefix(
+            error,
+            "no worker runs on %s; run 'onehost sync --force %s', or install the "
+            "package built for its architecture",
+            host,
+            host);
+    return FALSE;
+}
+
+/* No request was sent yet, so that the caller may go to another host. */
+static gboolean
+nothing_begun(GError **error)
+{
+    if (error && *error && !drv_error_is(*error, DRV_ERROR_CANCELLED) &&
+        !drv_error_is(*error, DRV_ERROR_USAGE) && !drv_error_is(*error, DRV_ERROR_CONFIG))
+        (*error)->code = DRV_ERROR_NO_HOST;
+    return FALSE;
+}
+
+/* A connection that nothing was asked of is just given up. */
+void
+drv_remote_free(DrvRemote *remote)
+{
+    if (remote == NULL)
+        return;
+    if (!remote->greeted)
+        drv_talk_drop(&remote->talk);
+    drv_talk_clear(&remote->talk);
+    drv_ssh_clear(&remote->ssh);
+    g_free(remote->dir);
+    g_free(remote);
+}
+
+DrvRemote *
+drv_remote_open(const char *host, gboolean live, GError **error)
+{
+    g_autoptr(DrvRemote) remote = g_new0(DrvRemote, 1);
+
+    remote->talk = (DrvTalk)DRV_TALK_INIT;
+    remote->ssh = (DrvSsh)DRV_SSH_INIT;
+    remote->worker = live ? LIVE_WORKER : WORKER;
+    remote->dir = host_remotes_dir(error);
+    if (remote->dir == NULL)
+        return NULL;
+    if (drv_ssh_open(&remote->ssh, host, error) && start(remote, error))
+        return g_steal_pointer(&remote);
+    (void)nothing_begun(error);
+    return NULL;
+}
+
+gboolean
+drv_remote_run(DrvRemote *remote,
+               const char *name,
+               GVariant *fields,
+               DrvSource *in,
+               char **result,
+               GError **error)
+{
+    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
+
+    if (!connect_worker(remote, error))
+        return nothing_begun(error);
+    remote->greeted = TRUE;
+    return drv_talk_run(&remote->talk, name, packed, in, result, error);
+}
+
+gboolean
+drv_remote_run_here(
+    const char *name, GVariant *fields, DrvSource *in, char **result, GError **error)
+{
+    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
+    g_autofree char *path = g_build_filename(drv_remotes_dir(), LIVE_WORKER, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
+    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    DrvFrame frame;
+
+    return drv_talk_start(&talk, cmd, "this machine", error) &&
+           drv_talk_next(&talk, REUSED_HELLO_MS, &frame, error) &&
+           judge_hello(&frame, "this machine", error) == HELLO_OK &&
+           drv_talk_run(&talk, name, packed, in, result, error);
+}

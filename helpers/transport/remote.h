@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport/remote.h - have an op run by the worker of another host.
+ *
+ * The remote command is always "<remotes>/drv/bin/worker BUILD"; what to do travels as a
+ * frame (transport/frame.h) once the worker has said hello, so a connection or worker
+ * that turns out to be unusable has never begun to act and may be replaced.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "request/op.h"
+
+typedef struct DrvRemote DrvRemote;
+
+/* Begin to connect to the worker of @host, without waiting for it.  @live asks for the
+ * worker that links libvirt.  NULL with DRV_ERROR_NO_HOST, or what is wrong here.
+ */
+DrvRemote *drv_remote_open(const char *host, gboolean live, GError **error);
+
+/* Freed without drv_remote_run(), the worker ends without having done anything. */
+void drv_remote_free(DrvRemote *remote);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRemote, drv_remote_free)
+
+/* Wait for the worker, and have it run op @name with the packed @fields (sunk); once for
+ * each DrvRemote.  All else as drv_place_run(); DRV_ERROR_NO_HOST before the request was
+ * sent, and @in was not read then.
+ */
+gboolean drv_remote_run(DrvRemote *remote,
+                        const char *name,
+                        GVariant *fields,
+                        DrvSource *in,
+                        char **result,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same by a worker process on this machine (for live ops). */
+gboolean drv_remote_run_here(const char *name,
+                             GVariant *fields,
+                             DrvSource *in,
+                             char **result,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Build of this program, "0.1.0-1a2b3c4d": front-end and worker must be of the same. */
+const char *drv_build(void);

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "transport/ssh-mux.h"
+
+#define STDERR_KEPT (16 * 1024)
+#define READ_SIZE (64 * 1024)
+#define BLOCK_SIZE (1024 * 1024) /* of the data stream */
+#define PIECE_SIZE (64 * 1024)   /* what is looked at for zeros */
+#define OUT_HIGH (4 * BLOCK_SIZE)
+#define UNWIND_MS 1500 /* what a worker gets to clean up */
+
+static void
+begin(DrvTalk *talk, const char *where)
+{
+    *talk = (DrvTalk)DRV_TALK_INIT;
+    talk->where = g_strdup(where);
+    talk->in = g_byte_array_new();
+    talk->out = g_byte_array_new();
+    talk->err = g_string_new(NULL);
+}
+
+static gboolean
+never_wait_for_stdin(DrvTalk *talk, GError **error)
+{
+    return fcntl(talk->child.stdin_fd, F_SETFL, O_NONBLOCK) == 0 ||
+           drv_throw_errno(error, "cannot talk to %s", talk->where);
+}
+
+gboolean
+drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
+{
+    begin(talk, where);
+    return drv_cmd_spawn(cmd, &talk->child, error) && never_wait_for_stdin(talk, error);
+}
+
+gboolean
+drv_talk_start_over(DrvTalk *talk,
+                    const char *path,
+                    const char *command,
+                    const char *where,
+                    GError **error)
+{
+    begin(talk, where);
+    return drv_mux_start(path, command, &talk->child, &talk->control, error) &&
+           never_wait_for_stdin(talk, error);
+}
+
+gboolean
+drv_talk_is_started(const DrvTalk *talk)
+{
+    return talk->child.pid > 0 || talk->control >= 0;
+}
+
+static void
+close_stdin(DrvTalk *talk)
+{
+    drv_fd_close_one(talk->child.stdin_fd);
+    talk->child.stdin_fd = -1;
+}
+
+/* --- moving bytes
+ * ------------------------------------------------------------------------ */
+
+static void
+read_stderr(DrvTalk *talk)
+{
+    char buffer[4096];
+    gssize got = read(talk->child.stderr_fd, buffer, sizeof buffer);
+
+    if (got > 0 && talk->err->len < STDERR_KEPT) {
+        g_string_append_len(talk->err, buffer, got);
+    } else if (got <= 0) {
+        drv_fd_close_one(talk->child.stderr_fd);
+        talk->child.stderr_fd = -1;
+    }
+}
+
+static gboolean
+read_stdout(DrvTalk *talk, GError **error)
+{
+    guint8 buffer[READ_SIZE];
+    gssize got = read(talk->child.stdout_fd, buffer, sizeof buffer);
+
+    if (got < 0)
+        return drv_throw_errno(error, "cannot read from %s", talk->where);
+    if (got == 0) {
+        drv_fd_close_one(talk->child.stdout_fd);
+        talk->child.stdout_fd = -1;
+    } else {
+        g_byte_array_append(talk->in, buffer, (guint)got);
+    }
+    return TRUE;
+}
+
+/* A reader that went away is seen on its stdout, where it may have said why. */
+static void
+write_some(DrvTalk *talk)
+{
+    gssize done = write(talk->child.stdin_fd,
+                        talk->out->data + talk->out_done,
+                        talk->out->len - talk->out_done);
+
+    if (done < 0 && errno != EAGAIN && errno != EINTR) {
+        close_stdin(talk);
+        talk->out_done = talk->out->len;
+    } else if (done > 0) {
+        talk->out_done += (gsize)done;
+    }
+    if (talk->out_done == talk->out->len) {
+        g_byte_array_set_size(talk->out, 0);
+        talk->out_done = 0;
+    }
+}
+
+/* Wait for any of the three pipes and serve it.  0 when the time is over. */
+static int
+serve_pipes(DrvTalk *talk, int timeout_ms, GError **error)
+{
+    struct pollfd fds[3] = {
+        { .fd = talk->child.stdout_fd, .events = POLLIN },
+        { .fd = talk->child.stderr_fd, .events = POLLIN },
+        { .fd = talk->out->len > 0 ? talk->child.stdin_fd : -1, .events = POLLOUT },
+    };
+    int ready = drv_poll(fds, 3, timeout_ms, error);
+
+    if (ready <= 0)
+        return ready;
+    if (fds[1].revents)
+        read_stderr(talk);
+    if (fds[2].revents)
+        write_some(talk);
+    if (fds[0].revents && !read_stdout(talk, error))
+        return -1;
+    return ready;
+}
+
+gboolean
+drv_talk_status(DrvTalk *talk, int *status, GError **error)
+{
+    while (talk->child.stderr_fd >= 0) {
+        int ready = serve_pipes(talk, UNWIND_MS, error);
+
+        if (ready < 0)
+            return FALSE;
+        if (ready == 0)
+            break; /* a connection left in the background may hold it */
+    }
+    if (talk->control >= 0)
+        return drv_mux_wait(talk->control, UNWIND_MS, status, error);
+    return drv_child_wait(&talk->child, UNWIND_MS, status, error);
+}
+
+/* --- frames
+ * -------------------------------------------------------------------------------- */
+
+/* TRUE with *size 0 when more bytes are needed. */
+static gboolean
+parse_next(DrvTalk *talk, DrvFrame *frame, gsize *size, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    g_autofree char *start = NULL;
+    g_autofree char *shown = NULL;
+
+    if (talk->parsed > 0)
+        g_byte_array_remove_range(talk->in, 0, (guint)talk->parsed);
+    talk->parsed = 0;
+    if (drv_frame_parse(talk->in, frame, size, &why)) {
+        talk->parsed = *size;
+        return TRUE;
+    }
+    start = g_strndup((const char *)talk->in->data, MIN(talk->in->len, 60));
+    shown = drv_log_escape(start);
+    return drv_throw(
+        error,
+        DRV_ERROR_REMOTE,
+        "%s answers '%s' where a worker should speak: its login shell must not "
+        "print anything",
+        talk->where,
+        shown);
+}
+
+gboolean
+drv_talk_next(DrvTalk *talk, guint timeout_ms, DrvFrame *frame, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+
+    for (;;) {
+        gint64 left_ms = (end - g_get_monotonic_time()) / 1000;
+        gsize size;
+        int ready;
+
+        if (!parse_next(talk, frame, &size, error))
+            return FALSE;
+        if (size > 0)
+            return TRUE;
+        if (talk->child.stdout_fd < 0)
+            return drv_throw(
+                error, DRV_ERROR_REMOTE, "%s: the connection ended", talk->where);
+        ready = serve_pipes(talk, (int)MAX(left_ms, 0), error);
+        if (ready < 0)
+            return FALSE;
+        if (ready == 0)
+            return drv_throw(error,
+                             DRV_ERROR_TIMEOUT,
+                             "%s did not answer within %u s",
+                             talk->where,
+                             timeout_ms / 1000);
+    }
+}
+
+static void
+show_log(const DrvFrame *frame)
+{
+    g_autofree char *text = drv_frame_text(frame);
+
+    if (*text >= '0' && *text <= '3')
+        drv_log((DrvLogLevel)(*text - '0'), text + 1);
+}
+
+/* What has no worker there is for us to say: here the work has begun. */
+static gboolean
+throw_failed(const DrvFrame *frame, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    (void)drv_frame_throw(frame, &why);
+    if (drv_error_is(why, DRV_ERROR_NO_HOST))
+        why->code = DRV_ERROR_REMOTE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+/* Serve frames until the last one.  *done tells that it came. */
+static gboolean
+handle_frame(const DrvFrame *frame, char **result, gboolean *done, GError **error)
+{
+    switch (frame->type) {
+    case DRV_FRAME_LOG:
+        show_log(frame);
+        return TRUE;
+    case DRV_FRAME_ALIVE:
+        return TRUE;
+    case DRV_FRAME_DONE:
+        *done = TRUE;
+        if (frame->size > 0 && result)
+            *result = drv_frame_text(frame);
+        return TRUE;
+    case DRV_FRAME_FAILED:
+        return throw_failed(frame, error);
+    case DRV_FRAME_HELLO:
+    case DRV_FRAME_REQUEST:
+    case DRV_FRAME_DATA:
+    case DRV_FRAME_ZEROS:
+    case DRV_FRAME_END:
+    default:
+        return drv_throw(
+            error, DRV_ERROR_REMOTE, "the worker sent a frame that is not its to send");
+    }
+}
+
+/* While we send, see what came in without waiting for it. */
+static gboolean
+check_incoming(DrvTalk *talk, GError **error)
+{
+    DrvFrame frame;
+    gboolean done = FALSE;
+    gsize size;
+
+    do {
+        if (!parse_next(talk, &frame, &size, error))
+            return FALSE;
+        if (size > 0 && !handle_frame(&frame, NULL, &done, error))
+            return FALSE;
+    } while (size > 0);
+    if (done || talk->child.stdout_fd < 0)
+        return drv_throw(
+            error, DRV_ERROR_REMOTE, "%s: the worker ended too early", talk->where);
+    return TRUE;
+}
+
+/* --- the data stream
+ * ------------------------------------------------------------------------ */
+
+static gboolean
+is_zero(const guint8 *data, gsize size)
+{
+    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
+}
+
+/* Queue @data as frames, runs of zero pieces as their length only. */
+static void
+queue_block(DrvTalk *talk, const guint8 *data, gsize size)
+{
+    gsize at = 0;
+
+    while (at < size) {
+        gsize start = at;
+        gboolean zero = is_zero(data + at, MIN(PIECE_SIZE, size - at));
+
+        while (at < size && is_zero(data + at, MIN(PIECE_SIZE, size - at)) == zero)
+            at += MIN(PIECE_SIZE, size - at);
+        if (zero)
+            drv_frame_append_u64(talk->out, DRV_FRAME_ZEROS, at - start);
+        else
+            drv_frame_append(talk->out, DRV_FRAME_DATA, data + start, at - start);
+    }
+}
+
+static gboolean
+send_out(DrvTalk *talk, gsize until, GError **error)
+{
+    while (talk->out->len - talk->out_done > until) {
+        int ready = serve_pipes(talk, DRV_TALK_SILENCE_MS, error);
+
+        if (ready < 0 || !check_incoming(talk, error))
+            return FALSE;
+        if (ready == 0)
+            return drv_throw(error,
+                             DRV_ERROR_REMOTE,
+                             "%s takes no data since %d s",
+                             talk->where,
+                             DRV_TALK_SILENCE_MS / 1000);
+    }
+    return TRUE;
+}
+
+static gboolean
+send_stream(DrvTalk *talk, DrvSource *in, GError **error)
+{
+    g_autofree guint8 *block = g_malloc(BLOCK_SIZE);
+    gssize got;
+
+    while ((got = drv_source_read_full(in, block, BLOCK_SIZE, error)) > 0) {
+        queue_block(talk, block, (gsize)got);
+        if (!send_out(talk, OUT_HIGH, error))
+            return FALSE;
+    }
+    if (got < 0)
+        return FALSE;
+    drv_frame_append(talk->out, DRV_FRAME_END, NULL, 0);
+    return send_out(talk, 0, error);
+}
+
+static gboolean
+converse(DrvTalk *talk,
+         const char *op,
+         GVariant *fields,
+         DrvSource *in,
+         char **result,
+         GError **error)
+{
+    g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
+    gboolean done = FALSE;
+    gsize size;
+    gconstpointer data = g_bytes_get_data(request, &size);
+
+    if (size > DRV_FRAME_MAX)
+        return drv_throw(error, DRV_ERROR_USAGE, "the request is too large");
+    drv_frame_append(talk->out, DRV_FRAME_REQUEST, data, size);
+    if (in && !send_stream(talk, in, error))
+        return FALSE;
+    while (!done) {
+        DrvFrame frame;
+
+        if (!drv_talk_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
+            !handle_frame(&frame, result, &done, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* A worker whose stdin ends knows that nobody wants its work any more. */
+static void
+say_stop(DrvTalk *talk)
+{
+    if (talk->stop_by)
+        return;
+    talk->stop_by = g_get_monotonic_time() + UNWIND_MS * 1000;
+    g_byte_array_set_size(talk->out, 0);
+    talk->out_done = 0;
+    close_stdin(talk);
+}
+
+/* What is left of the time that it gets, once. */
+static gint64
+stop_left_ms(const DrvTalk *talk)
+{
+    return MAX((talk->stop_by - g_get_monotonic_time()) / 1000, 0);
+}
+
+/* Stopped, we wait for the worker to unwind.  It may have been past the point where it
+ * could: then all is done, and must not be told as cancelled.
+ */
+static gboolean
+is_done_after_all(DrvTalk *talk, char **result)
+{
+    DRV_CANCEL_SHIELD();
+    g_autoptr(GError) ignored = NULL;
+    gboolean done = FALSE;
+
+    say_stop(talk);
+    while (!done) {
+        DrvFrame frame;
+
+        if (!drv_talk_next(talk, (guint)stop_left_ms(talk), &frame, &ignored) ||
+            !handle_frame(&frame, result, &done, &ignored))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+drv_talk_run(DrvTalk *talk,
+             const char *op,
+             GVariant *fields,
+             DrvSource *in,
+             char **result,
+             GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (converse(talk, op, fields, in, result, &why))
+        return TRUE;
+    if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+static void
+let_unwind(DrvTalk *talk)
+{
+    DRV_CANCEL_SHIELD();
+    g_autoptr(GError) ignored = NULL;
+
+    say_stop(talk);
+    while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < talk->stop_by) {
+        if (serve_pipes(talk, (int)stop_left_ms(talk), &ignored) <= 0)
+            return;
+        g_byte_array_set_size(talk->in, 0);
+    }
+}
+
+void
+drv_talk_drop(DrvTalk *talk)
+{
+    drv_fd_close_one(talk->control);
+    drv_child_clear(&talk->child);
+    g_clear_pointer(&talk->where, g_free);
+    g_clear_pointer(&talk->in, g_byte_array_unref);
+    g_clear_pointer(&talk->out, g_byte_array_unref);
+    if (talk->err)
+        g_string_free(g_steal_pointer(&talk->err), TRUE);
+    *talk = (DrvTalk)DRV_TALK_INIT;
+}
+
+void
+drv_talk_clear(DrvTalk *talk)
+{
+    if (drv_talk_is_started(talk))
+        let_unwind(talk);
+    drv_talk_drop(talk);
+}

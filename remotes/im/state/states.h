@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* states.h - the VMs' states as the front-end was last told, and what is new.
+ *
+ * libvirt's list of active domains is compared with this table.  A VM that is in the
+ * table but not in the list is missing; POWEROFF is told once it was seen to stop, or was
+ * missing often enough.  Without a list nothing is told: no list is not an empty list.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "virt/stats.h"
+
+typedef struct ImStates ImStates;
+
+ImStates *im_states_new(void);
+void im_states_free(ImStates *states);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImStates, im_states_free)
+
+typedef struct {
+    gboolean sync;       /* tell all, not only what is new */
+    gboolean imported;   /* tell of VMs with foreign names too */
+    guint times_missing; /* before POWEROFF without an event */
+} ImStatesHow;
+
+/* Compare with the active domains (DrvVirtUsage) and append what is to be told. */
+void im_states_compare(ImStates *states,
+                       const GPtrArray *active,
+                       const ImStatesHow *how,
+                       GString *out);
+
+/* libvirt said that this domain stopped; @detail as in DrvVirtEvent. */
+void im_states_stopped(ImStates *states, const char *uuid, int detail);
+/* It started again. */
+void im_states_started(ImStates *states, const char *uuid);
+/* TRUE while a domain that stopped was still listed: compare again soon. */
+gboolean im_states_is_unsettled(const ImStates *states);
+
+/* ONE's word for libvirt's. */
+const char *im_state_word(int state, int reason);
+
+/* One line a VM, for a file; and back (lines that are none are passed over). */
+char *im_states_to_text(const ImStates *states);
+void im_states_from_text(ImStates *states, const char *text);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/action.h"
+#include "base/error.h"
+#include "request/core.h"
+#include "tm/tm.h"
+
+char *
+tm_disk_name(gconstpointer request)
+{
+    const TmHead *head = request;
+    g_autofree char *name = g_path_get_basename(head->target);
+
+    if (g_ascii_isdigit(*name))
+        return g_strdup_printf("the folder of VM %" G_GUINT64_FORMAT, head->vm_id);
+    return g_strdup_printf("%s of VM %" G_GUINT64_FORMAT, name, head->vm_id);
+}
+
+/* Without the disk's facts a guess would decide what becomes of it. */
+static gboolean
+check_facts(const TmHead *request, DrvDump *vm, GError **error)
+{
+    g_autofree char *vm_id = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
+    g_autofree char *disk_id = g_strdup_printf("%" G_GINT64_FORMAT, request->disk_id);
+    g_autofree char *id = NULL;
+    g_autofree char *disk = NULL;
+
+    drv_dump_set_variable(vm, "disk_id", disk_id);
+    if (!drv_dump_value(vm, "self::VM/ID", &id, error) ||
+        !drv_dump_value(vm, "TEMPLATE/DISK[DISK_ID=$disk_id]/DISK_ID", &disk, error))
+        return FALSE;
+    if (g_strcmp0(id, vm_id) != 0)
+        return drv_throw(error,
+                         DRV_ERROR_CORE,
+                         "oned answered with something that is not VM %s",
+                         vm_id);
+    return disk ||
+           drv_throw(error, DRV_ERROR_NOT_FOUND, "VM %s has no disk %s", vm_id, disk_id);
+}
+
+/* Images have their facts in the VM's document; kernels and whole folders have none. */
+static gboolean
+read_facts(TmHead *request, GError **error)
+{
+    g_autoptr(DrvDump) vm = NULL;
+
+    if (!drv_request_wants_dump(request->head.type) || request->disk_id < 0)
+        return TRUE;
+    vm = drv_core_info(DRV_CORE_VM, (gint64)request->vm_id, error);
+    return vm && check_facts(request, vm, error) &&
+           drv_request_read_dump(request, vm, error);
+}
+
+static gboolean
+complete(gpointer request, gpointer data, GError **error)
+{
+    const TmAction *action = data;
+
+    return read_facts(request, error) &&
+           (action->prepare == NULL || action->prepare(request, error));
+}
+
+static gboolean
+act(const TmAction *action,
+    TmHead *request,
+    int argc,
+    char **argv,
+    char **result,
+    GError **error)
+{
+    g_autofree char *what = NULL;
+
+    if (!drv_request_read_args(request, argc, argv, error))
+        return FALSE;
+    if (drv_place_complete_and_run(
+            request->host, tm_op, request, complete, (gpointer)action, result, error))
+        return TRUE;
+    what = action->subject(request); /* with what the core has told of it */
+    return drv_prefix(error, "cannot %s", what);
+}
+
+const GError *
+tm_unsupported(GError **error)
+{
+    (void)drv_throw(
+        error, DRV_ERROR_UNSUPPORTED, "%s: Operation not supported", drv_action_name());
+    return *error;
+}
+
+int
+tm_main(int argc, char **argv, const TmAction *action)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvRequest) request = drv_request_new(action->type);
+    g_autofree char *result = NULL;
+
+    drv_init(argc, argv);
+    if (&tm_op == NULL)
+        return drv_fail(tm_unsupported(&error));
+    if (!act(action, (TmHead *)request, argc, argv, &result, &error))
+        return drv_fail(error);
+    return result ? drv_reply_text(result) : drv_done();
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/action.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "cmd/cmd.h"
+#include "tm/tm.h"
+
+#define N_ARGS 5 /* without document and caller */
+
+/* Up to 5.8 the document is the sixth argument, later it comes on stdin; a driver that
+ * calls another adds its own name at the end (storage protocol 3.2).
+ */
+typedef struct {
+    DrvDump *vm;
+    gboolean in_argv;
+    gboolean is_called; /* by another driver */
+} MigrateInput;
+
+static void
+migrate_input_clear(MigrateInput *input)
+{
+    g_clear_pointer(&input->vm, drv_dump_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MigrateInput, migrate_input_clear)
+
+static gboolean
+read_input(MigrateInput *input, int argc, char **argv, GError **error)
+{
+    g_autoptr(GString) data = g_string_new(NULL);
+
+    if (argc > N_ARGS + 1)
+        input->vm = drv_dump_parse(argv[N_ARGS + 1], strlen(argv[N_ARGS + 1]), NULL);
+    input->in_argv = input->vm != NULL;
+    input->is_called = argc > N_ARGS + 1 + (input->in_argv ? 1 : 0);
+    if (input->in_argv)
+        return TRUE;
+    if (!drv_fd_read_all(STDIN_FILENO, data, 2 * (gsize)DRV_DUMP_MAX, "the VM", error))
+        return FALSE;
+    input->vm = drv_dump_parse(data->str, data->len, error);
+    return input->vm != NULL;
+}
+
+static gboolean
+give_stdin(DrvCmd *cmd, const char *text, int *fd, GError **error)
+{
+    *fd = memfd_create("vm", MFD_CLOEXEC);
+    if (*fd < 0)
+        return drv_throw_errno(error, "cannot hand on the VM");
+    if (!drv_fd_write_all(*fd, text, strlen(text), "the VM", error))
+        return FALSE;
+    lseek(*fd, 0, SEEK_SET);
+    drv_cmd_fd(cmd, 0, *fd);
+    return TRUE;
+}
+
+static gboolean
+call_other(const MigrateInput *input, const char *mad, char **argv, GError **error)
+{
+    g_autofree char *program =
+        g_build_filename(drv_remotes_dir(), "tm", mad, drv_action_name(), NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(program, NULL);
+    g_autofree char *text = drv_dump_to_text(input->vm);
+    g_autofree char *coded = g_base64_encode((const guchar *)text, strlen(text));
+    g_auto(DrvFd) fd = -1;
+
+    for (int i = 1; i <= N_ARGS; i++)
+        drv_cmd_arg(cmd, argv[i]);
+    if (input->in_argv)
+        drv_cmd_arg(cmd, coded);
+    drv_cmd_arg(cmd, drv_driver_name());
+    drv_cmd_keep_env(cmd, "ONE_LOCATION");
+    drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK");
+    if (!g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
+        return TRUE; /* a driver without this step */
+    return (input->in_argv || give_stdin(cmd, coded, &fd, error)) &&
+           drv_cmd_run(cmd, error);
+}
+
+static gboolean
+call_others(const MigrateInput *input, char **argv, GError **error)
+{
+    g_auto(GStrv) mads = drv_dump_values(input->vm, "TEMPLATE/DISK/TM_MAD");
+    g_autofree char *own = g_strdup(drv_driver_name());
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    g_hash_table_add(seen, own);
+    for (guint i = 0; mads[i]; i++) {
+        if (*mads[i] == '\0' || strchr(mads[i], '/') || *mads[i] == '.' ||
+            !g_hash_table_add(seen, mads[i]))
+            continue;
+        if (!call_other(input, mads[i], argv, error))
+            return drv_prefix(error, "tm/%s/%s", mads[i], drv_action_name());
+    }
+    return TRUE;
+}
+
+static gboolean
+act(TmMigrate *request, int argc, char **argv, GError **error)
+{
+    g_auto(MigrateInput) input = { 0 };
+
+    if (!drv_request_read_args(request, argc, argv, error) ||
+        !read_input(&input, argc, argv, error) ||
+        !drv_request_read_dump(request, input.vm, error))
+        return FALSE;
+    if (g_str_equal(request->host, request->destination_host) &&
+        request->old_ds_id == request->new_ds_id)
+        return TRUE;
+    if (!drv_place_run(request->host, tm_op, request, NULL, NULL, error))
+        return FALSE;
+    return input.is_called || call_others(&input, argv, error);
+}
+
+int
+tm_migrate_main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TmMigrate) request = drv_request_new(&tm_migrate);
+
+    drv_init(argc, argv);
+    if (&tm_op == NULL)
+        return drv_fail(tm_unsupported(&error));
+    if (act(request, argc, argv, &error))
+        return drv_done();
+    (void)drv_prefix(&error,
+                     "%s of VM %" G_GUINT64_FORMAT " failed",
+                     drv_action_name(),
+                     request->vm_id);
+    return drv_fail(error);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mkimage, mkswap: a new volatile disk, a plain file in the VM's folder. */
+#include "base/path.h"
+#include "image/mkfs.h"
+#include "stage/stage.h"
+#include "tm/ops/tm-dir.h"
+#include "tm/ops/tm-image.h"
+#include "tm/tm.h"
+
+static gboolean
+make_in(gconstpointer data, TmDir *dir, gpointer unused G_GNUC_UNUSED, GError **error)
+{
+    const TmMake *request = data;
+    g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
+    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    DrvMkfs want = {
+        .format = request->format,
+        .fs = request->fs,
+        .supported_fs = (const char *const *)request->supported_fs,
+        .fs_options = (const char *const *)request->fs_options,
+    };
+
+    if (stage == NULL || !tm_size_of_mb(request->size_mb, &want.size, error) ||
+        !drv_mkfs(drv_stage_fd(stage), "new", &want, error))
+        return FALSE;
+    if (drv_path_exists(dir->fd, snap))
+        drv_stage_take(stage, snap); /* of an earlier disk with this number */
+    drv_stage_put(stage, "new", dir->disk);
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return tm_dir_work(((const TmMake *)data)->target, make_in, data, NULL, error);
+}
+
+const DrvOp tm_common_mkimage = { .name = "tm.mkimage",
+                                  .request = &tm_mkimage,
+                                  .run = run };
+DRV_OP_REGISTER(tm_common_mkimage);
+
+const DrvOp tm_common_mkswap = { .name = "tm.mkswap", .request = &tm_mkswap, .run = run };
+DRV_OP_REGISTER(tm_common_mkswap);

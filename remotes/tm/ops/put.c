@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* put: a stream from the front-end becomes a file in the VM's folder (context's ISO).
+ * A guest that has the old one mounted keeps it: the new one is another file.
+ */
+#include "base/fd.h"
+#include "source/copy.h"
+#include "stage/stage.h"
+#include "tm/ops/tm-dir.h"
+#include "tm/tm.h"
+
+static gboolean
+put_in(gconstpointer data, TmDir *dir, gpointer in, GError **error)
+{
+    const TmPut *request = data;
+    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    g_auto(DrvFd) fd = -1;
+
+    if (stage == NULL)
+        return FALSE;
+    fd = drv_stage_create(stage, "new", error);
+    if (fd < 0 || !drv_sparse_write(in, fd, TRUE, NULL, error))
+        return FALSE;
+    if (request->iso_link) {
+        g_autofree char *iso = g_strconcat(dir->disk, ".iso", NULL);
+
+        if (!drv_stage_link(stage, "iso", dir->disk, error))
+            return FALSE;
+        drv_stage_put(stage, "iso", iso);
+    }
+    drv_stage_put(stage, "new", dir->disk);
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)result;
+    return tm_dir_work(((const TmPut *)data)->target, put_in, data, in, error);
+}
+
+const DrvOp tm_common_put = { .name = "tm.put", .request = &tm_put, .run = run };
+DRV_OP_REGISTER(tm_common_put);

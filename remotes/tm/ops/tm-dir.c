@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tm/ops/tm-dir.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+void
+tm_dir_clear(TmDir *dir)
+{
+    drv_fd_close_one(dir->ds_fd);
+    drv_fd_close_one(dir->fd);
+    g_free(dir->ds_path);
+    g_free(dir->path);
+    g_free(dir->vm);
+    g_free(dir->disk);
+    *dir = (TmDir)TM_DIR_INIT;
+}
+
+gboolean
+tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
+{
+    g_autofree char *clean = drv_path_collapse(target);
+
+    dir->disk = g_path_get_basename(clean);
+    dir->path = g_path_get_dirname(clean);
+    dir->vm = g_path_get_basename(dir->path);
+    dir->ds_path = g_path_get_dirname(dir->path);
+    dir->ds_fd = create ? drv_path_make_dir(dir->ds_path, error)
+                        : drv_path_open_dir(dir->ds_path, error);
+    if (dir->ds_fd < 0)
+        return FALSE;
+    dir->made = create && mkdirat(dir->ds_fd, dir->vm, 0777) == 0;
+    if (create && !dir->made && errno != EEXIST)
+        return drv_throw_errno(error, "cannot make folder '%s'", dir->path);
+    dir->fd = drv_path_open_beneath(
+        dir->ds_fd, dir->ds_path, dir->vm, O_RDONLY | O_DIRECTORY, 0, error);
+    return dir->fd >= 0;
+}
+
+gboolean
+tm_dir_work(const char *target,
+            TmDirWork work,
+            gconstpointer request,
+            gpointer data,
+            GError **error)
+{
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
+    if (!tm_dir_open(&dir, target, TRUE, error))
+        return FALSE;
+    if (work(request, &dir, data, error))
+        return TRUE;
+    if (dir.made)
+        drv_path_remove_empty(dir.ds_fd, dir.vm);
+    return FALSE;
+}
+
+char *
+tm_dir_image_path(const TmDir *dir, const char *source)
+{
+    g_autofree char *clean = drv_path_collapse(source);
+    g_autofree char *file = g_path_get_basename(clean);
+    g_autofree char *folder = g_path_get_dirname(clean);
+    g_autofree char *ds = g_path_get_basename(folder);
+    g_autofree char *root = g_path_get_dirname(dir->ds_path);
+
+    return g_build_filename(root, ds, file, NULL);
+}
+
+gboolean
+tm_dir_unmonitor(TmDir *dir, GError **error)
+{
+    return drv_path_unlink(dir->ds_fd, dir->ds_path, ".monitor", error);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_delete: what stands on the snapshot gets its data first, then it goes. */
+#include "base/error.h"
+#include "base/path.h"
+#include "tm/overlay/snapshot.h"
+
+static gboolean
+delete_overlay(TmSnapDisk *snap, const char *file, GError **error)
+{
+    if (g_str_equal(file, snap->disk.file))
+        return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the active file", file);
+    return tm_snap_free_children(snap, file, NULL, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmSnapshot *request = data;
+    g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
+    g_autofree char *file = NULL;
+    g_autofree char *note = NULL;
+    DrvStage *stage;
+
+    (void)in, (void)result;
+    if (!tm_snap_disk_open(&snap, request, error))
+        return FALSE;
+    file = tm_disk_snapshot_file(&snap.disk, request->snapshot_id);
+    note = g_strdup_printf(
+        "%s/%" G_GUINT64_FORMAT ".current", snap.disk.snap_dir, request->snapshot_id);
+    stage = tm_snap_data_stage(&snap);
+    if (!tm_disk_has_snapshot(&snap.disk, request->snapshot_id))
+        return TRUE;
+    if (tm_snap_is_chain(&snap) && !delete_overlay(&snap, file, error))
+        return FALSE;
+    if (drv_path_exists(snap.disk.base_fd, note))
+        drv_stage_take(stage, note);
+    drv_stage_take(stage, file);
+    return drv_stage_commit(stage, error);
+}
+
+static gboolean
+is_live(gconstpointer data)
+{
+    const TmSnapshot *request = data;
+
+    return request->lcm_state == TM_LCM_SNAPSHOT_DELETE &&
+           g_str_equal(request->format, "qcow2");
+}
+
+const DrvOp qcow2_snap_delete = {
+    .name = "qcow2.snap_delete",
+    .request = &tm_snapshot,
+    .run = run,
+    .is_live = is_live,
+    .live = "qcow2.snap_delete_live",
+};
+DRV_OP_REGISTER(qcow2_snap_delete);

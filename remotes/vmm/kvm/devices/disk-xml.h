@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* disk-xml.h - a disk of the front-end's document as libvirt's <disk>. */
+#pragma once
+
+#include "vmm/vmm.h"
+
+typedef struct {
+    DrvXml *document; /* the action's */
+    DrvNode *disk;    /* DISK in it */
+    const DrvConfig *config;
+    const char *path;   /* of the disk on this host */
+    const char *target; /* vda … */
+    const char *vm_id;
+    guint iothreads; /* the domain has */
+} KvmDiskFacts;
+
+/* The device's XML; caller frees. */
+char *kvm_disk_xml(const KvmDiskFacts *facts);
+
+/* Its parts. */
+void kvm_disk_source(const KvmDiskFacts *facts, DrvNode *device);
+void kvm_disk_iotune(const KvmDiskFacts *facts, DrvNode *device);
+
+/* A value of DISK, or NULL; caller frees. */
+char *kvm_disk_value(const KvmDiskFacts *facts, const char *name);
+/* A value of DISK, else kvmrc's DEFAULT_ATTACH_@name, else NULL; caller frees. */
+char *kvm_disk_setting(const KvmDiskFacts *facts, const char *name);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* poll: what front-ends up to 5.10 learn of domains (virtual machine protocol, 3.7). */
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/action.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "virt/stats.h"
+#include "vmm/vmm.h"
+
+#define SAMPLE_MS 500
+
+/* Paused by whoever, or for a time: an error only from 5.6 on. */
+static char
+state_letter(const DrvVirtUsage *stats)
+{
+    gboolean old = !drv_release_at_least(drv_release(), 5, 6, 0);
+
+    switch (stats->state) {
+    case VIR_DOMAIN_SHUTOFF:
+        return 'd';
+    case VIR_DOMAIN_CRASHED:
+        return 'e';
+    case VIR_DOMAIN_PMSUSPENDED:
+        return old ? 'a' : 'e';
+    case VIR_DOMAIN_PAUSED:
+        switch (stats->reason) {
+        case VIR_DOMAIN_PAUSED_UNKNOWN:
+        case VIR_DOMAIN_PAUSED_USER:
+        case VIR_DOMAIN_PAUSED_IOERROR:
+        case VIR_DOMAIN_PAUSED_WATCHDOG:
+        case VIR_DOMAIN_PAUSED_CRASHED:
+        case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
+            return old ? 'a' : 'e';
+        default:
+            return 'a';
+        }
+    default:
+        return 'a';
+    }
+}
+
+static void
+append_counter(GString *out, unsigned there, const char *name, guint64 value)
+{
+    if (there)
+        g_string_append_printf(out, " %s=%" G_GUINT64_FORMAT, name, value);
+}
+
+/* @before may be NULL: then there is no CPU usage to tell. */
+static void
+append_stats(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
+{
+    g_string_append_printf(out, "STATE=%c", state_letter(stats));
+    if (before && (before->has & stats->has & DRV_STAT_CPU) &&
+        stats->cpu_ns >= before->cpu_ns) {
+        guint64 tenths = (stats->cpu_ns - before->cpu_ns) / (SAMPLE_MS * 1000);
+
+        g_string_append_printf(
+            out, " CPU=%" G_GUINT64_FORMAT ".%u", tenths / 10, (guint)(tenths % 10));
+    }
+    append_counter(out, stats->has & DRV_STAT_MEMORY, "MEMORY", stats->rss_kib);
+    append_counter(out, stats->has & DRV_STAT_NET, "NETRX", stats->net_rx);
+    append_counter(out, stats->has & DRV_STAT_NET, "NETTX", stats->net_tx);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDBYTES", stats->read_bytes);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRBYTES", stats->write_bytes);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDIOPS", stats->read_requests);
+    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRIOPS", stats->write_requests);
+}
+
+static gboolean
+poll_one(DrvVirt *virt, const VmmHead *request, char **result, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    g_autoptr(DrvDomain) domain = vmm_find(virt, request, &why);
+    g_autoptr(DrvVirtUsage) before = domain ? drv_virt_one(domain, &why) : NULL;
+    g_autoptr(DrvVirtUsage) now = NULL;
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    if (before && drv_poll(NULL, 0, SAMPLE_MS, &why) == 0)
+        now = drv_virt_one(domain, &why);
+    if (now == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    if (now)
+        append_stats(out, now, before);
+    else
+        g_string_append(out, "STATE=-");
+    *result = g_strdup(out->str);
+    return TRUE;
+}
+
+static const DrvVirtUsage *
+find_stats(GPtrArray *all, const char *uuid)
+{
+    for (guint i = 0; i < all->len; i++) {
+        const DrvVirtUsage *stats = g_ptr_array_index(all, i);
+
+        if (g_str_equal(stats->uuid, uuid))
+            return stats;
+    }
+    return NULL;
+}
+
+/* "one-42" is 42; what is not ours is -1 and named by its UUID. */
+static gint64
+vm_number(const char *name)
+{
+    gint64 id;
+
+    if (g_str_has_prefix(name, "one-") &&
+        g_ascii_string_to_signed(name + 4, 10, 0, G_MAXINT64, &id, NULL))
+        return id;
+    return -1;
+}
+
+static void
+append_vm(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
+{
+    gint64 id = vm_number(stats->name);
+
+    g_string_append_printf(out,
+                           "\nVM=[\n  ID=%" G_GINT64_FORMAT ",\n  DEPLOY_ID=%s,\n",
+                           id,
+                           id < 0 ? stats->uuid : stats->name);
+    g_string_append(out, "  POLL=\"");
+    append_stats(out, stats, before);
+    g_string_append(out, "\" ]");
+}
+
+static gboolean
+poll_all(DrvVirt *virt, char **result, GError **error)
+{
+    g_autoptr(GPtrArray) before = drv_virt_all(virt, TRUE, error);
+    g_autoptr(GPtrArray) now = NULL;
+    g_autoptr(GString) out = g_string_new("VM_POLL=YES");
+
+    if (before == NULL)
+        return FALSE;
+    if (before->len > 0 && drv_poll(NULL, 0, SAMPLE_MS, error) < 0)
+        return FALSE;
+    now = drv_virt_all(virt, TRUE, error);
+    if (now == NULL)
+        return FALSE;
+    for (guint i = 0; i < now->len; i++) {
+        const DrvVirtUsage *stats = g_ptr_array_index(now, i);
+
+        append_vm(out, stats, find_stats(before, stats->uuid));
+    }
+    *result = g_strdup(out->str);
+    return TRUE;
+}
+
+static gboolean
+run_poll(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmHead *request = data;
+    g_autoptr(DrvConfig) config = vmm_config(error);
+    g_autoptr(DrvVirt) virt = config ? vmm_open(config, error) : NULL;
+
+    (void)in;
+    if (virt == NULL)
+        return FALSE;
+    if (*request->deploy_id == '\0' || strcmp(request->deploy_id, "-t") == 0)
+        return poll_all(virt, result, error);
+    return poll_one(virt, request, result, error);
+}
+
+const DrvOp kvm_poll = { .name = "kvm.poll", .request = &vmm_poll, .run = run_poll };

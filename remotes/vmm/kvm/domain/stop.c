@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shutdown and cancel: a domain's end, asked for and not. */
+#include "base/error.h"
+#include "base/log.h"
+#include "vmm/vmm.h"
+
+#define DEFAULT_TIMEOUT_S 120
+#define DESTROY_TIMEOUT_MS 60000
+#define DESTROY_AGAIN_MS 5000
+
+/* What the end of a domain takes along. */
+typedef struct {
+    DrvConfig *config;
+    DrvVirt *virt;
+    DrvDomain *domain; /* NULL: there was none */
+    DrvWatch *watch;
+    DrvXml *xml;
+    char *folder; /* may be NULL */
+} Stop;
+
+static void
+stop_clear(Stop *stop)
+{
+    g_clear_pointer(&stop->watch, drv_watch_free);
+    g_clear_pointer(&stop->domain, drv_domain_free);
+    g_clear_pointer(&stop->virt, drv_virt_close);
+    g_clear_pointer(&stop->config, drv_config_free);
+    g_clear_pointer(&stop->xml, drv_xml_free);
+    g_clear_pointer(&stop->folder, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stop, stop_clear)
+
+static gboolean
+read_domain(Stop *stop, GError **error)
+{
+    g_autofree char *text = drv_domain_xml(stop->domain, FALSE, error);
+
+    if (text == NULL)
+        return FALSE;
+    stop->xml = drv_xml_parse("the domain's XML", text, -1, error);
+    return stop->xml && vmm_folder(stop->domain, stop->config, &stop->folder, error);
+}
+
+/* Open everything before anything is asked for.  A domain libvirt does not know is at its
+ * end; *gone says so.
+ */
+static gboolean
+stop_open(Stop *stop, const VmmHead *request, gboolean *gone, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    stop->config = vmm_config(error);
+    stop->virt = stop->config ? vmm_open(stop->config, error) : NULL;
+    if (stop->virt == NULL)
+        return FALSE;
+    stop->domain = vmm_find(stop->virt, request, &why);
+    if (stop->domain)
+        stop->watch = drv_watch_new(stop->domain, DRV_EVENT_LIFECYCLE, &why);
+    if (stop->watch && drv_watch_gone(stop->watch, 0, gone, &why) &&
+        (*gone || read_domain(stop, &why)))
+        return TRUE;
+    *gone = drv_error_is(why, DRV_ERROR_NOT_FOUND);
+    if (*gone)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+static void
+stop_tidy(Stop *stop)
+{
+    if (stop->xml && stop->folder)
+        vmm_release_devices(stop->xml, stop->folder);
+    vmm_compact_memory(stop->config, TRUE);
+}
+
+/* Destroy until it is gone: QEMU may hang in the kernel for a while. */
+static gboolean
+destroy(Stop *stop, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + DESTROY_TIMEOUT_MS * 1000;
+    gboolean gone = FALSE;
+
+    for (;;) {
+        g_autoptr(GError) why = NULL;
+        gboolean ok = drv_domain_destroy(stop->domain, &why);
+
+        if (!drv_watch_gone(stop->watch, DESTROY_AGAIN_MS, &gone, error))
+            return FALSE;
+        if (gone)
+            return TRUE;
+        if (g_get_monotonic_time() < end)
+            continue;
+        if (!ok)
+            g_propagate_error(error, g_steal_pointer(&why));
+        return ok ? drv_throw(error, DRV_ERROR_TIMEOUT, "it is still active") : FALSE;
+    }
+}
+
+/* --- shutdown
+ * ---------------------------------------------------------------------------- */
+
+/* The guest may be gone, or about to go, by the time it is asked. */
+static gboolean
+ask(Stop *stop, gboolean *gone, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    *gone = FALSE;
+    if (drv_domain_shutdown(stop->domain, &why))
+        return TRUE;
+    if (!drv_error_is(why, DRV_ERROR_CANCELLED) &&
+        drv_watch_gone(stop->watch, 0, gone, NULL) && *gone)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+/* Ask, wait half the time, ask again, wait the other half. */
+static gboolean
+ask_twice(Stop *stop, guint timeout_s, gboolean *gone, GError **error)
+{
+    if (!ask(stop, gone, error))
+        return FALSE;
+    if (*gone || !drv_watch_gone(stop->watch, timeout_s * 500, gone, error) || *gone)
+        return *gone;
+    if (!ask(stop, gone, error))
+        return FALSE;
+    return *gone || drv_watch_gone(stop->watch, timeout_s * 500, gone, error);
+}
+
+static gboolean
+end_guest(Stop *stop, GError **error)
+{
+    guint timeout_s =
+        vmm_config_uint(stop->config, "SHUTDOWN_TIMEOUT", DEFAULT_TIMEOUT_S);
+    gboolean gone = FALSE;
+
+    if (vmm_config_bool(stop->config, "CANCEL_NO_ACPI", FALSE) &&
+        !drv_xml_has(stop->xml, NULL, "/domain/features/acpi"))
+        return destroy(stop, error);
+    if (!ask_twice(stop, timeout_s, &gone, error))
+        return FALSE;
+    if (gone)
+        return TRUE;
+    if (!vmm_config_bool(stop->config, "FORCE_DESTROY", FALSE))
+        return drv_throw(error,
+                         DRV_ERROR_TIMEOUT,
+                         "the guest did not power off within %u s",
+                         timeout_s);
+    drv_info("the guest did not power off within %u s, destroying it", timeout_s);
+    return destroy(stop, error);
+}
+
+static gboolean
+shutdown_domain(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmHead *request = data;
+    g_auto(Stop) stop = { 0 };
+    gboolean gone;
+
+    (void)in;
+    (void)result;
+    if (!stop_open(&stop, request, &gone, error))
+        return FALSE;
+    if (gone)
+        return TRUE;
+    if (stop.folder)
+        vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.folder);
+    if (!end_guest(&stop, error))
+        return FALSE;
+    stop_tidy(&stop);
+    return TRUE;
+}
+
+static gboolean
+cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmHead *request = data;
+    g_auto(Stop) stop = { 0 };
+    gboolean gone;
+
+    (void)in;
+    (void)result;
+    if (!stop_open(&stop, request, &gone, error))
+        return FALSE;
+    if (gone)
+        return TRUE;
+    if (!destroy(&stop, error))
+        return FALSE;
+    stop_tidy(&stop);
+    return TRUE;
+}
+
+const DrvOp kvm_shutdown = { .name = "kvm.shutdown",
+                             .request = &vmm_domain,
+                             .run = shutdown_domain };
+const DrvOp kvm_cancel = { .name = "kvm.cancel", .request = &vmm_domain, .run = cancel };

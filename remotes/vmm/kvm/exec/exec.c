@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec and exec_cancel: one command at a time in the guest, through its agent.  Its
+ * process number is kept for the probe that reports its end.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "stage/stage.h"
+#include "virt/agent.h"
+#include "vmm/kvm/exec/exec.h"
+
+#define FOLDER KVM_EXEC_FOLDER
+#define AGENT_TIMEOUT_S 15
+#define LOCK_WAIT_MS 60000
+#define LOCK_AGAIN_MS 50
+
+typedef struct {
+    DrvConfig *config;
+    DrvVirt *virt;
+    DrvDomain *domain;
+    int dir_fd;
+    int lock_fd;
+    char *name; /* one-<vm> */
+} Session;
+
+static void
+session_clear(Session *session)
+{
+    g_clear_pointer(&session->domain, drv_domain_free);
+    g_clear_pointer(&session->virt, drv_virt_close);
+    g_clear_pointer(&session->config, drv_config_free);
+    g_clear_pointer(&session->name, g_free);
+    drv_fd_close_one(session->dir_fd);
+    drv_fd_close_one(session->lock_fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+
+static gboolean
+take_lock(Session *session, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + LOCK_WAIT_MS * 1000;
+
+    session->dir_fd = drv_path_make_dir(FOLDER, error);
+    if (session->dir_fd < 0)
+        return FALSE;
+    session->lock_fd = drv_path_open_beneath(session->dir_fd,
+                                             FOLDER,
+                                             KVM_EXEC_LOCK,
+                                             O_RDWR | O_CREAT | O_CLOEXEC,
+                                             0600,
+                                             error);
+    if (session->lock_fd < 0)
+        return FALSE;
+    while (flock(session->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (g_get_monotonic_time() > end)
+            return drv_throw(
+                error, DRV_ERROR_BUSY, "another command is being started on this host");
+        if (drv_poll(NULL, 0, LOCK_AGAIN_MS, error) < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+session_open(Session *session, const VmmExec *request, GError **error)
+{
+    const char *id = request->deploy_id;
+
+    session->dir_fd = session->lock_fd = -1;
+    if (*request->vm_id == '\0' ||
+        strspn(request->vm_id, "0123456789") != strlen(request->vm_id))
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "VM_ID: not a number: '%s'", request->vm_id);
+    session->name = g_strdup_printf("one-%s", request->vm_id);
+    session->config = vmm_config(error);
+    session->virt = session->config ? vmm_open(session->config, error) : NULL;
+    if (session->virt)
+        session->domain = drv_virt_find(session->virt, *id ? id : session->name, error);
+    return session->domain && take_lock(session, error);
+}
+
+/* --- exec
+ * -------------------------------------------------------------------------------- */
+
+static gboolean
+parse_command(const VmmExec *request, char ***words, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (!g_utf8_validate(request->command, -1, NULL) ||
+        strspn(request->input,
+               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") !=
+            strlen(request->input))
+        return drv_throw(error, DRV_ERROR_USAGE, "the command is not plain text");
+    if (!g_shell_parse_argv(request->command, NULL, words, &why))
+        return drv_throw(error, DRV_ERROR_USAGE, "the command: %s", why->message);
+    return TRUE;
+}
+
+static gboolean
+keep_pid(Session *session, guint64 pid, GError **error)
+{
+    g_autofree char *path = g_build_filename(FOLDER, session->name, NULL);
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", pid);
+    g_autoptr(GError) why = NULL;
+
+    return g_file_set_contents(path, text, -1, &why) ||
+           drv_throw(error, DRV_ERROR_FAILED, "%s", why->message);
+}
+
+static gboolean
+run_exec(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmExec *request = data;
+    g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
+    g_auto(GStrv) words = NULL;
+    g_autofree char *json = NULL;
+    g_autofree char *answer = NULL;
+    guint64 pid;
+
+    (void)in;
+    (void)result;
+    if (!parse_command(request, &words, error) || !session_open(&session, request, error))
+        return FALSE;
+    json = kvm_exec_json(words, request->input);
+    answer = drv_domain_agent(session.domain, json, AGENT_TIMEOUT_S, error);
+    if (answer == NULL)
+        return FALSE;
+    pid = kvm_exec_pid(answer);
+    if (pid == 0)
+        return drv_throw(error, DRV_ERROR_VIRT, "the agent named no process");
+    return keep_pid(&session, pid, error);
+}
+
+static gboolean
+run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const VmmExec *request = data;
+    g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
+    g_autofree char *path = NULL;
+    g_autofree char *pid = NULL;
+    g_autofree char *json = NULL;
+    g_autofree char *answer = NULL;
+
+    (void)in;
+    (void)result;
+    if (!session_open(&session, request, error))
+        return FALSE;
+    path = g_build_filename(FOLDER, session.name, NULL);
+    if (!g_file_get_contents(path, &pid, NULL, NULL))
+        return TRUE; /* nothing runs */
+    g_strstrip(pid);
+    if (*pid && strspn(pid, "0123456789") == strlen(pid)) {
+        char *words[] = { (char *)"kill", (char *)"-9", pid, NULL };
+
+        json = kvm_exec_json(words, "");
+        answer = drv_domain_agent(session.domain, json, AGENT_TIMEOUT_S, error);
+        if (answer == NULL)
+            return FALSE;
+    }
+    return drv_path_remove_tree(session.dir_fd, FOLDER, session.name, error);
+}
+
+const DrvOp kvm_exec = { .name = "kvm.exec", .request = &vmm_exec, .run = run_exec };
+const DrvOp kvm_exec_cancel = { .name = "kvm.exec_cancel",
+                                .request = &vmm_exec_cancel,
+                                .run = run_cancel };

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks of a running domain to another datastore of its host: all of them, or none. */
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "virt/block.h"
+#include "virt/disk.h"
+#include "vmm/kvm/domain/checkpoint.h"
+#include "vmm/kvm/migrate/migrate.h"
+
+typedef struct {
+    DrvDisk *disk; /* as it was */
+    char *file;    /* where it goes */
+    enum { NOT_BEGUN, COPIED, MOVED } how;
+} Move;
+
+static void
+move_free(gpointer data)
+{
+    Move *move = data;
+
+    drv_disk_free(move->disk);
+    g_free(move->file);
+    g_free(move);
+}
+
+/* The name in the new folder of a path in the old one. */
+static char *
+new_path(const KvmMigration *migration, const char *path)
+{
+    g_autofree char *clean = drv_path_collapse(path);
+    g_autofree char *folder = drv_path_collapse(migration->folder);
+
+    if (!drv_path_is_below(clean, folder))
+        return NULL;
+    return g_strconcat(migration->request->folder, clean + strlen(folder), NULL);
+}
+
+static GPtrArray *
+plan(KvmMigration *migration, GError **error)
+{
+    GPtrArray *moves = g_ptr_array_new_with_free_func(move_free);
+
+    for (guint i = 0; migration->copied[i]; i++) {
+        Move *move = g_new0(Move, 1);
+
+        g_ptr_array_add(moves, move);
+        move->disk = drv_domain_disk(migration->domain, migration->copied[i], error);
+        move->file = move->disk ? new_path(migration, move->disk->source) : NULL;
+        if (move->file)
+            continue;
+        if (move->disk)
+            (void)drv_throw(error,
+                            DRV_ERROR_FAILED,
+                            "'%s' is not in '%s'",
+                            move->disk->source,
+                            migration->folder);
+        g_ptr_array_unref(moves);
+        return NULL;
+    }
+    return moves;
+}
+
+static DrvVirtCopy
+copy_of(const Move *move, const char *file)
+{
+    return (DrvVirtCopy){ .target = move->disk->target,
+                          .file = file,
+                          .format = move->disk->format,
+                          .reuse = TRUE,
+                          .pivot = TRUE };
+}
+
+/* Back to where it was, the newest data included. */
+static void
+undo(KvmMigration *migration, GPtrArray *moves)
+{
+    DRV_CANCEL_SHIELD();
+
+    for (guint i = 0; i < moves->len; i++) {
+        Move *move = g_ptr_array_index(moves, i);
+        DrvVirtCopy there = copy_of(move, move->file);
+        DrvVirtCopy back = copy_of(move, move->disk->source);
+        g_autoptr(GError) error = NULL;
+
+        if (move->how == COPIED)
+            drv_virt_copy_abort(migration->domain, &there);
+        else if (move->how == MOVED &&
+                 !drv_virt_copy_disk(migration->domain, &back, &error))
+            drv_error_log("disk '%s' stays at '%s': %s",
+                          move->disk->target,
+                          move->file,
+                          error->message);
+    }
+}
+
+static gboolean
+copy_all(KvmMigration *migration, GPtrArray *moves, GError **error)
+{
+    for (guint i = 0; i < moves->len; i++) {
+        Move *move = g_ptr_array_index(moves, i);
+        DrvVirtCopy copy = copy_of(move, move->file);
+
+        if (!drv_virt_copy_begin(migration->domain, &copy, error))
+            return FALSE;
+        move->how = COPIED;
+    }
+    for (guint i = 0; i < moves->len; i++) {
+        Move *move = g_ptr_array_index(moves, i);
+        DrvVirtCopy copy = copy_of(move, move->file);
+
+        if (!drv_virt_copy_end(migration->domain, &copy, error))
+            return FALSE;
+        move->how = MOVED;
+    }
+    return TRUE;
+}
+
+/* CDs are changed, read-only as they are. */
+static gboolean
+move_cds(KvmMigration *migration, GError **error)
+{
+    g_autoptr(DrvXml) live = vmm_domain_xml(migration->domain, error);
+    g_autoptr(GPtrArray) drives =
+        live ? drv_xml_all(live, NULL, "/domain/devices/disk[@device='cdrom']") : NULL;
+
+    for (guint i = 0; drives && i < drives->len; i++) {
+        DrvNode *drive = g_ptr_array_index(drives, i);
+        DrvNode *source = drv_xml_first(live, drive, "source");
+        g_autofree char *file = drv_xml_text(live, drive, "source/@file");
+        g_autofree char *moved = new_path(migration, file);
+        g_autofree char *xml = NULL;
+
+        if (moved == NULL)
+            continue;
+        drv_node_set(source, "file", moved);
+        xml = drv_node_to_text(drive);
+        if (!drv_domain_update(migration->domain, xml, TRUE, error))
+            return drv_prefix(error, "CD '%s'", file);
+    }
+    return drives != NULL;
+}
+
+static gboolean
+move_metadata(KvmMigration *migration, GError **error)
+{
+    const DrvConfig *config = migration->config;
+    const char *uri = drv_config_get(config, "LIBVIRT_MD_URI", VMM_METADATA_URI);
+    g_autofree char *file =
+        g_build_filename(migration->request->folder, "checkpoint", NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *edited = NULL;
+    g_autoptr(DrvXml) xml = NULL;
+
+    if (!drv_domain_metadata(migration->domain, uri, &text, error) || text == NULL)
+        return FALSE;
+    xml = drv_xml_parse("the domain's metadata", text, -1, error);
+    if (xml == NULL)
+        return FALSE;
+    kvm_checkpoint_move_paths(xml, file);
+    edited = drv_xml_to_text(xml);
+    return drv_domain_set_metadata(migration->domain,
+                                   drv_config_get(config, "LIBVIRT_MD_KEY", "one"),
+                                   uri,
+                                   edited,
+                                   error);
+}
+
+gboolean
+kvm_move_datastore(KvmMigration *migration, GError **error)
+{
+    g_autoptr(GPtrArray) moves = NULL;
+
+    if (migration->folder && *migration->request->folder &&
+        drv_path_is_below(migration->request->folder, migration->folder)) {
+        drv_info("it is there already");
+        return TRUE;
+    }
+    if (!kvm_storage_send(migration, "", error) || !(moves = plan(migration, error))) {
+        kvm_storage_discard(migration, "");
+        return FALSE;
+    }
+    if (copy_all(migration, moves, error) && move_cds(migration, error) &&
+        move_metadata(migration, error))
+        return TRUE;
+    undo(migration, moves);
+    return FALSE;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an action does to the host besides libvirt. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/action.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "vmm/vmm.h"
+
+#define HELPER_TIMEOUT_MS 60000
+#define COMPACT_TIMEOUT_MS 60000
+
+void
+vmm_compact_memory(const DrvConfig *config, gboolean stop)
+{
+    const char *name = stop ? "CLEANUP_MEMORY_ON_STOP" : "CLEANUP_MEMORY_ON_START";
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(
+        "sudo", "-n", "sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL);
+    g_autoptr(GError) error = NULL;
+
+    if (!vmm_config_bool(config, name, FALSE))
+        return;
+    drv_cmd_timeout(cmd, COMPACT_TIMEOUT_MS);
+    if (!(stop ? drv_cmd_detach(cmd, &error) : drv_cmd_run(cmd, &error)))
+        drv_ignore(&error, "memory is compacted later by the kernel");
+}
+
+gboolean
+vmm_helper(
+    const char *name, const char *word, const char *arg, const char *arg2, GError **error)
+{
+    g_autofree char *path = g_build_filename(drv_remotes_dir(), name, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new("sudo", "-n", path, word, arg, NULL);
+
+    if (!g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "there is no '%s'", path);
+    if (arg2)
+        drv_cmd_arg(cmd, arg2);
+    drv_cmd_timeout(cmd, HELPER_TIMEOUT_MS);
+    return drv_cmd_run(cmd, error) || drv_prefix(error, "%s %s", name, word);
+}
+
+void
+vmm_release_devices(DrvXml *domain, const char *folder)
+{
+    g_autofree char *vm_xml = g_build_filename(folder, "vm.xml", NULL);
+    g_autoptr(GError) error = NULL;
+
+    if (!drv_xml_has(domain, NULL, "/domain/devices/hostdev[@type='mdev']"))
+        return;
+    if (!vmm_helper("vgpu", "DELETE", vm_xml, NULL, &error))
+        drv_warn("virtual GPUs are not given back: %s", error->message);
+}
+
+void
+vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!drv_xml_has(domain, NULL, "/domain/devices/tpm/backend[@type='emulator']"))
+        return;
+    if (!vmm_helper("vtpm_setup", "backup", uuid, folder, &error))
+        drv_warn("the state of the TPM is not kept: %s", error->message);
+}
+
+/* --- hooks -----------------------------------------------------------------------------
+ */
+
+/* A file with @text and no name, read from its start. */
+static int
+text_fd(const char *text, GError **error)
+{
+    g_auto(DrvFd) fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        (void)drv_throw_errno(error, "cannot make a temporary file");
+        return -1;
+    }
+    if (!drv_fd_write_all(fd, text, strlen(text), "a temporary file", error))
+        return -1;
+    if (lseek(fd, 0, SEEK_SET) < 0) {
+        (void)drv_throw_errno(error, "cannot rewind a temporary file");
+        return -1;
+    }
+    return drv_fd_steal(&fd);
+}
+
+gboolean
+vmm_hook(const char *name,
+         const char *tm_mad,
+         const char *const *args,
+         const char *document,
+         gboolean *ran,
+         GError **error)
+{
+    g_autofree char *file = g_strdup_printf("%s.%s", name, tm_mad);
+    g_autofree char *path =
+        g_build_filename(drv_remotes_dir(), "vmm", drv_driver_name(), file, NULL);
+    g_auto(DrvFd) fd = -1;
+    g_autoptr(DrvCmd) cmd = NULL;
+
+    *ran = FALSE;
+    if (*tm_mad == '\0' || strchr(tm_mad, '/') ||
+        !g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+        return TRUE;
+    fd = text_fd(document, error);
+    if (fd < 0)
+        return FALSE;
+    cmd = drv_cmd_new(path, NULL);
+    for (guint i = 0; args[i]; i++)
+        drv_cmd_arg(cmd, args[i]);
+    drv_cmd_fd(cmd, 0, fd);
+    *ran = TRUE;
+    return drv_cmd_run(cmd, error) || drv_prefix(error, "%s", file);
+}
