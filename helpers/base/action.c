@@ -56,7 +56,7 @@ find_locations(void)
 }
 
 void
-drv_init(int argc, char **argv)
+drv_action_init(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
 
@@ -65,7 +65,7 @@ drv_init(int argc, char **argv)
     find_locations();
     drv_log_set_debug(g_strcmp0(g_getenv("ONE_MAD_DEBUG"), "1") == 0);
     if (!drv_cancel_init(&error))
-        exit(drv_fail(error));
+        exit(drv_action_fail(error));
 }
 
 const char *
@@ -75,26 +75,26 @@ drv_action_name(void)
 }
 
 const char *
-drv_driver_name(void)
+drv_action_driver(void)
 {
     return driver_name;
 }
 
 const char *
-drv_remotes_dir(void)
+drv_action_remotes_dir(void)
 {
     return remotes_dir;
 }
 
 void
-drv_set_remotes_dir(const char *path)
+drv_action_set_remotes_dir(const char *path)
 {
     g_free(remotes_dir);
     remotes_dir = g_strdup(path);
 }
 
 const char *
-drv_caller_address(void)
+drv_action_caller_address(void)
 {
     const char *client = g_getenv("SSH_CLIENT");
     g_auto(GStrv) words = g_strsplit(client ? client : "", " ", 2);
@@ -103,19 +103,19 @@ drv_caller_address(void)
 }
 
 const DrvRelease *
-drv_release(void)
+drv_action_release(void)
 {
     return drv_release_of(remotes_dir);
 }
 
 const char *
-drv_var_location(void)
+drv_action_var_dir(void)
 {
     return var_location;
 }
 
 const char *
-drv_etc_location(void)
+drv_action_etc_dir(void)
 {
     return etc_location;
 }
@@ -152,13 +152,13 @@ error_text(const GError *error)
 }
 
 int
-drv_fail(const GError *error)
+drv_action_fail(const GError *error)
 {
     DRV_CANCEL_SHIELD();
     g_autofree char *text = error_text(error);
     g_autofree char *said = NULL;
 
-    switch (drv_release_error_era(drv_release())) {
+    switch (drv_release_error_era(drv_action_release())) {
     case DRV_ERA_MARKERS:
         said = g_strdup_printf("ERROR MESSAGE --8<------\n%s\nERROR MESSAGE ------>8--\n",
                                text);
@@ -174,18 +174,18 @@ drv_fail(const GError *error)
 }
 
 int
-drv_reply_text(const char *text)
+drv_action_reply_text(const char *text)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) error = NULL;
 
     if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "the answer", &error))
-        return drv_fail(error);
+        return drv_action_fail(error);
     return 0;
 }
 
 int
-drv_reply(const char *format, ...)
+drv_action_reply(const char *format, ...)
 {
     g_autofree char *text = NULL;
     g_autofree char *line = NULL;
@@ -195,11 +195,11 @@ drv_reply(const char *format, ...)
     text = g_strdup_vprintf(format, args);
     va_end(args);
     line = g_strconcat(text, "\n", NULL);
-    return drv_reply_text(line);
+    return drv_action_reply_text(line);
 }
 
 int
-drv_done(void)
+drv_action_done(void)
 {
     return 0;
 }

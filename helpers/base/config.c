@@ -216,7 +216,7 @@ drv_config_parse(const char *name, const char *text, GError **error)
 DrvConfig *
 drv_config_load(const char *path, GError **error)
 {
-    g_autofree char *file = g_build_filename(drv_remotes_dir(), "etc", path, NULL);
+    g_autofree char *file = g_build_filename(drv_action_remotes_dir(), "etc", path, NULL);
     g_autofree char *text = NULL;
     g_autoptr(GError) why = NULL;
 

@@ -143,7 +143,7 @@ run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
         { &child.stderr_fd, err, STDERR_KEPT, TRUE },
     };
     if (!pump(&child, streams, deadline, error) ||
-        !drv_child_wait(
+        !drv_cmd_child_wait(
             &child, cmd->timeout_ms ? cmd->timeout_ms : G_MAXINT, &status, error))
         return FALSE;
     if (err->len > 0)

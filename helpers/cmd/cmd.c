@@ -250,7 +250,7 @@ log_command(const DrvCmd *cmd)
 }
 
 gboolean
-drv_child_pipes(DrvChild *child, int theirs[3], GError **error)
+drv_cmd_child_pipes(DrvChild *child, int theirs[3], GError **error)
 {
     int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
     gboolean ok = TRUE;
@@ -280,7 +280,7 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
     int theirs[3];
 
     log_command(cmd);
-    if (!drv_child_pipes(child, theirs, error))
+    if (!drv_cmd_child_pipes(child, theirs, error))
         return FALSE;
     for (int i = 0; i < 3; i++)
         extra[i] = (DrvFdPair){ i, theirs[i] };
@@ -289,7 +289,7 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
         drv_fd_close_one(theirs[i]);
     if (child->pid < 0) {
         child->pid = 0;
-        drv_child_clear(child);
+        drv_cmd_child_clear(child);
         return FALSE;
     }
     child->program = g_path_get_basename(drv_cmd_argv(cmd)[0]);
@@ -298,7 +298,7 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error)
 
 /* Poll for the end in small steps: a child may close its pipes before it exits. */
 gboolean
-drv_child_wait(DrvChild *child, guint timeout_ms, int *status, GError **error)
+drv_cmd_child_wait(DrvChild *child, guint timeout_ms, int *status, GError **error)
 {
     g_auto(DrvFd) pid_fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
     struct pollfd end = { .fd = pid_fd, .events = POLLIN };
@@ -326,7 +326,7 @@ stop_child(DrvChild *child)
     int status;
 
     kill(child->pid, SIGTERM);
-    if (drv_child_wait(child, KILL_GRACE_MS, &status, &ignored))
+    if (drv_cmd_child_wait(child, KILL_GRACE_MS, &status, &ignored))
         return;
     kill(child->pid, SIGKILL);
     waitpid(child->pid, &status, 0);
@@ -334,7 +334,7 @@ stop_child(DrvChild *child)
 }
 
 void
-drv_child_clear(DrvChild *child)
+drv_cmd_child_clear(DrvChild *child)
 {
     drv_fd_close_one(child->stdin_fd);
     if (child->pid > 0)

@@ -66,12 +66,13 @@ typedef struct {
     }
 
 /* Kills (SIGTERM, after half a second SIGKILL), reaps and closes. */
-void drv_child_clear(DrvChild *child);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvChild, drv_child_clear)
+void drv_cmd_child_clear(DrvChild *child);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvChild, drv_cmd_child_clear)
 
 /* Make pipes for somebody's 0, 1 and 2: our ends into @child, the others into @theirs. */
-gboolean
-drv_child_pipes(DrvChild *child, int theirs[3], GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_cmd_child_pipes(DrvChild *child,
+                             int theirs[3],
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Start with pipes on 0, 1 and 2. */
 gboolean
@@ -80,8 +81,10 @@ drv_cmd_spawn(DrvCmd *cmd, DrvChild *child, GError **error) G_GNUC_WARN_UNUSED_R
 /* Wait up to @timeout_ms for its end; @status gets what waitpid(2) said.  FALSE with
  * DRV_ERROR_TIMEOUT leaves it running.
  */
-gboolean drv_child_wait(DrvChild *child, guint timeout_ms, int *status, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_cmd_child_wait(DrvChild *child,
+                            guint timeout_ms,
+                            int *status,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Throw what @status and @stderr_text (may be NULL) mean; TRUE when it is exit 0. */
 gboolean drv_cmd_check(const char *program,

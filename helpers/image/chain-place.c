@@ -98,7 +98,7 @@ split(
     g_autofree char *clean_root = drv_path_collapse(root);
     const char *rest;
 
-    if (!drv_check_path("file", clean, error))
+    if (!drv_request_check_path("file", clean, error))
         return FALSE;
     place->names = g_ptr_array_new_with_free_func(g_free);
     rest = after_root(clean_root, clean);

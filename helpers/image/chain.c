@@ -70,7 +70,7 @@ admit(const Link *link,
       const DrvImageInfo *info,
       GError **error)
 {
-    const char *format = drv_image_format_name(info->format);
+    const char *format = drv_inspect_format_name(info->format);
 
     if (link->format && !g_str_equal(link->format, format))
         return drv_throw(error,

@@ -38,7 +38,7 @@ drv_inspect_admit(const DrvImageInfo *info, const char *name, GError **error)
 {
     if (is_unwanted(info->format))
         return refuse(
-            error, name, "no support for format", drv_image_format_name(info->format));
+            error, name, "no support for format", drv_inspect_format_name(info->format));
     if (info->backing_file && info->backing_file[0])
         return refuse(error, name, "it has the backing file", info->backing_file);
     if (info->backing_file)

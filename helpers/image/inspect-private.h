@@ -21,29 +21,29 @@ typedef struct {
 
 /* Throw "'<name>' is no valid <format> image: <reason>"; returns FALSE. */
 gboolean
-drv_image_invalid(const DrvImageReader *reader, GError **error, const char *format, ...)
+drv_inspect_invalid(const DrvImageReader *reader, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
 /* All of @size bytes at @offset, or an error: the file is shorter. */
-gboolean drv_image_read(const DrvImageReader *reader,
-                        guint64 offset,
-                        gpointer data,
-                        gsize size,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_inspect_read(const DrvImageReader *reader,
+                          guint64 offset,
+                          gpointer data,
+                          gsize size,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* FALSE when only a part is there to read, and these bytes are not in it. */
-gboolean drv_image_sees(const DrvImageReader *reader, guint64 offset, guint64 size);
+gboolean drv_inspect_sees(const DrvImageReader *reader, guint64 offset, guint64 size);
 
 /* An error unless @what lies inside the file. */
-gboolean drv_image_contains(const DrvImageReader *reader,
-                            guint64 offset,
-                            guint64 size,
-                            const char *what,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_inspect_contains(const DrvImageReader *reader,
+                              guint64 offset,
+                              guint64 size,
+                              const char *what,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Numbers at a place that was read, whatever its alignment. */
 static inline guint64
-drv_be(const guint8 *at, guint size)
+drv_inspect_be(const guint8 *at, guint size)
 {
     guint64 value = 0;
 
@@ -53,7 +53,7 @@ drv_be(const guint8 *at, guint size)
 }
 
 static inline guint64
-drv_le(const guint8 *at, guint size)
+drv_inspect_le(const guint8 *at, guint size)
 {
     guint64 value = 0;
 
@@ -72,17 +72,19 @@ typedef gboolean (*DrvImageParse)(const DrvImageReader *reader,
                                   DrvImageInfo *info,
                                   GError **error);
 
-gboolean drv_image_parse_qcow2(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vmdk(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vmdk_text(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vmdk3(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vdi(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vhd(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_vhdx(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_luks(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_qcow1(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_qed(const DrvImageReader *r, DrvImageInfo *i, GError **e);
-gboolean drv_image_parse_parallels(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_qcow2(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_vmdk(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean
+drv_inspect_parse_vmdk_text(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_vmdk3(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_vdi(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_vhd(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_vhdx(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_luks(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_qcow1(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean drv_inspect_parse_qed(const DrvImageReader *r, DrvImageInfo *i, GError **e);
+gboolean
+drv_inspect_parse_parallels(const DrvImageReader *r, DrvImageInfo *i, GError **e);
 
 /* TRUE when this is the text of a vmdk descriptor, as qemu would take it for one. */
-gboolean drv_image_is_vmdk_text(const guint8 *head, gsize size);
+gboolean drv_inspect_is_vmdk_text(const guint8 *head, gsize size);

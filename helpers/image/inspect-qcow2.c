@@ -39,33 +39,33 @@ read_header(Qcow2 *q, GError **error)
     const DrvImageReader *reader = q->reader;
     guint64 cluster_bits;
 
-    if (!drv_image_read(reader, 0, q->raw, HEADER_V2, error))
+    if (!drv_inspect_read(reader, 0, q->raw, HEADER_V2, error))
         return FALSE;
-    q->info->version = (guint)drv_be(q->raw + 4, 4);
+    q->info->version = (guint)drv_inspect_be(q->raw + 4, 4);
     if (q->info->version != 2 && q->info->version != 3)
-        return drv_image_invalid(reader, error, "unknown version %u", q->info->version);
+        return drv_inspect_invalid(reader, error, "unknown version %u", q->info->version);
     q->header_length = HEADER_V2;
     if (q->info->version == 3) {
-        if (!drv_image_read(reader, 0, q->raw, HEADER_V3, error))
+        if (!drv_inspect_read(reader, 0, q->raw, HEADER_V3, error))
             return FALSE;
-        q->header_length = drv_be(q->raw + 100, 4);
+        q->header_length = drv_inspect_be(q->raw + 100, 4);
     }
-    cluster_bits = drv_be(q->raw + 20, 4);
+    cluster_bits = drv_inspect_be(q->raw + 20, 4);
     if (cluster_bits < 9 || cluster_bits > 21)
-        return drv_image_invalid(reader, error, "cluster size out of range");
+        return drv_inspect_invalid(reader, error, "cluster size out of range");
     q->info->cluster_size = (guint64)1 << cluster_bits;
     if (q->info->version == 3 &&
         (q->header_length < HEADER_V3 || q->header_length % 8 != 0 ||
          q->header_length > q->info->cluster_size))
-        return drv_image_invalid(reader, error, "header length out of range");
+        return drv_inspect_invalid(reader, error, "header length out of range");
     return q->header_length <= HEADER_V3 ||
-           drv_image_read(reader, 0, q->raw, HEADER_V3 + 8, error);
+           drv_inspect_read(reader, 0, q->raw, HEADER_V3 + 8, error);
 }
 
 static gboolean
 read_features(Qcow2 *q, GError **error)
 {
-    guint64 bits = q->info->version == 3 ? drv_be(q->raw + 72, 8) : 0;
+    guint64 bits = q->info->version == 3 ? drv_inspect_be(q->raw + 72, 8) : 0;
     guint compression = q->header_length > HEADER_V3 ? q->raw[HEADER_V3] : 0;
 
     q->info->incompatible = bits;
@@ -73,13 +73,13 @@ read_features(Qcow2 *q, GError **error)
     q->info->dirty = (bits & BIT_DIRTY) != 0;
     q->info->corrupt = (bits & BIT_CORRUPT) != 0;
     q->info->has_data_file = (bits & BIT_DATA_FILE) != 0;
-    q->info->encryption = (guint)drv_be(q->raw + 32, 4);
+    q->info->encryption = (guint)drv_inspect_be(q->raw + 32, 4);
     if (q->info->encryption > 2)
-        return drv_image_invalid(q->reader, error, "unknown encryption");
+        return drv_inspect_invalid(q->reader, error, "unknown encryption");
     if (compression > 1 || (compression != 0) != ((bits & BIT_COMPRESSION) != 0))
-        return drv_image_invalid(q->reader, error, "compression type out of range");
-    if (q->info->version == 3 && drv_be(q->raw + 96, 4) > 6)
-        return drv_image_invalid(q->reader, error, "refcount width out of range");
+        return drv_inspect_invalid(q->reader, error, "compression type out of range");
+    if (q->info->version == 3 && drv_inspect_be(q->raw + 96, 4) > 6)
+        return drv_inspect_invalid(q->reader, error, "refcount width out of range");
     return TRUE;
 }
 
@@ -88,8 +88,8 @@ check_table(
     const Qcow2 *q, guint64 offset, guint64 size, const char *what, GError **error)
 {
     if (offset % q->info->cluster_size != 0)
-        return drv_image_invalid(q->reader, error, "%s is not aligned", what);
-    return drv_image_contains(q->reader, offset, size, what, error);
+        return drv_inspect_invalid(q->reader, error, "%s is not aligned", what);
+    return drv_inspect_contains(q->reader, offset, size, what, error);
 }
 
 /* One entry of L1 stands for a cluster full of L2 entries. */
@@ -101,31 +101,32 @@ check_l1(const Qcow2 *q, GError **error)
     guint64 per_entry = cluster * (cluster / entry_size);
     guint64 size = q->info->virtual_size;
     guint64 needed = size / per_entry + (size % per_entry != 0);
-    guint64 entries = drv_be(q->raw + 36, 4);
+    guint64 entries = drv_inspect_be(q->raw + 36, 4);
 
     if (size > DRV_IMAGE_MAX_SIZE)
-        return drv_image_invalid(q->reader, error, "virtual size out of range");
+        return drv_inspect_invalid(q->reader, error, "virtual size out of range");
     if (entries * 8 > MAX_L1_BYTES || needed * 8 > MAX_L1_BYTES)
-        return drv_image_invalid(q->reader, error, "L1 table out of range");
+        return drv_inspect_invalid(q->reader, error, "L1 table out of range");
     if (entries < needed)
-        return drv_image_invalid(q->reader, error, "L1 table is too small for its size");
-    return check_table(q, drv_be(q->raw + 40, 8), entries * 8, "L1 table", error);
+        return drv_inspect_invalid(
+            q->reader, error, "L1 table is too small for its size");
+    return check_table(q, drv_inspect_be(q->raw + 40, 8), entries * 8, "L1 table", error);
 }
 
 static gboolean
 check_tables(const Qcow2 *q, GError **error)
 {
-    guint64 reftable = drv_be(q->raw + 48, 8);
-    guint64 reftable_size = drv_be(q->raw + 56, 4) * q->info->cluster_size;
+    guint64 reftable = drv_inspect_be(q->raw + 48, 8);
+    guint64 reftable_size = drv_inspect_be(q->raw + 56, 4) * q->info->cluster_size;
 
     if (reftable == 0 || reftable_size == 0 || reftable_size > MAX_REFTABLE_BYTES)
-        return drv_image_invalid(q->reader, error, "refcount table out of range");
+        return drv_inspect_invalid(q->reader, error, "refcount table out of range");
     if (q->info->n_snapshots > MAX_SNAPSHOTS)
-        return drv_image_invalid(q->reader, error, "too many snapshots");
+        return drv_inspect_invalid(q->reader, error, "too many snapshots");
     return check_l1(q, error) &&
            check_table(q, reftable, reftable_size, "refcount table", error) &&
            (q->info->n_snapshots == 0 ||
-            check_table(q, drv_be(q->raw + 64, 8), 40, "snapshot table", error));
+            check_table(q, drv_inspect_be(q->raw + 64, 8), 40, "snapshot table", error));
 }
 
 /* @size bytes of text at @offset in the first cluster. */
@@ -134,11 +135,11 @@ read_text(const Qcow2 *q, guint64 offset, guint64 size, GError **error)
 {
     g_autofree char *text = g_malloc0(size + 1);
 
-    if (!drv_image_read(q->reader, offset, text, size, error))
+    if (!drv_inspect_read(q->reader, offset, text, size, error))
         return NULL;
     if (memchr(text, '\0', size) == NULL)
         return g_steal_pointer(&text);
-    drv_image_invalid(q->reader, error, "a name in its header is no text");
+    drv_inspect_invalid(q->reader, error, "a name in its header is no text");
     return NULL;
 }
 
@@ -147,15 +148,15 @@ read_backing(Qcow2 *q, GError **error)
 {
     guint64 cluster = q->info->cluster_size;
 
-    q->backing_offset = drv_be(q->raw + 8, 8);
-    q->backing_size = drv_be(q->raw + 16, 4);
+    q->backing_offset = drv_inspect_be(q->raw + 8, 8);
+    q->backing_size = drv_inspect_be(q->raw + 16, 4);
     if (q->backing_size == 0)
         return TRUE;
     if (q->backing_size > MAX_BACKING_NAME)
-        return drv_image_invalid(q->reader, error, "backing file name is too long");
+        return drv_inspect_invalid(q->reader, error, "backing file name is too long");
     if (q->backing_offset < q->header_length || q->backing_offset > cluster ||
         q->backing_size > cluster - q->backing_offset)
-        return drv_image_invalid(q->reader, error, "backing file name out of range");
+        return drv_inspect_invalid(q->reader, error, "backing file name out of range");
     q->info->backing_file = read_text(q, q->backing_offset, q->backing_size, error);
     return q->info->backing_file != NULL;
 }
@@ -174,7 +175,7 @@ read_extension(Qcow2 *q, guint64 type, guint64 offset, guint64 size, GError **er
     if (text == NULL)
         return TRUE;
     if (*text)
-        return drv_image_invalid(q->reader, error, "a header extension is there twice");
+        return drv_inspect_invalid(q->reader, error, "a header extension is there twice");
     *text = read_text(q, offset, size, error);
     return *text != NULL;
 }
@@ -190,21 +191,22 @@ read_extensions(Qcow2 *q, GError **error)
 
     if (q->backing_offset > at && q->backing_offset < end)
         end = q->backing_offset;
-    while (at + 8 <= end && drv_image_sees(q->reader, at, 8)) {
+    while (at + 8 <= end && drv_inspect_sees(q->reader, at, 8)) {
         guint8 raw[8];
         guint64 type;
         guint64 size;
 
-        if (!drv_image_read(q->reader, at, raw, sizeof raw, error))
+        if (!drv_inspect_read(q->reader, at, raw, sizeof raw, error))
             return FALSE;
-        type = drv_be(raw, 4);
-        size = drv_be(raw + 4, 4);
+        type = drv_inspect_be(raw, 4);
+        size = drv_inspect_be(raw + 4, 4);
         if (type == EXT_END)
             return TRUE;
         at += 8;
         if (size > end - at)
-            return drv_image_invalid(q->reader, error, "a header extension is too long");
-        if (drv_image_sees(q->reader, at, size) &&
+            return drv_inspect_invalid(
+                q->reader, error, "a header extension is too long");
+        if (drv_inspect_sees(q->reader, at, size) &&
             !read_extension(q, type, at, size, error))
             return FALSE;
         at += (size + 7) / 8 * 8;
@@ -213,14 +215,14 @@ read_extensions(Qcow2 *q, GError **error)
 }
 
 gboolean
-drv_image_parse_qcow2(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
+drv_inspect_parse_qcow2(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
 {
     Qcow2 q = { .reader = reader, .info = info };
 
     if (!read_header(&q, error))
         return FALSE;
-    info->virtual_size = drv_be(q.raw + 24, 8);
-    info->n_snapshots = (guint)drv_be(q.raw + 60, 4);
+    info->virtual_size = drv_inspect_be(q.raw + 24, 8);
+    info->n_snapshots = (guint)drv_inspect_be(q.raw + 60, 4);
     return read_features(&q, error) && check_tables(&q, error) &&
            read_backing(&q, error) && read_extensions(&q, error);
 }

@@ -33,8 +33,8 @@ static guint64
 vhd_size(const guint8 *footer)
 {
     static const char by_size[][5] = { "win ", "qem2", "d2v ", "CTXS", "tap\0" };
-    guint64 chs = drv_be(footer + 56, 2) * footer[58] * footer[59];
-    guint64 size = drv_be(footer + 48, 8) / SECTOR * SECTOR;
+    guint64 chs = drv_inspect_be(footer + 56, 2) * footer[58] * footer[59];
+    guint64 size = drv_inspect_be(footer + 48, 8) / SECTOR * SECTOR;
 
     for (guint i = 0; i < G_N_ELEMENTS(by_size); i++)
         if (memcmp(footer + 28, by_size[i], 4) == 0)
@@ -48,47 +48,48 @@ check_dynamic(const DrvImageReader *reader,
               DrvImageInfo *info,
               GError **error)
 {
-    guint64 entries = drv_be(raw + 28, 4);
+    guint64 entries = drv_inspect_be(raw + 28, 4);
 
-    info->cluster_size = drv_be(raw + 32, 4);
+    info->cluster_size = drv_inspect_be(raw + 32, 4);
     if (memcmp(raw, "cxsparse", 8) != 0)
-        return drv_image_invalid(reader, error, "it has no dynamic header");
+        return drv_inspect_invalid(reader, error, "it has no dynamic header");
     if (info->cluster_size < SECTOR || (info->cluster_size & (info->cluster_size - 1)))
-        return drv_image_invalid(reader, error, "block size out of range");
+        return drv_inspect_invalid(reader, error, "block size out of range");
     if (entries * info->cluster_size < info->virtual_size)
-        return drv_image_invalid(reader, error, "block table is too small for its size");
+        return drv_inspect_invalid(
+            reader, error, "block table is too small for its size");
     if (!is_zero(raw + 40, 16) || !is_zero(raw + 576, 8 * 24)) {
         g_free(info->backing_file);
         info->backing_file = g_strdup("");
     }
-    return drv_image_contains(
-        reader, drv_be(raw + 16, 8), entries * 4, "block table", error);
+    return drv_inspect_contains(
+        reader, drv_inspect_be(raw + 16, 8), entries * 4, "block table", error);
 }
 
 gboolean
-drv_image_parse_vhd(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
+drv_inspect_parse_vhd(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
 {
     guint8 footer[FOOTER_SIZE];
     guint8 dynamic[DYNAMIC_SIZE];
     guint64 type;
     guint64 offset;
 
-    if (!drv_image_read(reader, 0, footer, sizeof footer, error))
+    if (!drv_inspect_read(reader, 0, footer, sizeof footer, error))
         return FALSE;
-    type = drv_be(footer + 60, 4);
-    offset = drv_be(footer + 16, 8);
+    type = drv_inspect_be(footer + 60, 4);
+    offset = drv_inspect_be(footer + 16, 8);
     info->virtual_size = vhd_size(footer);
     if (info->virtual_size == 0 || info->virtual_size > DRV_IMAGE_MAX_SIZE)
-        return drv_image_invalid(reader, error, "virtual size out of range");
+        return drv_inspect_invalid(reader, error, "virtual size out of range");
     if (type != TYPE_DYNAMIC && type != TYPE_DIFFERENCING)
-        return drv_image_invalid(reader, error, "unknown type");
+        return drv_inspect_invalid(reader, error, "unknown type");
     if (type == TYPE_DIFFERENCING)
         info->backing_file = g_strdup("");
-    if (!drv_image_contains(reader, offset, sizeof dynamic, "dynamic header", error))
+    if (!drv_inspect_contains(reader, offset, sizeof dynamic, "dynamic header", error))
         return FALSE;
-    if (!drv_image_sees(reader, offset, sizeof dynamic))
+    if (!drv_inspect_sees(reader, offset, sizeof dynamic))
         return TRUE;
-    return drv_image_read(reader, offset, dynamic, sizeof dynamic, error) &&
+    return drv_inspect_read(reader, offset, dynamic, sizeof dynamic, error) &&
            check_dynamic(reader, dynamic, info, error);
 }
 
@@ -127,15 +128,15 @@ vhdx_read_headers(const DrvImageReader *reader, DrvImageInfo *info, GError **err
     for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
         guint8 raw[80];
 
-        if (!drv_image_read(reader, places[i], raw, sizeof raw, error))
+        if (!drv_inspect_read(reader, places[i], raw, sizeof raw, error))
             return FALSE;
-        if (memcmp(raw, "head", 4) != 0 || (found && drv_le(raw + 8, 8) < newest))
+        if (memcmp(raw, "head", 4) != 0 || (found && drv_inspect_le(raw + 8, 8) < newest))
             continue;
         found = TRUE;
-        newest = drv_le(raw + 8, 8);
+        newest = drv_inspect_le(raw + 8, 8);
         info->dirty = !is_zero(raw + 48, 16);
     }
-    return found || drv_image_invalid(reader, error, "it has no header");
+    return found || drv_inspect_invalid(reader, error, "it has no header");
 }
 
 /* One item of the metadata region, whose data are at @offset. */
@@ -150,14 +151,14 @@ vhdx_take_item(const DrvImageReader *reader,
     gboolean parent = memcmp(guid, guid_parent, 16) == 0;
 
     if (memcmp(guid, guid_params, 16) == 0) {
-        if (!drv_image_read(reader, offset, raw, 8, error))
+        if (!drv_inspect_read(reader, offset, raw, 8, error))
             return FALSE;
-        info->cluster_size = drv_le(raw, 4);
+        info->cluster_size = drv_inspect_le(raw, 4);
         parent = (raw[4] & 2) != 0;
     } else if (memcmp(guid, guid_size, 16) == 0) {
-        if (!drv_image_read(reader, offset, raw, 8, error))
+        if (!drv_inspect_read(reader, offset, raw, 8, error))
             return FALSE;
-        info->virtual_size = drv_le(raw, 8);
+        info->virtual_size = drv_inspect_le(raw, 8);
     }
     if (parent && info->backing_file == NULL)
         info->backing_file = g_strdup("");
@@ -173,15 +174,16 @@ vhdx_read_metadata(const DrvImageReader *reader,
     g_autofree guint8 *table = g_malloc(VHDX_TABLE_SIZE);
     guint64 n;
 
-    if (!drv_image_read(reader, offset, table, VHDX_TABLE_SIZE, error))
+    if (!drv_inspect_read(reader, offset, table, VHDX_TABLE_SIZE, error))
         return FALSE;
-    n = drv_le(table + 10, 2);
+    n = drv_inspect_le(table + 10, 2);
     if (memcmp(table, "metadata", 8) != 0 || n > VHDX_MAX_ENTRIES)
-        return drv_image_invalid(reader, error, "its metadata are damaged");
+        return drv_inspect_invalid(reader, error, "its metadata are damaged");
     for (guint64 i = 1; i <= n; i++) {
         const guint8 *entry = table + i * VHDX_ENTRY;
 
-        if (!vhdx_take_item(reader, entry, offset + drv_le(entry + 16, 4), info, error))
+        if (!vhdx_take_item(
+                reader, entry, offset + drv_inspect_le(entry + 16, 4), info, error))
             return FALSE;
     }
     return TRUE;
@@ -198,32 +200,32 @@ vhdx_read_regions(const DrvImageReader *reader,
     g_autofree guint8 *table = g_malloc(VHDX_TABLE_SIZE);
     guint64 n;
 
-    if (!drv_image_read(reader, place, table, VHDX_TABLE_SIZE, error))
+    if (!drv_inspect_read(reader, place, table, VHDX_TABLE_SIZE, error))
         return FALSE;
-    n = drv_le(table + 8, 4);
+    n = drv_inspect_le(table + 8, 4);
     if (memcmp(table, "regi", 4) != 0)
         return TRUE;
     if (n > VHDX_MAX_ENTRIES)
-        return drv_image_invalid(reader, error, "its region table is damaged");
+        return drv_inspect_invalid(reader, error, "its region table is damaged");
     for (guint64 i = 0; i < n; i++) {
         const guint8 *entry = table + 16 + i * VHDX_ENTRY;
 
         if (memcmp(entry, guid_metadata, 16) != 0)
             continue;
         *found = TRUE;
-        if (!vhdx_read_metadata(reader, drv_le(entry + 16, 8), info, error))
+        if (!vhdx_read_metadata(reader, drv_inspect_le(entry + 16, 8), info, error))
             return FALSE;
     }
     return TRUE;
 }
 
 gboolean
-drv_image_parse_vhdx(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
+drv_inspect_parse_vhdx(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
 {
     gboolean found = FALSE;
 
     info->virtual_size = 0;
-    if (!drv_image_sees(reader, 0, VHDX_SEEN))
+    if (!drv_inspect_sees(reader, 0, VHDX_SEEN))
         return TRUE;
     if (!vhdx_read_headers(reader, info, error) ||
         !vhdx_read_regions(reader, VHDX_REGIONS_1, &found, info, error) ||
@@ -231,6 +233,6 @@ drv_image_parse_vhdx(const DrvImageReader *reader, DrvImageInfo *info, GError **
         return FALSE;
     if (!found || info->virtual_size == 0 || info->virtual_size > DRV_IMAGE_MAX_SIZE ||
         info->cluster_size == 0)
-        return drv_image_invalid(reader, error, "its metadata are incomplete");
+        return drv_inspect_invalid(reader, error, "its metadata are incomplete");
     return TRUE;
 }

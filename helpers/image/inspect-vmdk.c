@@ -34,7 +34,7 @@
  * "version=".
  */
 gboolean
-drv_image_is_vmdk_text(const guint8 *head, gsize size)
+drv_inspect_is_vmdk_text(const guint8 *head, gsize size)
 {
     gsize at = 0;
 
@@ -78,7 +78,7 @@ take_extent(const DrvImageReader *reader,
         !g_ascii_string_to_unsigned(
             words[1], 10, 0, DRV_IMAGE_MAX_SIZE / SECTOR, &sectors, NULL) ||
         extents->sectors > DRV_IMAGE_MAX_SIZE / SECTOR - sectors)
-        return drv_image_invalid(reader, error, "an extent in its descriptor is wrong");
+        return drv_inspect_invalid(reader, error, "an extent in its descriptor is wrong");
     name = words[3] ? words[3] : "";
     extents->n_extents++;
     extents->sectors += sectors;
@@ -142,7 +142,7 @@ read_descriptor(const DrvImageReader *reader,
     g_autofree char *text = g_malloc0(size + 1);
     g_auto(GStrv) lines = NULL;
 
-    if (!drv_image_read(reader, offset, text, size, error))
+    if (!drv_inspect_read(reader, offset, text, size, error))
         return FALSE;
     if (info->backing_file == NULL && strstr(text, PARENT_HINT))
         info->backing_file = g_strdup(""); /* even where it is no key: qemu searches so */
@@ -154,15 +154,15 @@ read_descriptor(const DrvImageReader *reader,
 }
 
 gboolean
-drv_image_parse_vmdk_text(const DrvImageReader *reader,
-                          DrvImageInfo *info,
-                          GError **error)
+drv_inspect_parse_vmdk_text(const DrvImageReader *reader,
+                            DrvImageInfo *info,
+                            GError **error)
 {
     Extents extents = { 0 };
     guint64 size = reader->fd < 0 ? reader->size : reader->total;
 
     if (size > MAX_DESCRIPTOR)
-        return drv_image_invalid(reader, error, "its descriptor is too long");
+        return drv_inspect_invalid(reader, error, "its descriptor is too long");
     info->names_other_files = TRUE;
     if (!read_descriptor(reader, 0, size, info, &extents, error))
         return FALSE;
@@ -171,11 +171,11 @@ drv_image_parse_vmdk_text(const DrvImageReader *reader,
 }
 
 gboolean
-drv_image_parse_vmdk3(const DrvImageReader *reader,
-                      DrvImageInfo *info G_GNUC_UNUSED,
-                      GError **error)
+drv_inspect_parse_vmdk3(const DrvImageReader *reader,
+                        DrvImageInfo *info G_GNUC_UNUSED,
+                        GError **error)
 {
-    return drv_image_invalid(
+    return drv_inspect_invalid(
         reader, error, "it is one extent of an image in several files");
 }
 
@@ -185,18 +185,18 @@ check_header(const DrvImageReader *reader,
              DrvImageInfo *info,
              GError **error)
 {
-    guint64 capacity = drv_le(raw + 12, 8);
-    guint64 grain = drv_le(raw + 20, 8);
+    guint64 capacity = drv_inspect_le(raw + 12, 8);
+    guint64 grain = drv_inspect_le(raw + 20, 8);
 
-    info->version = (guint)drv_le(raw + 4, 4);
+    info->version = (guint)drv_inspect_le(raw + 4, 4);
     if (info->version < 1 || info->version > 3)
-        return drv_image_invalid(reader, error, "unknown version %u", info->version);
+        return drv_inspect_invalid(reader, error, "unknown version %u", info->version);
     if (capacity == 0 || capacity > DRV_IMAGE_MAX_SIZE / SECTOR)
-        return drv_image_invalid(reader, error, "virtual size out of range");
+        return drv_inspect_invalid(reader, error, "virtual size out of range");
     if (grain < 8 || grain > 0x200000 || (grain & (grain - 1)) != 0)
-        return drv_image_invalid(reader, error, "grain size out of range");
-    if (drv_le(raw + 44, 4) == 0 || drv_le(raw + 44, 4) > 512)
-        return drv_image_invalid(reader, error, "grain table out of range");
+        return drv_inspect_invalid(reader, error, "grain size out of range");
+    if (drv_inspect_le(raw + 44, 4) == 0 || drv_inspect_le(raw + 44, 4) > 512)
+        return drv_inspect_invalid(reader, error, "grain table out of range");
     info->virtual_size = capacity * SECTOR;
     info->cluster_size = grain * SECTOR;
     return TRUE;
@@ -210,9 +210,9 @@ check_fixed_descriptor(const DrvImageReader *reader, DrvImageInfo *info, GError 
 
     if (reader->total != DRV_SOURCE_SIZE_UNKNOWN)
         size = (gsize)MIN(size, reader->total - FIXED_DESCRIPTOR);
-    if (!drv_image_sees(reader, FIXED_DESCRIPTOR, size))
+    if (!drv_inspect_sees(reader, FIXED_DESCRIPTOR, size))
         return TRUE;
-    if (!drv_image_read(reader, FIXED_DESCRIPTOR, text, size, error))
+    if (!drv_inspect_read(reader, FIXED_DESCRIPTOR, text, size, error))
         return FALSE;
     if (info->backing_file == NULL &&
         memmem(text, size, PARENT_HINT, strlen(PARENT_HINT)))
@@ -226,41 +226,42 @@ check_footer(const DrvImageReader *reader, const guint8 *raw, GError **error)
 {
     guint8 footer[HEADER_SIZE];
 
-    if (drv_le(raw + 56, 8) != AT_END || reader->fd < 0)
+    if (drv_inspect_le(raw + 56, 8) != AT_END || reader->fd < 0)
         return TRUE;
     if (reader->total < FOOTER_DISTANCE)
-        return drv_image_invalid(reader, error, "it is truncated");
-    if (!drv_image_read(
+        return drv_inspect_invalid(reader, error, "it is truncated");
+    if (!drv_inspect_read(
             reader, reader->total - FOOTER_DISTANCE, footer, sizeof footer, error))
         return FALSE;
     /* All but the flags and the place of the grain directory. */
     if (memcmp(footer, raw, 8) != 0 || memcmp(footer + 12, raw + 12, 32) != 0)
-        return drv_image_invalid(reader, error, "its footer contradicts its header");
+        return drv_inspect_invalid(reader, error, "its footer contradicts its header");
     return TRUE;
 }
 
 gboolean
-drv_image_parse_vmdk(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
+drv_inspect_parse_vmdk(const DrvImageReader *reader, DrvImageInfo *info, GError **error)
 {
     Extents extents = { 0 };
     guint8 raw[HEADER_SIZE];
     guint64 offset;
     guint64 size;
 
-    if (!drv_image_read(reader, 0, raw, sizeof raw, error) ||
+    if (!drv_inspect_read(reader, 0, raw, sizeof raw, error) ||
         !check_header(reader, raw, info, error) || !check_footer(reader, raw, error) ||
         !check_fixed_descriptor(reader, info, error))
         return FALSE;
-    offset = drv_le(raw + 28, 8);
-    size = drv_le(raw + 36, 8);
+    offset = drv_inspect_le(raw + 28, 8);
+    size = drv_inspect_le(raw + 36, 8);
     if (offset == 0 || size == 0)
-        return drv_image_invalid(
+        return drv_inspect_invalid(
             reader, error, "it is one extent of an image in several files");
     if (offset > DRV_IMAGE_MAX_SIZE / SECTOR || size > MAX_DESCRIPTOR / SECTOR)
-        return drv_image_invalid(reader, error, "descriptor out of range");
-    if (!drv_image_contains(reader, offset * SECTOR, size * SECTOR, "descriptor", error))
+        return drv_inspect_invalid(reader, error, "descriptor out of range");
+    if (!drv_inspect_contains(
+            reader, offset * SECTOR, size * SECTOR, "descriptor", error))
         return FALSE;
-    if (!drv_image_sees(reader, offset * SECTOR, size * SECTOR))
+    if (!drv_inspect_sees(reader, offset * SECTOR, size * SECTOR))
         return TRUE;
     if (!read_descriptor(reader, offset * SECTOR, size * SECTOR, info, &extents, error))
         return FALSE;

@@ -35,36 +35,36 @@ static const struct {
     const char *magic;
     DrvImageParse parse; /* NULL: there is nothing to learn */
 } magics[] = {
-    { DRV_IMAGE_QCOW1, 0, 8, "QFI\xfb\0\0\0\1", drv_image_parse_qcow1 },
-    { DRV_IMAGE_QCOW2, 0, 4, "QFI\xfb", drv_image_parse_qcow2 },
-    { DRV_IMAGE_VMDK, 0, 4, "KDMV", drv_image_parse_vmdk },
-    { DRV_IMAGE_VMDK, 0, 4, "COWD", drv_image_parse_vmdk3 },
-    { DRV_IMAGE_VHDX, 0, 8, "vhdxfile", drv_image_parse_vhdx },
-    { DRV_IMAGE_VHD, 0, 8, "conectix", drv_image_parse_vhd },
-    { DRV_IMAGE_LUKS, 0, 6, "LUKS\xba\xbe", drv_image_parse_luks },
-    { DRV_IMAGE_QED, 0, 4, "QED\0", drv_image_parse_qed },
-    { DRV_IMAGE_PARALLELS, 0, 16, "WithoutFreeSpace", drv_image_parse_parallels },
-    { DRV_IMAGE_PARALLELS, 0, 16, "WithouFreSpacExt", drv_image_parse_parallels },
+    { DRV_IMAGE_QCOW1, 0, 8, "QFI\xfb\0\0\0\1", drv_inspect_parse_qcow1 },
+    { DRV_IMAGE_QCOW2, 0, 4, "QFI\xfb", drv_inspect_parse_qcow2 },
+    { DRV_IMAGE_VMDK, 0, 4, "KDMV", drv_inspect_parse_vmdk },
+    { DRV_IMAGE_VMDK, 0, 4, "COWD", drv_inspect_parse_vmdk3 },
+    { DRV_IMAGE_VHDX, 0, 8, "vhdxfile", drv_inspect_parse_vhdx },
+    { DRV_IMAGE_VHD, 0, 8, "conectix", drv_inspect_parse_vhd },
+    { DRV_IMAGE_LUKS, 0, 6, "LUKS\xba\xbe", drv_inspect_parse_luks },
+    { DRV_IMAGE_QED, 0, 4, "QED\0", drv_inspect_parse_qed },
+    { DRV_IMAGE_PARALLELS, 0, 16, "WithoutFreeSpace", drv_inspect_parse_parallels },
+    { DRV_IMAGE_PARALLELS, 0, 16, "WithouFreSpacExt", drv_inspect_parse_parallels },
     { DRV_IMAGE_BOCHS, 0, 22, "Bochs Virtual HD Image", NULL },
     { DRV_IMAGE_CLOOP, 0, 23, "#!/bin/sh\n#V2.0 Format\n", NULL },
-    { DRV_IMAGE_VDI, 0x40, 4, "\x7f\x10\xda\xbe", drv_image_parse_vdi },
+    { DRV_IMAGE_VDI, 0x40, 4, "\x7f\x10\xda\xbe", drv_inspect_parse_vdi },
 };
 
 const char *
-drv_image_format_name(DrvImageFormat format)
+drv_inspect_format_name(DrvImageFormat format)
 {
     g_return_val_if_fail(format < DRV_IMAGE_FORMAT_LAST, "raw");
     return names[format];
 }
 
 const char *
-drv_image_core_format(DrvImageFormat format)
+drv_inspect_core_format(DrvImageFormat format)
 {
-    return format == DRV_IMAGE_LUKS ? "raw" : drv_image_format_name(format);
+    return format == DRV_IMAGE_LUKS ? "raw" : drv_inspect_format_name(format);
 }
 
 void
-drv_image_info_clear(DrvImageInfo *info)
+drv_inspect_info_clear(DrvImageInfo *info)
 {
     g_free(info->backing_file);
     g_free(info->backing_format);
@@ -75,7 +75,7 @@ drv_image_info_clear(DrvImageInfo *info)
 /* --- reading ------------------------------------------------------------------------ */
 
 gboolean
-drv_image_invalid(const DrvImageReader *reader, GError **error, const char *format, ...)
+drv_inspect_invalid(const DrvImageReader *reader, GError **error, const char *format, ...)
 {
     g_autofree char *reason = NULL;
     va_list args;
@@ -92,21 +92,21 @@ drv_image_invalid(const DrvImageReader *reader, GError **error, const char *form
 }
 
 gboolean
-drv_image_contains(const DrvImageReader *reader,
-                   guint64 offset,
-                   guint64 size,
-                   const char *what,
-                   GError **error)
+drv_inspect_contains(const DrvImageReader *reader,
+                     guint64 offset,
+                     guint64 size,
+                     const char *what,
+                     GError **error)
 {
     if (reader->total == DRV_SOURCE_SIZE_UNKNOWN)
         return TRUE;
     if (offset <= reader->total && size <= reader->total - offset)
         return TRUE;
-    return drv_image_invalid(reader, error, "%s is beyond its end", what);
+    return drv_inspect_invalid(reader, error, "%s is beyond its end", what);
 }
 
 gboolean
-drv_image_sees(const DrvImageReader *reader, guint64 offset, guint64 size)
+drv_inspect_sees(const DrvImageReader *reader, guint64 offset, guint64 size)
 {
     return reader->fd >= 0 || (offset <= reader->size && size <= reader->size - offset);
 }
@@ -138,21 +138,21 @@ read_some(const DrvImageReader *reader, guint64 offset, guint8 *data, gsize size
 }
 
 gboolean
-drv_image_read(const DrvImageReader *reader,
-               guint64 offset,
-               gpointer data,
-               gsize size,
-               GError **error)
+drv_inspect_read(const DrvImageReader *reader,
+                 guint64 offset,
+                 gpointer data,
+                 gsize size,
+                 GError **error)
 {
     gssize got;
 
     if (offset > G_MAXINT64 - size)
-        return drv_image_invalid(reader, error, "a place in it is beyond its end");
+        return drv_inspect_invalid(reader, error, "a place in it is beyond its end");
     got = read_some(reader, offset, data, size);
     if (got < 0)
         return drv_throw_errno(error, "cannot read '%s'", reader->name);
     if ((gsize)got < size)
-        return drv_image_invalid(reader, error, "it is truncated");
+        return drv_inspect_invalid(reader, error, "it is truncated");
     return TRUE;
 }
 
@@ -182,9 +182,9 @@ recognise(const DrvImageReader *reader,
         info->format = magics[i].format;
         return magics[i].parse;
     }
-    if (drv_image_is_vmdk_text(head, size)) {
+    if (drv_inspect_is_vmdk_text(head, size)) {
         info->format = DRV_IMAGE_VMDK;
-        return drv_image_parse_vmdk_text;
+        return drv_inspect_parse_vmdk_text;
     }
     info->format = is_dmg(reader) ? DRV_IMAGE_DMG : DRV_IMAGE_RAW;
     info->iso = info->format == DRV_IMAGE_RAW && size >= ISO_OFFSET + 5 &&
@@ -206,10 +206,10 @@ inspect(DrvImageReader *reader, DrvImageInfo *info, GError **error)
     info->file_size = reader->total == DRV_SOURCE_SIZE_UNKNOWN ? 0 : reader->total;
     if (info->format != DRV_IMAGE_CLOOP && info->format != DRV_IMAGE_DMG)
         info->virtual_size = info->file_size;
-    reader->format = drv_image_format_name(info->format);
+    reader->format = drv_inspect_format_name(info->format);
     if (parse == NULL || parse(reader, info, error))
         return TRUE;
-    drv_image_info_clear(info);
+    drv_inspect_info_clear(info);
     return FALSE;
 }
 

@@ -60,14 +60,14 @@ typedef struct {
     gboolean iso;                 /* raw with an ISO 9660 volume */
 } DrvImageInfo;
 
-void drv_image_info_clear(DrvImageInfo *info);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvImageInfo, drv_image_info_clear)
+void drv_inspect_info_clear(DrvImageInfo *info);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvImageInfo, drv_inspect_info_clear)
 
 /* The name qemu has for it: "raw", "qcow2", "vpc", "luks" … */
-const char *drv_image_format_name(DrvImageFormat format);
+const char *drv_inspect_format_name(DrvImageFormat format);
 
 /* The name the core gets: "qcow2" and "vmdk" … as they are, "raw" for LUKS. */
-const char *drv_image_core_format(DrvImageFormat format);
+const char *drv_inspect_core_format(DrvImageFormat format);
 
 /* Read the header of @fd (regular file or block device; pread only) to @info, which the
  * caller clears.  @name is for messages only.  DRV_ERROR_REFUSED "'<name>' is no valid

@@ -90,8 +90,8 @@ make_qcow2(
     int dir_fd, const char *name, const DrvMkfs *want, const char *fs, GError **error)
 {
     g_autofree char *raw = g_strconcat(name, ".raw", NULL);
-    g_autoptr(DrvCmd) create = drv_image_create_cmd(name, "qcow2", want->size, NULL);
-    g_autoptr(DrvCmd) convert = drv_image_convert_cmd(raw, "raw", name, "qcow2", TRUE);
+    g_autoptr(DrvCmd) create = drv_qemu_img_create(name, "qcow2", want->size, NULL);
+    g_autoptr(DrvCmd) convert = drv_qemu_img_convert(raw, "raw", name, "qcow2", TRUE);
 
     if (*fs == '\0')
         return run_in(dir_fd, create, error);

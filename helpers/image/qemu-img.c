@@ -23,10 +23,10 @@ add_options(DrvCmd *cmd, const char *options)
 }
 
 DrvCmd *
-drv_image_create_cmd(const char *name,
-                     const char *format,
-                     guint64 size,
-                     const char *options)
+drv_qemu_img_create(const char *name,
+                    const char *format,
+                    guint64 size,
+                    const char *options)
 {
     DrvCmd *cmd = drv_cmd_new("qemu-img", "create", "-q", "-f", format, NULL);
 
@@ -37,11 +37,11 @@ drv_image_create_cmd(const char *name,
 }
 
 DrvCmd *
-drv_image_overlay_cmd(const char *name,
-                      guint64 size,
-                      const char *backing,
-                      const char *backing_format,
-                      const char *options)
+drv_qemu_img_overlay(const char *name,
+                     guint64 size,
+                     const char *backing,
+                     const char *backing_format,
+                     const char *options)
 {
     DrvCmd *cmd = drv_cmd_new("qemu-img", "create", "-q", "-u", "-f", "qcow2", NULL);
 
@@ -54,11 +54,11 @@ drv_image_overlay_cmd(const char *name,
 }
 
 DrvCmd *
-drv_image_convert_cmd(const char *from,
-                      const char *from_format,
-                      const char *to,
-                      const char *to_format,
-                      gboolean sparse)
+drv_qemu_img_convert(const char *from,
+                     const char *from_format,
+                     const char *to,
+                     const char *to_format,
+                     gboolean sparse)
 {
     DrvCmd *cmd = drv_cmd_new("qemu-img", "convert", "-q", "-U", "-W", "-m", "16", NULL);
 
@@ -72,7 +72,7 @@ drv_image_convert_cmd(const char *from,
 }
 
 DrvCmd *
-drv_image_resize_cmd(const char *name, const char *format, guint64 size, gboolean full)
+drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean full)
 {
     DrvCmd *cmd = drv_cmd_new("qemu-img", "resize", "-q", "-f", format, NULL);
 
@@ -87,7 +87,7 @@ drv_image_resize_cmd(const char *name, const char *format, guint64 size, gboolea
  * tables: killed between the two, it would have lost the data it has just copied.
  */
 DrvCmd *
-drv_image_rebase_cmd(const char *name, const char *backing, const char *backing_format)
+drv_qemu_img_rebase(const char *name, const char *backing, const char *backing_format)
 {
     DrvCmd *cmd = drv_cmd_new("qemu-img",
                               "rebase",
@@ -107,7 +107,7 @@ drv_image_rebase_cmd(const char *name, const char *backing, const char *backing_
 }
 
 DrvCmd *
-drv_image_repair_cmd(const char *name)
+drv_qemu_img_repair(const char *name)
 {
     DrvCmd *cmd =
         drv_cmd_new("qemu-img", "check", "-q", "-f", "qcow2", "-r", "leaks", NULL);

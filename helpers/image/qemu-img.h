@@ -10,37 +10,37 @@
 #include "cmd/cmd.h"
 
 /* An empty image of @size bytes. */
-DrvCmd *drv_image_create_cmd(const char *name,
-                             const char *format,
-                             guint64 size,
-                             const char *options);
+DrvCmd *drv_qemu_img_create(const char *name,
+                            const char *format,
+                            guint64 size,
+                            const char *options);
 
 /* An empty qcow2 overlay of @size bytes on @backing (text as it is to stand in the
  * header, of format @backing_format), which is not opened.  @options: words for
  * qemu-img create, or NULL.
  */
-DrvCmd *drv_image_overlay_cmd(const char *name,
-                              guint64 size,
-                              const char *backing,
-                              const char *backing_format,
-                              const char *options);
+DrvCmd *drv_qemu_img_overlay(const char *name,
+                             guint64 size,
+                             const char *backing,
+                             const char *backing_format,
+                             const char *options);
 
 /* A standalone copy of @from (a path or a relative name) as @to.  Without @sparse, zeros
  * are written too.
  */
-DrvCmd *drv_image_convert_cmd(const char *from,
-                              const char *from_format,
-                              const char *to,
-                              const char *to_format,
-                              gboolean sparse);
+DrvCmd *drv_qemu_img_convert(const char *from,
+                             const char *from_format,
+                             const char *to,
+                             const char *to_format,
+                             gboolean sparse);
 
 /* Change the size a guest sees; @full preallocates what is added. */
 DrvCmd *
-drv_image_resize_cmd(const char *name, const char *format, guint64 size, gboolean full);
+drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean full);
 
 /* Make qcow2 @name stand on @backing instead ("" for on nothing), keeping its content. */
 DrvCmd *
-drv_image_rebase_cmd(const char *name, const char *backing, const char *backing_format);
+drv_qemu_img_rebase(const char *name, const char *backing, const char *backing_format);
 
 /* Check qcow2 @name, and free what a killed tool had allocated there and not used. */
-DrvCmd *drv_image_repair_cmd(const char *name);
+DrvCmd *drv_qemu_img_repair(const char *name);

@@ -47,7 +47,7 @@ fingerprint(int fd)
 }
 
 gboolean
-drv_stage_promise(DrvStage *stage,
+drv_relink_intend(DrvStage *stage,
                   int fd,
                   const char *path,
                   const char *link,
@@ -61,7 +61,7 @@ drv_stage_promise(DrvStage *stage,
     g_autofree char *text =
         g_strdup_printf("%s\n%s\n%s\n%s\n", safe_path, safe_link, safe_target, now);
 
-    return drv_stage_write_note(
+    return drv_stage_write_journal(
         drv_stage_fd(stage), drv_stage_path(stage), DRV_STAGE_PROMISE, text, error);
 }
 
@@ -128,7 +128,7 @@ open_folder_of(
 }
 
 gboolean
-drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **error)
+drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
 {
     g_auto(GStrv) note = NULL;
     g_autofree char *link = NULL;
@@ -137,7 +137,7 @@ drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **e
     g_auto(DrvFd) folder = -1;
     g_auto(DrvFd) fd = -1;
 
-    if (!drv_stage_read_note(stage_fd, DRV_STAGE_PROMISE, &note, error))
+    if (!drv_stage_read_journal(stage_fd, DRV_STAGE_PROMISE, &note, error))
         return FALSE;
     if (note == NULL || g_strv_length(note) < 4)
         return TRUE;
@@ -163,7 +163,7 @@ drv_stage_settle_promise(int stage_fd, int dir_fd, const char *where, GError **e
 }
 
 gboolean
-drv_stage_forget(DrvStage *stage, GError **error)
+drv_relink_forget(DrvStage *stage, GError **error)
 {
     if (unlinkat(drv_stage_fd(stage), DRV_STAGE_PROMISE, 0) < 0 && errno != ENOENT)
         return drv_throw_errno(error, "cannot write in '%s'", drv_stage_path(stage));

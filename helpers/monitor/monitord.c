@@ -83,7 +83,7 @@ pack(const guint8 *data, gsize size, GError **error)
 }
 
 char *
-drv_collect_line(const char *host_id, gboolean failed, const char *data)
+drv_monitord_collect_line(const char *host_id, gboolean failed, const char *data)
 {
     g_autofree char *payload = pack((const guint8 *)data, strlen(data), NULL);
 
@@ -94,7 +94,9 @@ drv_collect_line(const char *host_id, gboolean failed, const char *data)
 }
 
 char *
-drv_monitor_line(const DrvMonitorMessage *message, const char *public_key, GError **error)
+drv_monitord_line(const DrvMonitorMessage *message,
+                  const char *public_key,
+                  GError **error)
 {
     g_autoptr(GByteArray) secret = NULL;
     const guint8 *plain = (const guint8 *)message->data;
@@ -182,17 +184,17 @@ send_by(
 }
 
 gboolean
-drv_monitor_send(
+drv_monitord_send(
     const char *address, guint16 port, const char *line, gboolean tcp, GError **error)
 {
     return send_by(address, port, line, tcp || strlen(line) > DATAGRAM_MAX, error);
 }
 
 gboolean
-drv_monitor_send_datagram(const char *address,
-                          guint16 port,
-                          const char *line,
-                          GError **error)
+drv_monitord_send_datagram(const char *address,
+                           guint16 port,
+                           const char *line,
+                           GError **error)
 {
     return send_by(address, port, line, FALSE, error);
 }
@@ -228,9 +230,9 @@ read_public_key(const char *conf, char **pem, GError **error)
 }
 
 gboolean
-drv_monitor_send_local(const DrvMonitorMessage *message, GError **error)
+drv_monitord_send_local(const DrvMonitorMessage *message, GError **error)
 {
-    g_autofree char *file = g_build_filename(drv_etc_location(), "monitord.conf", NULL);
+    g_autofree char *file = g_build_filename(drv_action_etc_dir(), "monitord.conf", NULL);
     g_autofree char *conf = NULL;
     g_autofree char *address = NULL;
     g_autofree char *port = NULL;
@@ -248,10 +250,10 @@ drv_monitor_send_local(const DrvMonitorMessage *message, GError **error)
         !g_ascii_string_to_unsigned(port, 10, 1, G_MAXUINT16, &number, NULL))
         return drv_throw(
             error, DRV_ERROR_CONFIG, "%s: PORT is no port: '%s'", file, port);
-    line = drv_monitor_line(message, key, error);
+    line = drv_monitord_line(message, key, error);
     if (line == NULL)
         return FALSE;
     if (address == NULL || *address == '\0' || g_str_equal(address, "auto"))
-        return drv_monitor_send("127.0.0.1", (guint16)number, line, FALSE, error);
-    return drv_monitor_send(address, (guint16)number, line, FALSE, error);
+        return drv_monitord_send("127.0.0.1", (guint16)number, line, FALSE, error);
+    return drv_monitord_send(address, (guint16)number, line, FALSE, error);
 }

@@ -18,28 +18,28 @@ typedef struct {
 } DrvMonitorMessage;
 
 /* The line, without a line break; @public_key is PEM text, or NULL.  Caller frees. */
-char *drv_monitor_line(const DrvMonitorMessage *message,
-                       const char *public_key,
-                       GError **error);
+char *drv_monitord_line(const DrvMonitorMessage *message,
+                        const char *public_key,
+                        GError **error);
 
 /* Send @line: as one datagram, or, when it would not fit one or @tcp asks for it, over a
  * connection of its own.  A connection that is not made within 5 s is DRV_ERROR_TIMEOUT.
  */
-gboolean drv_monitor_send(const char *address,
-                          guint16 port,
-                          const char *line,
-                          gboolean tcp,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_monitord_send(const char *address,
+                           guint16 port,
+                           const char *line,
+                           gboolean tcp,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The form of front-ends up to 5.10: "MONITOR SUCCESS HID PAYLOAD", line break included;
  * always a datagram.  Caller frees.
  */
-char *drv_collect_line(const char *host_id, gboolean failed, const char *data);
-gboolean drv_monitor_send_datagram(const char *address,
-                                   guint16 port,
-                                   const char *line,
-                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *drv_monitord_collect_line(const char *host_id, gboolean failed, const char *data);
+gboolean drv_monitord_send_datagram(const char *address,
+                                    guint16 port,
+                                    const char *line,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Send to the daemon of this front-end, as /etc/one/monitord.conf says. */
-gboolean drv_monitor_send_local(const DrvMonitorMessage *message,
-                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_monitord_send_local(const DrvMonitorMessage *message,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

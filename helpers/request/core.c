@@ -211,8 +211,8 @@ post(const char *url, const char *call, GString *answer, GError **error)
     if (!core_timeout(&timeout_s, error))
         return FALSE;
     timeout_s = MIN(timeout_s, G_MAXINT / 1000);
-    return drv_core_is_near(url)
-               ? drv_core_post_near(url, call, (guint)timeout_s, answer, error)
+    return drv_http_plain_can(url)
+               ? drv_http_plain_post(url, call, (guint)timeout_s, answer, error)
                : post_by_curl(url, call, (guint)timeout_s, answer, error);
 }
 

@@ -53,7 +53,7 @@ address_of(GUri *uri)
 }
 
 gboolean
-drv_core_is_near(const char *url)
+drv_http_plain_can(const char *url)
 {
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL);
     g_autoptr(AddrInfo) address = NULL;
@@ -220,7 +220,7 @@ take_body(const GString *text, const Deadline *deadline, GString *answer, GError
 }
 
 gboolean
-drv_core_post_near(
+drv_http_plain_post(
     const char *url, const char *call, guint timeout_s, GString *answer, GError **error)
 {
     Deadline deadline = { url,

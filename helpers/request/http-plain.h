@@ -11,14 +11,14 @@
 /* TRUE for "http://localhost:2633/RPC2" and numeric addresses; names, https, passwords
  * and proxies (environment variable http_proxy or all_proxy) are libcurl's.
  */
-gboolean drv_core_is_near(const char *url);
+gboolean drv_http_plain_can(const char *url);
 
 /* POST @call to such an @url; the answer's body is appended to @answer, at most
  * DRV_DUMP_MAX bytes.  DRV_ERROR_NO_HOST when nothing listens there, DRV_ERROR_CORE
  * for all that is no HTTP answer with status 200 within @timeout_s.
  */
-gboolean drv_core_post_near(const char *url,
-                            const char *call,
-                            guint timeout_s,
-                            GString *answer,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_http_plain_post(const char *url,
+                             const char *call,
+                             guint timeout_s,
+                             GString *answer,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

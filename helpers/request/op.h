@@ -5,8 +5,8 @@
  * local files, acts on them through helpers, and knows nothing of ssh.
  *
  *     static gboolean run(gconstpointer data, DrvSource *in, char **result, GError
- * **error); const DrvOp qcow2_clone = { "qcow2.clone", &tm_clone, run };
- *     DRV_OP_REGISTER(qcow2_clone);
+ * **error); const DrvOp overlay_clone = { "overlay.clone", &tm_clone, run };
+ *     DRV_OP_REGISTER(overlay_clone);
  *
  * TRUE when all is done and durable, and then *result (NULL from the caller) may be set
  * to a text for the front-end; FALSE with @error set and nothing visible changed.
@@ -25,7 +25,7 @@ typedef gboolean (*DrvOpRun)(gconstpointer request,
 
 typedef struct DrvOp DrvOp;
 struct DrvOp {
-    const char *name; /* unique: "qcow2.clone" */
+    const char *name; /* unique: "overlay.clone" */
     const DrvRequestType *request;
     DrvOpRun run;
     /* Says whether this request needs the running domain.  Then the op of name @live, of
@@ -34,7 +34,7 @@ struct DrvOp {
     gboolean (*is_live)(gconstpointer request);
     const char *live;
     /* Says that there is nothing to do for this request, so that no host is asked. */
-    gboolean (*is_nothing)(gconstpointer request);
+    gboolean (*is_noop)(gconstpointer request);
     /* The work is the same everywhere and needs no stream: never ask a host. */
     gboolean here;
 };
@@ -63,34 +63,34 @@ struct DrvOp {
  * Errors are those of the op with their codes, DRV_ERROR_NO_HOST when the host
  * could not be reached, DRV_ERROR_REMOTE when it was lost.
  */
-gboolean drv_place_run(const char *host,
-                       const DrvOp *op,
-                       gpointer request,
-                       DrvSource *in,
-                       char **result,
-                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_dispatch(const char *host,
+                      const DrvOp *op,
+                      gpointer request,
+                      DrvSource *in,
+                      char **result,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* As drv_place_run(), without a stream, for a request that is not complete yet: @complete
+/* As drv_dispatch(), without a stream, for a request that is not complete yet: @complete
  * fills in what it lacks, while the connection to @host is already being made.
  */
-typedef gboolean (*DrvPlaceComplete)(gpointer request, gpointer data, GError **error);
-gboolean drv_place_complete_and_run(const char *host,
-                                    const DrvOp *op,
-                                    gpointer request,
-                                    DrvPlaceComplete complete,
-                                    gpointer data,
-                                    char **result,
-                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef gboolean (*DrvDispatchComplete)(gpointer request, gpointer data, GError **error);
+gboolean drv_dispatch_incomplete(const char *host,
+                                 const DrvOp *op,
+                                 gpointer request,
+                                 DrvDispatchComplete complete,
+                                 gpointer data,
+                                 char **result,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* As drv_place_run(), at the first of @hosts (not empty) that can be reached; those that
+/* As drv_dispatch(), at the first of @hosts (not empty) that can be reached; those that
  * cannot are logged and passed over.
  */
-gboolean drv_place_run_any(const char *const *hosts,
-                           const DrvOp *op,
-                           gpointer request,
-                           DrvSource *in,
-                           char **result,
-                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_dispatch_any(const char *const *hosts,
+                          const DrvOp *op,
+                          gpointer request,
+                          DrvSource *in,
+                          char **result,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE for "", localhost and this machine's own name. */
-gboolean drv_place_is_here(const char *host);
+gboolean drv_dispatch_is_here(const char *host);

@@ -60,7 +60,7 @@ check_line(const char *what, const char *text, GError **error)
 }
 
 gboolean
-drv_check_path(const char *what, const char *path, GError **error)
+drv_request_check_path(const char *what, const char *path, GError **error)
 {
     g_auto(GStrv) parts = NULL;
 
@@ -79,7 +79,7 @@ drv_check_path(const char *what, const char *path, GError **error)
 }
 
 gboolean
-drv_check_host(const char *what, const char *host, GError **error)
+drv_request_check_host(const char *what, const char *host, GError **error)
 {
     gboolean ok = *host != '\0' && *host != '-' && *host != '.' && strlen(host) <= 253;
 
@@ -156,11 +156,12 @@ check_text(const DrvField *field, const char *text, GError **error)
     if (*text == '\0')
         return TRUE;
     if ((field->flags & (DRV_PATH | DRV_PATH_OF)) &&
-        !drv_check_path(field->name, text, error))
+        !drv_request_check_path(field->name, text, error))
         return FALSE;
     if (field->flags & DRV_LINE && !check_line(field->name, text, error))
         return FALSE;
-    return !(field->flags & DRV_HOST_OF) || drv_check_host(field->name, text, error);
+    return !(field->flags & DRV_HOST_OF) ||
+           drv_request_check_host(field->name, text, error);
 }
 
 static gboolean

@@ -129,9 +129,9 @@ char *drv_request_explain(gconstpointer request);
 /* Checks of their own use: absolute, one line and without ".."; a host name safe as an
  * argument.
  */
-gboolean drv_check_path(const char *what,
-                        const char *path,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_check_host(const char *what,
-                        const char *host,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_request_check_path(const char *what,
+                                const char *path,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_request_check_host(const char *what,
+                                const char *host,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;

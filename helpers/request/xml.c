@@ -164,7 +164,7 @@ drv_xml_has(DrvXml *xml, DrvNode *from, const char *path)
 }
 
 const char *
-drv_node_name(const DrvNode *node)
+drv_xml_node_name(const DrvNode *node)
 {
     return (const char *)node->name;
 }
@@ -173,21 +173,21 @@ drv_node_name(const DrvNode *node)
  */
 
 DrvNode *
-drv_node_add(DrvNode *parent, const char *name, const char *text)
+drv_xml_node_add(DrvNode *parent, const char *name, const char *text)
 {
     /* xmlNewTextChild escapes, xmlNewChild would not. */
     return xmlNewTextChild(parent, NULL, S(name), S(text));
 }
 
 void
-drv_node_set(DrvNode *node, const char *name, const char *value)
+drv_xml_node_set(DrvNode *node, const char *name, const char *value)
 {
     if (value && *value)
         xmlSetProp(node, S(name), S(value));
 }
 
 void
-drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
+drv_xml_node_setf(DrvNode *node, const char *name, const char *format, ...)
 {
     g_autofree char *value = NULL;
     va_list args;
@@ -195,11 +195,11 @@ drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
     va_start(args, format);
     value = g_strdup_vprintf(format, args);
     va_end(args);
-    drv_node_set(node, name, value);
+    drv_xml_node_set(node, name, value);
 }
 
 void
-drv_node_set_text(DrvNode *node, const char *text)
+drv_xml_node_set_text(DrvNode *node, const char *text)
 {
     if (node->type == XML_ATTRIBUTE_NODE) {
         xmlSetProp(node->parent, node->name, S(text));
@@ -210,20 +210,20 @@ drv_node_set_text(DrvNode *node, const char *text)
 }
 
 void
-drv_node_unset(DrvNode *node, const char *name)
+drv_xml_node_unset(DrvNode *node, const char *name)
 {
     xmlUnsetProp(node, S(name));
 }
 
 void
-drv_node_remove(DrvNode *node)
+drv_xml_node_remove(DrvNode *node)
 {
     xmlUnlinkNode(node);
     xmlFreeNode(node);
 }
 
 DrvNode *
-drv_node_add_copy(DrvNode *parent, DrvNode *node)
+drv_xml_node_add_copy(DrvNode *parent, DrvNode *node)
 {
     return xmlAddChild(parent, xmlDocCopyNode(node, parent->doc, 1));
 }
@@ -232,7 +232,7 @@ drv_node_add_copy(DrvNode *parent, DrvNode *node)
  */
 
 char *
-drv_node_to_text(DrvNode *node)
+drv_xml_node_to_text(DrvNode *node)
 {
     xmlBuffer *buffer = xmlBufferCreate();
     char *text;
@@ -246,5 +246,5 @@ drv_node_to_text(DrvNode *node)
 char *
 drv_xml_to_text(DrvXml *xml)
 {
-    return drv_node_to_text(drv_xml_root(xml));
+    return drv_xml_node_to_text(drv_xml_root(xml));
 }

@@ -43,21 +43,21 @@ char *drv_xml_text(DrvXml *xml, DrvNode *from, const char *path);
 gboolean drv_xml_has(DrvXml *xml, DrvNode *from, const char *path);
 
 /* Name of an element; borrowed. */
-const char *drv_node_name(const DrvNode *node);
+const char *drv_xml_node_name(const DrvNode *node);
 
 /* Append a new element; its text when @text is not NULL. */
-DrvNode *drv_node_add(DrvNode *parent, const char *name, const char *text);
+DrvNode *drv_xml_node_add(DrvNode *parent, const char *name, const char *text);
 /* Set an attribute; with a @value of NULL or "" nothing happens. */
-void drv_node_set(DrvNode *node, const char *name, const char *value);
-void drv_node_setf(DrvNode *node, const char *name, const char *format, ...)
+void drv_xml_node_set(DrvNode *node, const char *name, const char *value);
+void drv_xml_node_setf(DrvNode *node, const char *name, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 /* Replace the whole content of an element, attribute or text node. */
-void drv_node_set_text(DrvNode *node, const char *text);
-void drv_node_unset(DrvNode *node, const char *name);
-void drv_node_remove(DrvNode *node);
+void drv_xml_node_set_text(DrvNode *node, const char *text);
+void drv_xml_node_unset(DrvNode *node, const char *name);
+void drv_xml_node_remove(DrvNode *node);
 /* Append a deep copy of @node, which may be of another document. */
-DrvNode *drv_node_add_copy(DrvNode *parent, DrvNode *node);
+DrvNode *drv_xml_node_add_copy(DrvNode *parent, DrvNode *node);
 
 /* The element or the whole document as text; caller frees. */
-char *drv_node_to_text(DrvNode *node);
+char *drv_xml_node_to_text(DrvNode *node);
 char *drv_xml_to_text(DrvXml *xml);

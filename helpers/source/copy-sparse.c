@@ -134,7 +134,7 @@ drv_copy_out_finish(DrvCopyOut *out, guint64 size, GError **error)
 }
 
 gboolean
-drv_sparse_write(
+drv_copy_source(
     DrvSource *source, int out_fd, gboolean sparse, guint64 *written, GError **error)
 {
     g_autofree guint8 *buffer = g_malloc(BUFFER_SIZE);

@@ -40,8 +40,8 @@ gboolean drv_copy_fd(int in_fd,
  * all is written.  A regular file gets exactly the stream's size.  @written (may be NULL)
  * gets that size.
  */
-gboolean drv_sparse_write(DrvSource *source,
-                          int out_fd,
-                          gboolean sparse,
-                          guint64 *written,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_copy_source(DrvSource *source,
+                         int out_fd,
+                         gboolean sparse,
+                         guint64 *written,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

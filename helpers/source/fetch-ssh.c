@@ -73,7 +73,7 @@ sftp_free(gpointer state)
 {
     Sftp *sftp = state;
 
-    drv_child_clear(&sftp->child);
+    drv_cmd_child_clear(&sftp->child);
     drv_fd_close_one(sftp->wake_fd);
     g_byte_array_unref(sftp->input);
     g_byte_array_unref(sftp->handle);
@@ -138,7 +138,7 @@ throw_end(Sftp *sftp, GError **error)
     /* Its descriptor is at its end, or will be when it exits. */
     while (sftp->child.stderr_fd >= 0 && wait_readable(sftp->child.stderr_fd))
         note_stderr(sftp);
-    if (!drv_child_wait(&sftp->child, EXIT_MS, &status, error) ||
+    if (!drv_cmd_child_wait(&sftp->child, EXIT_MS, &status, error) ||
         !drv_cmd_check("ssh", status, sftp->said->str, error))
         return drv_prefix(error, "cannot fetch '%s'", sftp->name);
     return throw_sftp(sftp, DRV_ERROR_FAILED, "ssh ended the connection", error);

@@ -10,7 +10,7 @@
  *     source = drv_source_new_unpacked(source, NULL, error);             (gz, xz, …)
  *     source = drv_source_new_limited(source, free_bytes, "datastore 1");
  *     source = drv_source_new_threaded(source);
- *     if (!drv_sparse_write(source, fd, TRUE, &written, error)) ...
+ *     if (!drv_copy_source(source, fd, TRUE, &written, error)) ...
  *
  * (with g_steal_pointer() at each step; a constructor that can fail frees what it was
  * given when it fails.)  Memory of a pipeline: some 6 MiB per threaded stage.

@@ -169,7 +169,7 @@ write_file(Job *job, int at, const char *part, const char *path, GError **error)
         return drv_throw_errno(error, "cannot make file '%s'", path);
     source = drv_source_new_limited(
         drv_source_new(&ops, job, job->name), job->bytes_left, "room for its content");
-    if (!drv_sparse_write(source, fd, TRUE, &written, error))
+    if (!drv_copy_source(source, fd, TRUE, &written, error))
         return FALSE;
     job->bytes_left -= written;
     return TRUE;

@@ -47,7 +47,7 @@ drv_stage_delete(DrvStage *stage,
     if (stage == NULL)
         return delete_each(dir_fd, where, targets, error);
     for (guint i = 0; targets[i]; i++)
-        drv_stage_take(stage, targets[i]);
+        drv_stage_remove(stage, targets[i]);
     if (drv_stage_commit(stage, &why))
         return TRUE;
     if (drv_error_is(why, DRV_ERROR_NO_SPACE) && !stage->half_done) {

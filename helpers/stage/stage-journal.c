@@ -16,7 +16,7 @@
 #define NOTE_MAX (1024 * 1024) /* bytes */
 
 gboolean
-drv_stage_write_note(
+drv_stage_write_journal(
     int dir_fd, const char *where, const char *name, const char *text, GError **error)
 {
     g_autofree char *part = g_strconcat(name, ".part", NULL);
@@ -34,7 +34,7 @@ drv_stage_write_note(
 }
 
 gboolean
-drv_stage_read_note(int dir_fd, const char *name, char ***words, GError **error)
+drv_stage_read_journal(int dir_fd, const char *name, char ***words, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_auto(DrvFd) fd =

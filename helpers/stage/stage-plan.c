@@ -46,13 +46,13 @@ add_step(GPtrArray *steps, gboolean put, const char *name, const char *target)
 }
 
 void
-drv_stage_put(DrvStage *stage, const char *name, const char *target)
+drv_stage_publish(DrvStage *stage, const char *name, const char *target)
 {
     add_step(stage->steps, TRUE, name, target);
 }
 
 void
-drv_stage_take(DrvStage *stage, const char *target)
+drv_stage_remove(DrvStage *stage, const char *target)
 {
     g_autofree char *name = g_strdup_printf("taken.%u", stage->n_taken++);
 
@@ -296,7 +296,7 @@ drv_stage_recover(DrvStage *stage, GError **error)
     g_auto(GStrv) words = NULL;
 
     stage->half_done = TRUE; /* a plan that cannot be read may be */
-    if (!drv_stage_read_note(stage->fd, DRV_STAGE_PLAN, &words, error))
+    if (!drv_stage_read_journal(stage->fd, DRV_STAGE_PLAN, &words, error))
         return FALSE;
     /* If this fails, the next owner tries again. */
     stage->half_done = words || drv_path_exists(stage->fd, DRV_STAGE_PROMISE);
@@ -306,7 +306,7 @@ drv_stage_recover(DrvStage *stage, GError **error)
             return FALSE;
         g_ptr_array_set_size(stage->steps, 0);
     }
-    if (!drv_stage_settle_promise(stage->fd, stage->dir_fd, stage->where, error) ||
+    if (!drv_relink_settle(stage->fd, stage->dir_fd, stage->where, error) ||
         !drv_stage_empty(stage, FALSE, error))
         return FALSE;
     stage->half_done = FALSE;
@@ -323,7 +323,7 @@ prepare(DrvStage *stage, GError **error)
         return FALSE;
     text = plan_text(stage);
     return stage->steps->len <= 1 ||
-           drv_stage_write_note(stage->fd, stage->path, DRV_STAGE_PLAN, text, error);
+           drv_stage_write_journal(stage->fd, stage->path, DRV_STAGE_PLAN, text, error);
 }
 
 /* The steps have failed: TRUE when they are taken back, FALSE when the names stay as they

@@ -55,44 +55,45 @@ gboolean drv_stage_empty(DrvStage *stage,
  */
 
 /* Hold the note that @stage is about to make its key as a new name. */
-gboolean drv_stage_note_fresh(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_note_unpublished(DrvStage *stage,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Take back the new name, if it was made, and the note. */
-void drv_stage_forget_fresh(DrvStage *stage);
+void drv_stage_forget_unpublished(DrvStage *stage);
 
 /* TRUE when @entry of a folder is such a note. */
-gboolean drv_stage_is_fresh_note(const char *entry);
+gboolean drv_stage_is_unpublished_note(const char *entry);
 
 /* Settle note @entry, if its owner is dead. */
-gboolean drv_stage_sweep_fresh(int dir_fd,
-                               const char *where,
-                               const char *entry,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_sweep_unpublished(int dir_fd,
+                                     const char *where,
+                                     const char *entry,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- image/relink.c
  * ---------------------------------------------------------------- */
 
 /* Settle the promise in the stage @stage_fd whose owner died, if there is one. */
-gboolean drv_stage_settle_promise(int stage_fd,
-                                  int dir_fd,
-                                  const char *where,
-                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- stage/stage-journal.c
  * --------------------------------------------------------------------- */
 
 /* Write @text as file @name in @dir_fd so that it is either absent or complete. */
-gboolean drv_stage_write_note(int dir_fd,
-                              const char *where,
-                              const char *name,
-                              const char *text,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_write_journal(int dir_fd,
+                                 const char *where,
+                                 const char *name,
+                                 const char *text,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* *words of note @name, one per line with %-escapes undone; NULL when there is none.  A
  * note that is there and cannot be read is an error: it may be a plan half done.
  */
-gboolean drv_stage_read_note(int dir_fd, const char *name, char ***words, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_stage_read_journal(int dir_fd,
+                                const char *name,
+                                char ***words,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* rename(2) @from in @from_fd to @to ("a" or "a/b") below @to_fd; folders on the way are
  * real ones.  With @missing_is_done, nothing to rename counts as done before.

@@ -28,7 +28,7 @@
          */
 
 gboolean
-drv_stage_is_fresh_note(const char *entry)
+drv_stage_is_unpublished_note(const char *entry)
 {
     return g_str_has_prefix(entry, DRV_STAGE_PREFIX) &&
            g_str_has_suffix(entry, DRV_STAGE_FRESH) &&
@@ -57,7 +57,7 @@ lock_note(int dir_fd, const char *note, int fd)
 }
 
 gboolean
-drv_stage_note_fresh(DrvStage *stage, GError **error)
+drv_stage_note_unpublished(DrvStage *stage, GError **error)
 {
     g_autofree char *note = g_strconcat(stage->name, DRV_STAGE_FRESH, NULL);
     g_autofree char *id = boot_id();
@@ -84,7 +84,7 @@ drv_stage_note_fresh(DrvStage *stage, GError **error)
 }
 
 void
-drv_stage_forget_fresh(DrvStage *stage)
+drv_stage_forget_unpublished(DrvStage *stage)
 {
     DRV_CANCEL_SHIELD();
     g_autofree char *note = g_strconcat(stage->name, DRV_STAGE_FRESH, NULL);
@@ -98,7 +98,10 @@ drv_stage_forget_fresh(DrvStage *stage)
 }
 
 gboolean
-drv_stage_sweep_fresh(int dir_fd, const char *where, const char *entry, GError **error)
+drv_stage_sweep_unpublished(int dir_fd,
+                            const char *where,
+                            const char *entry,
+                            GError **error)
 {
     DRV_CANCEL_SHIELD();
     g_autofree char *name =

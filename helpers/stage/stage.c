@@ -132,7 +132,7 @@ drv_stage_free(DrvStage *stage)
     if (stage == NULL)
         return;
     if (stage->note_fd >= 0)
-        drv_stage_forget_fresh(stage);
+        drv_stage_forget_unpublished(stage);
     if (stage->fd >= 0 && stage->lock_fd >= 0 && !stage->half_done)
         release(stage);
     drv_fd_close_one(stage->note_fd);
@@ -206,13 +206,13 @@ drv_stage_open(int dir_fd, const char *where, const char *key, GError **error)
 }
 
 DrvStage *
-drv_stage_open_fresh(int dir_fd, const char *where, const char *key, GError **error)
+drv_stage_open_unpublished(int dir_fd, const char *where, const char *key, GError **error)
 {
     g_autofree char *name = stage_name(key);
     g_autoptr(DrvStage) stage = stage_new(dir_fd, where, name);
 
     stage->fresh = g_strdup(key);
-    return drv_stage_note_fresh(stage, error) && hold(stage, error)
+    return drv_stage_note_unpublished(stage, error) && hold(stage, error)
                ? g_steal_pointer(&stage)
                : NULL;
 }
@@ -294,8 +294,8 @@ drv_stage_sweep(int dir_fd, const char *where)
     if (dir)
         (void)drv_fd_steal(&list_fd); /* the stream's now */
     while (dir && (entry = readdir(dir))) {
-        if (drv_stage_is_fresh_note(entry->d_name)) {
-            if (!drv_stage_sweep_fresh(dir_fd, where, entry->d_name, &error))
+        if (drv_stage_is_unpublished_note(entry->d_name)) {
+            if (!drv_stage_sweep_unpublished(dir_fd, where, entry->d_name, &error))
                 drv_ignore(&error, "sweeping is tried again by the next action");
         } else if (g_str_has_prefix(entry->d_name, DRV_STAGE_PREFIX)) {
             sweep_one(dir_fd, where, entry->d_name);

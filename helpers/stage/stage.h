@@ -9,8 +9,8 @@
  *
  *     g_autoptr(DrvStage) stage = drv_stage_open(dir_fd, dir, "disk.0", error);
  *     ... make "new" below drv_stage_fd(stage) ...
- *     drv_stage_put(stage, "new", "disk.0");
- *     drv_stage_take(stage, "disk.0.snap");
+ *     drv_stage_publish(stage, "new", "disk.0");
+ *     drv_stage_remove(stage, "disk.0.snap");
  *     if (!drv_stage_commit(stage, error)) ...
  *
  * Freeing without commit discards what was made.  A stage whose owner lives is waited
@@ -31,8 +31,10 @@ DrvStage *drv_stage_open(int dir_fd, const char *where, const char *key, GError 
  * ended well: freeing without drv_stage_finish() also takes back what was put there, and
  * so does the next sweep when the process has died.  DRV_ERROR_EXISTS when it is there.
  */
-DrvStage *
-drv_stage_open_fresh(int dir_fd, const char *where, const char *key, GError **error);
+DrvStage *drv_stage_open_unpublished(int dir_fd,
+                                     const char *where,
+                                     const char *key,
+                                     GError **error);
 
 /* The last thing an op with a fresh name does: from here on the name stays.  The stage is
  * released.
@@ -52,10 +54,10 @@ int drv_stage_dir_fd(const DrvStage *stage);
 /* Plan: @name in the stage becomes @target in the folder ("disk.0" or, one level down,
  * "disk.0.snap/1"), in place of a file or link of that name.
  */
-void drv_stage_put(DrvStage *stage, const char *name, const char *target);
+void drv_stage_publish(DrvStage *stage, const char *name, const char *target);
 
 /* Plan: @target in the folder disappears, a file or a whole tree; fine if absent. */
-void drv_stage_take(DrvStage *stage, const char *target);
+void drv_stage_remove(DrvStage *stage, const char *target);
 
 /* Sync what was made, and do the plan in its order, all or nothing.  The plan is empty
  * afterwards and the stage stays held.  When a step fails, those before it are taken
@@ -107,16 +109,16 @@ void drv_stage_sweep(int dir_fd, const char *where);
 /* A promise that only a later look can settle, for changes that a running domain takes
  * part in: "@link in the folder may have to become @target, if the file @path came into
  * use".  @fd is that file as it is now, still unused.  It is written down durably, and
- * outlives commits.  drv_stage_forget() ends it; if we die before, the next owner asks
+ * outlives commits.  drv_relink_forget() ends it; if we die before, the next owner asks
  * who uses the file: see image/relink.c.
  */
-gboolean drv_stage_promise(DrvStage *stage,
+gboolean drv_relink_intend(DrvStage *stage,
                            int fd,
                            const char *path,
                            const char *link,
                            const char *target,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_stage_forget(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_relink_forget(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* We cannot tell what happened: leave the promise to the next owner. */
 void drv_stage_leave(DrvStage *stage);

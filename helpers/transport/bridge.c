@@ -71,7 +71,7 @@ drv_bridge_hosts(const char *const *bridges, guint64 pick, GError **error)
     if (!ask_states(&pool, error))
         return NULL;
     for (guint i = 0; bridges[i]; i++) {
-        if (!drv_check_host("BRIDGE_LIST", bridges[i], error))
+        if (!drv_request_check_host("BRIDGE_LIST", bridges[i], error))
             return NULL;
         if (pool == NULL || !is_down(pool, bridges[i]))
             g_ptr_array_add(good, g_strdup(bridges[i]));

@@ -7,7 +7,7 @@
 #include "transport/remote.h"
 
 gboolean
-drv_place_is_here(const char *host)
+drv_dispatch_is_here(const char *host)
 {
     return *host == '\0' || strcmp(host, "localhost") == 0 ||
            strcmp(host, g_get_host_name()) == 0;
@@ -33,17 +33,17 @@ run_there(const char *host,
 }
 
 gboolean
-drv_place_run(const char *host,
-              const DrvOp *op,
-              gpointer request,
-              DrvSource *in,
-              char **result,
-              GError **error)
+drv_dispatch(const char *host,
+             const DrvOp *op,
+             gpointer request,
+             DrvSource *in,
+             char **result,
+             GError **error)
 {
     gboolean live = op->is_live && op->is_live(request);
-    gboolean here = op->here || drv_place_is_here(host);
+    gboolean here = op->here || drv_dispatch_is_here(host);
 
-    if (op->is_nothing && op->is_nothing(request))
+    if (op->is_noop && op->is_noop(request))
         return TRUE;
     if (op->run == NULL && !live)
         return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
@@ -56,20 +56,20 @@ drv_place_run(const char *host,
 }
 
 gboolean
-drv_place_complete_and_run(const char *host,
-                           const DrvOp *op,
-                           gpointer request,
-                           DrvPlaceComplete complete,
-                           gpointer data,
-                           char **result,
-                           GError **error)
+drv_dispatch_incomplete(const char *host,
+                        const DrvOp *op,
+                        gpointer request,
+                        DrvDispatchComplete complete,
+                        gpointer data,
+                        char **result,
+                        GError **error)
 {
     g_autoptr(DrvRemote) remote = NULL;
 
-    if (op->run == NULL || op->is_live || op->is_nothing || op->here ||
-        drv_place_is_here(host))
+    if (op->run == NULL || op->is_live || op->is_noop || op->here ||
+        drv_dispatch_is_here(host))
         return complete(request, data, error) &&
-               drv_place_run(host, op, request, NULL, result, error);
+               drv_dispatch(host, op, request, NULL, result, error);
     remote = drv_remote_open(host, FALSE, error);
     return remote && complete(request, data, error) &&
            drv_remote_run(
@@ -77,17 +77,17 @@ drv_place_complete_and_run(const char *host,
 }
 
 gboolean
-drv_place_run_any(const char *const *hosts,
-                  const DrvOp *op,
-                  gpointer request,
-                  DrvSource *in,
-                  char **result,
-                  GError **error)
+drv_dispatch_any(const char *const *hosts,
+                 const DrvOp *op,
+                 gpointer request,
+                 DrvSource *in,
+                 char **result,
+                 GError **error)
 {
     for (guint i = 0;; i++) {
         g_autoptr(GError) why = NULL;
 
-        if (drv_place_run(hosts[i], op, request, in, result, &why))
+        if (drv_dispatch(hosts[i], op, request, in, result, &why))
             return TRUE;
         if (!drv_error_is(why, DRV_ERROR_NO_HOST) || hosts[i + 1] == NULL) {
             g_propagate_error(error, g_steal_pointer(&why));

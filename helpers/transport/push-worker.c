@@ -40,7 +40,7 @@ static gboolean
 run_batch(const DrvSsh *ssh, const char *batch, guint timeout_ms, GError **error)
 {
     g_autoptr(DrvCmd) cmd = drv_ssh_cmd(ssh, "sftp", "-");
-    g_auto(DrvFd) remotes = drv_path_open_dir(drv_remotes_dir(), error);
+    g_auto(DrvFd) remotes = drv_path_open_dir(drv_action_remotes_dir(), error);
     g_auto(DrvFd) batch_fd = memfd_create("sftp-batch", MFD_CLOEXEC);
 
     if (remotes < 0)
@@ -68,7 +68,7 @@ remove_rest(const DrvSsh *ssh, const char *new)
 }
 
 gboolean
-drv_install_worker(const DrvSsh *ssh, const char *dir, const char *worker, GError **error)
+drv_push_worker(const DrvSsh *ssh, const char *dir, const char *worker, GError **error)
 {
     g_autofree char *id = g_uuid_string_random();
     g_autofree char *new = g_strdup_printf("%s/%s.%s", dir, worker, id);

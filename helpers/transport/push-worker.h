@@ -8,7 +8,7 @@
 /* Copy <remotes>/@worker of this machine to @dir/@worker on the host ("drv/bin/…"), under
  * a name of its own first and then renamed, so that a half copied one never runs.
  */
-gboolean drv_install_worker(const DrvSsh *ssh,
-                            const char *dir,
-                            const char *worker,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_push_worker(const DrvSsh *ssh,
+                         const char *dir,
+                         const char *worker,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

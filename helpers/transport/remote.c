@@ -31,7 +31,7 @@ typedef enum {
 
 struct DrvRemote {
     DrvSsh ssh;
-    DrvTalk talk;
+    DrvSession talk;
     char *dir;          /* the host's remotes */
     const char *worker; /* below it */
     gboolean reused;    /* the connection was there already */
@@ -55,7 +55,7 @@ is_plain_path(const char *path)
 static char *
 host_remotes_dir(GError **error)
 {
-    g_autofree char *file = g_build_filename(drv_var_location(), "config", NULL);
+    g_autofree char *file = g_build_filename(drv_action_var_dir(), "config", NULL);
     g_autofree char *text = NULL;
     g_autoptr(DrvConfig) config = NULL;
     const char *dir = "/var/tmp/one";
@@ -132,14 +132,14 @@ is_turned_away(const char *said)
 
 /* The stream ended before a hello: the exit status tells what ended it. */
 static Hello
-judge_end(DrvTalk *talk, const char *host, gboolean reused, GError **error)
+judge_end(DrvSession *talk, const char *host, gboolean reused, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(GError) said = NULL;
     int status = 0;
     int code;
 
-    if (!drv_talk_status(talk, &status, &why)) {
+    if (!drv_session_status(talk, &status, &why)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return drv_error_is(*error, DRV_ERROR_CANCELLED) ? HELLO_FAILED
                                                          : HELLO_UNREACHABLE;
@@ -159,11 +159,11 @@ judge_end(DrvTalk *talk, const char *host, gboolean reused, GError **error)
 static Hello
 wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
 {
-    DrvTalk *talk = &remote->talk;
+    DrvSession *talk = &remote->talk;
     g_autoptr(GError) why = NULL;
     DrvFrame frame;
 
-    if (drv_talk_next(talk, timeout_ms, &frame, &why)) {
+    if (drv_session_next(talk, timeout_ms, &frame, &why)) {
         drv_ssh_established(&remote->ssh);
         return judge_hello(&frame, remote->ssh.host, error);
     }
@@ -186,15 +186,15 @@ start(DrvRemote *remote, GError **error)
     if (remote->reused) {
         g_autoptr(GError) why = NULL;
 
-        if (drv_talk_start_over(
+        if (drv_session_start_over(
                 &remote->talk, remote->ssh.control_path, command, remote->ssh.host, &why))
             return TRUE;
         drv_ignore(&why, "ssh is left to see to it");
-        drv_talk_drop(&remote->talk);
+        drv_session_drop(&remote->talk);
     }
     cmd = drv_ssh_cmd(&remote->ssh, "ssh", NULL);
     drv_cmd_arg(cmd, command);
-    return drv_talk_start(&remote->talk, cmd, remote->ssh.host, error);
+    return drv_session_start(&remote->talk, cmd, remote->ssh.host, error);
 }
 
 /* One attempt; on HELLO_OK the talk is ready for the request. */
@@ -203,14 +203,14 @@ greet(DrvRemote *remote, GError **error)
 {
     Hello hello;
 
-    if (!drv_talk_is_started(&remote->talk) && !start(remote, error))
+    if (!drv_session_is_started(&remote->talk) && !start(remote, error))
         return HELLO_FAILED;
     hello = wait_hello(remote,
                        remote->reused ? REUSED_HELLO_MS
                                       : (remote->ssh.connect_timeout_s + 10) * 1000,
                        error);
     if (hello != HELLO_OK)
-        drv_talk_clear(&remote->talk);
+        drv_session_clear(&remote->talk);
     if (hello == HELLO_TURNED_AWAY && remote->reused)
         return HELLO_UNREACHABLE;
     if (hello == HELLO_UNREACHABLE && !remote->reused)
@@ -243,7 +243,7 @@ greet_patiently(DrvRemote *remote, GError **error)
 static Hello
 replace_worker(DrvRemote *remote, const GError *reason, GError **error)
 {
-    if (drv_install_worker(&remote->ssh, remote->dir, remote->worker, error))
+    if (drv_push_worker(&remote->ssh, remote->dir, remote->worker, error))
         return greet(remote, error);
     if (!drv_error_is(*error, DRV_ERROR_CANCELLED))
         (void)drv_prefix(error,
@@ -304,8 +304,8 @@ drv_remote_free(DrvRemote *remote)
     if (remote == NULL)
         return;
     if (!remote->greeted)
-        drv_talk_drop(&remote->talk);
-    drv_talk_clear(&remote->talk);
+        drv_session_drop(&remote->talk);
+    drv_session_clear(&remote->talk);
     drv_ssh_clear(&remote->ssh);
     g_free(remote->dir);
     g_free(remote);
@@ -316,7 +316,7 @@ drv_remote_open(const char *host, gboolean live, GError **error)
 {
     g_autoptr(DrvRemote) remote = g_new0(DrvRemote, 1);
 
-    remote->talk = (DrvTalk)DRV_TALK_INIT;
+    remote->talk = (DrvSession)DRV_SESSION_INIT;
     remote->ssh = (DrvSsh)DRV_SSH_INIT;
     remote->worker = live ? LIVE_WORKER : WORKER;
     remote->dir = host_remotes_dir(error);
@@ -341,7 +341,7 @@ drv_remote_run(DrvRemote *remote,
     if (!connect_worker(remote, error))
         return nothing_begun(error);
     remote->greeted = TRUE;
-    return drv_talk_run(&remote->talk, name, packed, in, result, error);
+    return drv_session_run(&remote->talk, name, packed, in, result, error);
 }
 
 gboolean
@@ -349,13 +349,13 @@ drv_remote_run_here(
     const char *name, GVariant *fields, DrvSource *in, char **result, GError **error)
 {
     g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), LIVE_WORKER, NULL);
+    g_autofree char *path = g_build_filename(drv_action_remotes_dir(), LIVE_WORKER, NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     DrvFrame frame;
 
-    return drv_talk_start(&talk, cmd, "this machine", error) &&
-           drv_talk_next(&talk, REUSED_HELLO_MS, &frame, error) &&
+    return drv_session_start(&talk, cmd, "this machine", error) &&
+           drv_session_next(&talk, REUSED_HELLO_MS, &frame, error) &&
            judge_hello(&frame, "this machine", error) == HELLO_OK &&
-           drv_talk_run(&talk, name, packed, in, result, error);
+           drv_session_run(&talk, name, packed, in, result, error);
 }

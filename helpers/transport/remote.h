@@ -23,7 +23,7 @@ void drv_remote_free(DrvRemote *remote);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRemote, drv_remote_free)
 
 /* Wait for the worker, and have it run op @name with the packed @fields (sunk); once for
- * each DrvRemote.  All else as drv_place_run(); DRV_ERROR_NO_HOST before the request was
+ * each DrvRemote.  All else as drv_dispatch(); DRV_ERROR_NO_HOST before the request was
  * sent, and @in was not read then.
  */
 gboolean drv_remote_run(DrvRemote *remote,

@@ -19,9 +19,9 @@
 #define UNWIND_MS 1500 /* what a worker gets to clean up */
 
 static void
-begin(DrvTalk *talk, const char *where)
+begin(DrvSession *talk, const char *where)
 {
-    *talk = (DrvTalk)DRV_TALK_INIT;
+    *talk = (DrvSession)DRV_SESSION_INIT;
     talk->where = g_strdup(where);
     talk->in = g_byte_array_new();
     talk->out = g_byte_array_new();
@@ -29,39 +29,39 @@ begin(DrvTalk *talk, const char *where)
 }
 
 static gboolean
-never_wait_for_stdin(DrvTalk *talk, GError **error)
+never_wait_for_stdin(DrvSession *talk, GError **error)
 {
     return fcntl(talk->child.stdin_fd, F_SETFL, O_NONBLOCK) == 0 ||
            drv_throw_errno(error, "cannot talk to %s", talk->where);
 }
 
 gboolean
-drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
+drv_session_start(DrvSession *talk, DrvCmd *cmd, const char *where, GError **error)
 {
     begin(talk, where);
     return drv_cmd_spawn(cmd, &talk->child, error) && never_wait_for_stdin(talk, error);
 }
 
 gboolean
-drv_talk_start_over(DrvTalk *talk,
-                    const char *path,
-                    const char *command,
-                    const char *where,
-                    GError **error)
+drv_session_start_over(DrvSession *talk,
+                       const char *path,
+                       const char *command,
+                       const char *where,
+                       GError **error)
 {
     begin(talk, where);
-    return drv_mux_start(path, command, &talk->child, &talk->control, error) &&
+    return drv_ssh_mux_start(path, command, &talk->child, &talk->control, error) &&
            never_wait_for_stdin(talk, error);
 }
 
 gboolean
-drv_talk_is_started(const DrvTalk *talk)
+drv_session_is_started(const DrvSession *talk)
 {
     return talk->child.pid > 0 || talk->control >= 0;
 }
 
 static void
-close_stdin(DrvTalk *talk)
+close_stdin(DrvSession *talk)
 {
     drv_fd_close_one(talk->child.stdin_fd);
     talk->child.stdin_fd = -1;
@@ -71,7 +71,7 @@ close_stdin(DrvTalk *talk)
  * ------------------------------------------------------------------------ */
 
 static void
-read_stderr(DrvTalk *talk)
+read_stderr(DrvSession *talk)
 {
     char buffer[4096];
     gssize got = read(talk->child.stderr_fd, buffer, sizeof buffer);
@@ -85,7 +85,7 @@ read_stderr(DrvTalk *talk)
 }
 
 static gboolean
-read_stdout(DrvTalk *talk, GError **error)
+read_stdout(DrvSession *talk, GError **error)
 {
     guint8 buffer[READ_SIZE];
     gssize got = read(talk->child.stdout_fd, buffer, sizeof buffer);
@@ -103,7 +103,7 @@ read_stdout(DrvTalk *talk, GError **error)
 
 /* A reader that went away is seen on its stdout, where it may have said why. */
 static void
-write_some(DrvTalk *talk)
+write_some(DrvSession *talk)
 {
     gssize done = write(talk->child.stdin_fd,
                         talk->out->data + talk->out_done,
@@ -123,7 +123,7 @@ write_some(DrvTalk *talk)
 
 /* Wait for any of the three pipes and serve it.  0 when the time is over. */
 static int
-serve_pipes(DrvTalk *talk, int timeout_ms, GError **error)
+serve_pipes(DrvSession *talk, int timeout_ms, GError **error)
 {
     struct pollfd fds[3] = {
         { .fd = talk->child.stdout_fd, .events = POLLIN },
@@ -144,7 +144,7 @@ serve_pipes(DrvTalk *talk, int timeout_ms, GError **error)
 }
 
 gboolean
-drv_talk_status(DrvTalk *talk, int *status, GError **error)
+drv_session_status(DrvSession *talk, int *status, GError **error)
 {
     while (talk->child.stderr_fd >= 0) {
         int ready = serve_pipes(talk, UNWIND_MS, error);
@@ -155,8 +155,8 @@ drv_talk_status(DrvTalk *talk, int *status, GError **error)
             break; /* a connection left in the background may hold it */
     }
     if (talk->control >= 0)
-        return drv_mux_wait(talk->control, UNWIND_MS, status, error);
-    return drv_child_wait(&talk->child, UNWIND_MS, status, error);
+        return drv_ssh_mux_wait(talk->control, UNWIND_MS, status, error);
+    return drv_cmd_child_wait(&talk->child, UNWIND_MS, status, error);
 }
 
 /* --- frames
@@ -164,7 +164,7 @@ drv_talk_status(DrvTalk *talk, int *status, GError **error)
 
 /* TRUE with *size 0 when more bytes are needed. */
 static gboolean
-parse_next(DrvTalk *talk, DrvFrame *frame, gsize *size, GError **error)
+parse_next(DrvSession *talk, DrvFrame *frame, gsize *size, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autofree char *start = NULL;
@@ -189,7 +189,7 @@ parse_next(DrvTalk *talk, DrvFrame *frame, gsize *size, GError **error)
 }
 
 gboolean
-drv_talk_next(DrvTalk *talk, guint timeout_ms, DrvFrame *frame, GError **error)
+drv_session_next(DrvSession *talk, guint timeout_ms, DrvFrame *frame, GError **error)
 {
     gint64 end = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 
@@ -269,7 +269,7 @@ handle_frame(const DrvFrame *frame, char **result, gboolean *done, GError **erro
 
 /* While we send, see what came in without waiting for it. */
 static gboolean
-check_incoming(DrvTalk *talk, GError **error)
+check_incoming(DrvSession *talk, GError **error)
 {
     DrvFrame frame;
     gboolean done = FALSE;
@@ -298,7 +298,7 @@ is_zero(const guint8 *data, gsize size)
 
 /* Queue @data as frames, runs of zero pieces as their length only. */
 static void
-queue_block(DrvTalk *talk, const guint8 *data, gsize size)
+queue_block(DrvSession *talk, const guint8 *data, gsize size)
 {
     gsize at = 0;
 
@@ -316,7 +316,7 @@ queue_block(DrvTalk *talk, const guint8 *data, gsize size)
 }
 
 static gboolean
-send_out(DrvTalk *talk, gsize until, GError **error)
+send_out(DrvSession *talk, gsize until, GError **error)
 {
     while (talk->out->len - talk->out_done > until) {
         int ready = serve_pipes(talk, DRV_TALK_SILENCE_MS, error);
@@ -334,7 +334,7 @@ send_out(DrvTalk *talk, gsize until, GError **error)
 }
 
 static gboolean
-send_stream(DrvTalk *talk, DrvSource *in, GError **error)
+send_stream(DrvSession *talk, DrvSource *in, GError **error)
 {
     g_autofree guint8 *block = g_malloc(BLOCK_SIZE);
     gssize got;
@@ -351,7 +351,7 @@ send_stream(DrvTalk *talk, DrvSource *in, GError **error)
 }
 
 static gboolean
-converse(DrvTalk *talk,
+converse(DrvSession *talk,
          const char *op,
          GVariant *fields,
          DrvSource *in,
@@ -371,7 +371,7 @@ converse(DrvTalk *talk,
     while (!done) {
         DrvFrame frame;
 
-        if (!drv_talk_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
+        if (!drv_session_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
             !handle_frame(&frame, result, &done, error))
             return FALSE;
     }
@@ -380,7 +380,7 @@ converse(DrvTalk *talk,
 
 /* A worker whose stdin ends knows that nobody wants its work any more. */
 static void
-say_stop(DrvTalk *talk)
+say_stop(DrvSession *talk)
 {
     if (talk->stop_by)
         return;
@@ -392,7 +392,7 @@ say_stop(DrvTalk *talk)
 
 /* What is left of the time that it gets, once. */
 static gint64
-stop_left_ms(const DrvTalk *talk)
+stop_left_ms(const DrvSession *talk)
 {
     return MAX((talk->stop_by - g_get_monotonic_time()) / 1000, 0);
 }
@@ -401,7 +401,7 @@ stop_left_ms(const DrvTalk *talk)
  * could: then all is done, and must not be told as cancelled.
  */
 static gboolean
-is_done_after_all(DrvTalk *talk, char **result)
+is_done_after_all(DrvSession *talk, char **result)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) ignored = NULL;
@@ -411,7 +411,7 @@ is_done_after_all(DrvTalk *talk, char **result)
     while (!done) {
         DrvFrame frame;
 
-        if (!drv_talk_next(talk, (guint)stop_left_ms(talk), &frame, &ignored) ||
+        if (!drv_session_next(talk, (guint)stop_left_ms(talk), &frame, &ignored) ||
             !handle_frame(&frame, result, &done, &ignored))
             return FALSE;
     }
@@ -419,12 +419,12 @@ is_done_after_all(DrvTalk *talk, char **result)
 }
 
 gboolean
-drv_talk_run(DrvTalk *talk,
-             const char *op,
-             GVariant *fields,
-             DrvSource *in,
-             char **result,
-             GError **error)
+drv_session_run(DrvSession *talk,
+                const char *op,
+                GVariant *fields,
+                DrvSource *in,
+                char **result,
+                GError **error)
 {
     g_autoptr(GError) why = NULL;
 
@@ -437,7 +437,7 @@ drv_talk_run(DrvTalk *talk,
 }
 
 static void
-let_unwind(DrvTalk *talk)
+let_unwind(DrvSession *talk)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) ignored = NULL;
@@ -451,22 +451,22 @@ let_unwind(DrvTalk *talk)
 }
 
 void
-drv_talk_drop(DrvTalk *talk)
+drv_session_drop(DrvSession *talk)
 {
     drv_fd_close_one(talk->control);
-    drv_child_clear(&talk->child);
+    drv_cmd_child_clear(&talk->child);
     g_clear_pointer(&talk->where, g_free);
     g_clear_pointer(&talk->in, g_byte_array_unref);
     g_clear_pointer(&talk->out, g_byte_array_unref);
     if (talk->err)
         g_string_free(g_steal_pointer(&talk->err), TRUE);
-    *talk = (DrvTalk)DRV_TALK_INIT;
+    *talk = (DrvSession)DRV_SESSION_INIT;
 }
 
 void
-drv_talk_clear(DrvTalk *talk)
+drv_session_clear(DrvSession *talk)
 {
-    if (drv_talk_is_started(talk))
+    if (drv_session_is_started(talk))
         let_unwind(talk);
-    drv_talk_drop(talk);
+    drv_session_drop(talk);
 }

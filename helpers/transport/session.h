@@ -22,50 +22,55 @@ typedef struct {
     gsize parsed;    /* bytes of @in that belong to the last frame */
     GString *err;    /* what it said on stderr, bounded */
     gint64 stop_by;  /* when a worker that was told to stop has to be gone; 0: not told */
-} DrvTalk;
-#define DRV_TALK_INIT                                                                    \
+} DrvSession;
+#define DRV_SESSION_INIT                                                                 \
     {                                                                                    \
         .child = DRV_CHILD_INIT, .control = -1                                           \
     }
 
 /* Start @cmd, a worker. */
-gboolean drv_talk_start(DrvTalk *talk, DrvCmd *cmd, const char *where, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_session_start(DrvSession *talk,
+                           DrvCmd *cmd,
+                           const char *where,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same for a worker started by @command over the connection whose control socket is
  * at @path.
  */
-gboolean drv_talk_start_over(DrvTalk *talk,
-                             const char *path,
-                             const char *command,
-                             const char *where,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_session_start_over(DrvSession *talk,
+                                const char *path,
+                                const char *command,
+                                const char *where,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-gboolean drv_talk_is_started(const DrvTalk *talk);
+gboolean drv_session_is_started(const DrvSession *talk);
 
 /* Ends the child at once; for one that was not asked for anything yet. */
-void drv_talk_drop(DrvTalk *talk);
+void drv_session_drop(DrvSession *talk);
 
 /* Ends the child, gently when it still runs: its stdin is closed, which tells a worker to
  * unwind, and it gets a moment to do so.
  */
-void drv_talk_clear(DrvTalk *talk);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvTalk, drv_talk_clear)
+void drv_session_clear(DrvSession *talk);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvSession, drv_session_clear)
 
 /* The next frame, which is valid until the next call.  DRV_ERROR_TIMEOUT after
  * @timeout_ms, DRV_ERROR_REMOTE when the stream ends or is not frames.
  */
-gboolean drv_talk_next(DrvTalk *talk, guint timeout_ms, DrvFrame *frame, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_session_next(DrvSession *talk,
+                          guint timeout_ms,
+                          DrvFrame *frame,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Send the request and the stream @in (may be NULL), and follow it to its end. */
-gboolean drv_talk_run(DrvTalk *talk,
-                      const char *op,
-                      GVariant *fields,
-                      DrvSource *in,
-                      char **result,
-                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_session_run(DrvSession *talk,
+                         const char *op,
+                         GVariant *fields,
+                         DrvSource *in,
+                         char **result,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How the child ended, when its stream is at its end: waitpid(2)'s status. */
-gboolean
-drv_talk_status(DrvTalk *talk, int *status, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_session_status(DrvSession *talk,
+                            int *status,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -136,21 +136,21 @@ connect_to(const char *path, GError **error)
 }
 
 gboolean
-drv_mux_start(
+drv_ssh_mux_start(
     const char *path, const char *command, DrvChild *child, int *control, GError **error)
 {
     int theirs[3];
     g_auto(DrvFd) master = connect_to(path, error);
     gboolean ok;
 
-    if (master < 0 || !drv_child_pipes(child, theirs, error))
+    if (master < 0 || !drv_cmd_child_pipes(child, theirs, error))
         return FALSE;
     drv_debug("run '%s' over '%s'", command, path);
     ok = send_request(master, command, theirs, error);
     for (int i = 0; i < 3; i++)
         drv_fd_close_one(theirs[i]);
     if (!ok) {
-        drv_child_clear(child);
+        drv_cmd_child_clear(child);
         return FALSE;
     }
     child->program = g_strdup("ssh");
@@ -235,7 +235,7 @@ throw_refusal(const GByteArray *message, GError **error)
 }
 
 gboolean
-drv_mux_wait(int control, guint timeout_ms, int *status, GError **error)
+drv_ssh_mux_wait(int control, guint timeout_ms, int *status, GError **error)
 {
     gint64 end = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
     g_autoptr(GByteArray) message = g_byte_array_new();

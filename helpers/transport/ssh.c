@@ -38,7 +38,7 @@ is_private(const char *path)
 static char *
 control_folder(void)
 {
-    g_autofree char *in_var = g_build_filename(drv_var_location(), ".drv-ssh", NULL);
+    g_autofree char *in_var = g_build_filename(drv_action_var_dir(), ".drv-ssh", NULL);
     g_autofree char *in_run = g_strdup_printf("/run/user/%d/drv-ssh", (int)geteuid());
     const char *const choices[] = { "/run/one/drv-ssh", in_run, in_var };
 
@@ -158,7 +158,7 @@ drv_ssh_open(DrvSsh *ssh, const char *host, GError **error)
 {
     g_autofree char *folder = NULL;
 
-    if (!drv_check_host("host", host, error) || !read_settings(ssh, error))
+    if (!drv_request_check_host("host", host, error) || !read_settings(ssh, error))
         return FALSE;
     ssh->host = g_strdup(host);
     folder = ssh->multiplex ? control_folder() : NULL;

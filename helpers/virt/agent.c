@@ -29,13 +29,13 @@ do_snapshot(DrvVirtCall *call)
 }
 
 gboolean
-drv_domain_snapshot(DrvDomain *domain, const char *name, GError **error)
+drv_domain_snapshot_create(DrvDomain *domain, const char *name, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "make the snapshot", do_snapshot);
     g_autoptr(DrvXml) xml = drv_xml_new("domainsnapshot");
 
-    (void)drv_node_add(drv_xml_root(xml), "name", name);
+    (void)drv_xml_node_add(drv_xml_root(xml), "name", name);
     call->text = drv_xml_to_text(xml);
     call->timeout_ms = DRV_VIRT_NO_DEADLINE;
     return drv_virt_call_patiently(domain, NULL, call, error);
@@ -83,7 +83,7 @@ do_list(DrvVirtCall *call)
 }
 
 gboolean
-drv_domain_snapshots(DrvDomain *domain, char ***names, char **current, GError **error)
+drv_domain_snapshot_list(DrvDomain *domain, char ***names, char **current, GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "list the snapshots", do_list);
 
@@ -204,7 +204,7 @@ do_agent(DrvVirtCall *call)
 }
 
 char *
-drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError **error)
+drv_agent_command(DrvDomain *domain, const char *command, guint timeout_s, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "ask the guest's agent", do_agent);
@@ -218,17 +218,14 @@ drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError
 }
 
 char *
-drv_domain_agent_exec_status(DrvDomain *domain,
-                             guint64 pid,
-                             guint timeout_s,
-                             GError **error)
+drv_agent_exec_status(DrvDomain *domain, guint64 pid, guint timeout_s, GError **error)
 {
     g_autofree char *question =
         g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
                         "%" G_GUINT64_FORMAT "}}",
                         pid);
 
-    return drv_domain_agent(domain, question, timeout_s, error);
+    return drv_agent_command(domain, question, timeout_s, error);
 }
 
 static gboolean
@@ -253,16 +250,13 @@ text_of(const virTypedParameter *param)
 }
 
 GHashTable *
-drv_domain_guest_facts(DrvDomain *domain,
-                       DrvGuestFacts what,
-                       guint timeout_s,
-                       GError **error)
+drv_agent_facts(DrvDomain *domain, DrvAgentFacts what, guint timeout_s, GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "ask the guest", do_facts);
     GHashTable *facts;
 
-    call->flags = (what & DRV_GUEST_OS ? VIR_DOMAIN_GUEST_INFO_OS : 0) |
-                  (what & DRV_GUEST_ADDRESSES ? VIR_DOMAIN_GUEST_INFO_INTERFACES : 0);
+    call->flags = (what & DRV_AGENT_OS ? VIR_DOMAIN_GUEST_INFO_OS : 0) |
+                  (what & DRV_AGENT_ADDRESSES ? VIR_DOMAIN_GUEST_INFO_INTERFACES : 0);
     call->number = timeout_s;
     call->timeout_ms = timeout_s * 1000 + DRV_VIRT_AGENT_SLACK_MS;
     if (!drv_virt_call(call, error))
@@ -285,7 +279,7 @@ do_sync_time(DrvVirtCall *call)
 }
 
 gboolean
-drv_domain_sync_time(DrvDomain *domain, GError **error)
+drv_agent_sync_time(DrvDomain *domain, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "set the guest's clock", do_sync_time);
@@ -296,7 +290,7 @@ drv_domain_sync_time(DrvDomain *domain, GError **error)
 
 /* By the same way as the guard of a quiet guest, see virt/freeze-watchdog.c. */
 void
-drv_domain_sync_time_later(DrvDomain *domain)
+drv_agent_sync_time_later(DrvDomain *domain)
 {
     g_autoptr(DrvCmd) cmd =
         drv_cmd_new("/proc/self/exe", "time", domain->virt->uri, domain->uuid, NULL);
@@ -305,9 +299,9 @@ drv_domain_sync_time_later(DrvDomain *domain)
 
     if (domain->virt->local)
         return;
-    drv_cmd_env(cmd, drv_virt_guard_variable, "1");
+    drv_cmd_env(cmd, drv_freeze_watchdog_variable, "1");
     drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK"); /* the domain may be on another host */
-    drv_cmd_fd(cmd, DRV_VIRT_GUARD_FD, null);
+    drv_cmd_fd(cmd, DRV_FREEZE_WATCHDOG_FD, null);
     if (!drv_cmd_detach(cmd, &error))
         drv_warn("the guest's clock is not set: %s", error->message);
 }

@@ -9,17 +9,17 @@
 /* Make a snapshot of memory and disks named @name, inside the disks' images.  The guest
  * stands still meanwhile.
  */
-gboolean drv_domain_snapshot(DrvDomain *domain,
-                             const char *name,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_domain_snapshot_create(DrvDomain *domain,
+                                    const char *name,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Names of all snapshots, parents before children; *current (may be NULL) is the one the
  * domain stands on, or NULL.  Caller frees both.
  */
-gboolean drv_domain_snapshots(DrvDomain *domain,
-                              char ***names,
-                              char **current,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_domain_snapshot_list(DrvDomain *domain,
+                                  char ***names,
+                                  char **current,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* XML of one, with passwords; *xml is NULL when there is no such snapshot. */
 gboolean drv_domain_snapshot_xml(DrvDomain *domain,
@@ -51,35 +51,32 @@ gboolean drv_domain_snapshot_revert(DrvDomain *domain,
 /* Have the guest's agent do @command (JSON) within @timeout_s; its answer (JSON) is the
  * caller's.
  */
-char *
-drv_domain_agent(DrvDomain *domain, const char *command, guint timeout_s, GError **error);
+char *drv_agent_command(DrvDomain *domain,
+                        const char *command,
+                        guint timeout_s,
+                        GError **error);
 
 /* The agent's answer (JSON) about the guest's process @pid, which guest-exec started. */
-char *drv_domain_agent_exec_status(DrvDomain *domain,
-                                   guint64 pid,
-                                   guint timeout_s,
-                                   GError **error);
+char *
+drv_agent_exec_status(DrvDomain *domain, guint64 pid, guint timeout_s, GError **error);
 
 typedef enum {
-    DRV_GUEST_OS = 1 << 0,        /* "os.id", "os.version-id", "os.machine" … */
-    DRV_GUEST_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */
-} DrvGuestFacts;
+    DRV_AGENT_OS = 1 << 0,        /* "os.id", "os.version-id", "os.machine" … */
+    DRV_AGENT_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */
+} DrvAgentFacts;
 
 /* What the guest's agent says of the guest, as text by the names of libvirt's
  * virDomainGetGuestInfo (char * → char *), which comes from the guest.  An answer may
  * take @timeout_s, after up to 30 s for the turn.  DRV_ERROR_UNSUPPORTED when the domain
  * has no agent, or the agent does not know.  Caller frees.
  */
-GHashTable *drv_domain_guest_facts(DrvDomain *domain,
-                                   DrvGuestFacts what,
-                                   guint timeout_s,
-                                   GError **error);
+GHashTable *
+drv_agent_facts(DrvDomain *domain, DrvAgentFacts what, guint timeout_s, GError **error);
 
 /* Set the guest's clock, in a process of its own that tries for 20 s and that nobody
  * waits for.  Failure to start it is logged.
  */
-void drv_domain_sync_time_later(DrvDomain *domain);
+void drv_agent_sync_time_later(DrvDomain *domain);
 
 /* One try; DRV_ERROR_UNSUPPORTED without an agent. */
-gboolean drv_domain_sync_time(DrvDomain *domain,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_agent_sync_time(DrvDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -22,20 +22,20 @@ snapshot_xml(GPtrArray *disks, const char *target, const char *file, const char 
     g_autoptr(DrvXml) xml = drv_xml_new("domainsnapshot");
     DrvNode *list;
 
-    (void)drv_node_add(drv_xml_root(xml), "name", name);
-    list = drv_node_add(drv_xml_root(xml), "disks", NULL);
+    (void)drv_xml_node_add(drv_xml_root(xml), "name", name);
+    list = drv_xml_node_add(drv_xml_root(xml), "disks", NULL);
     for (guint i = 0; i < disks->len; i++) {
         const DrvDisk *disk = g_ptr_array_index(disks, i);
-        DrvNode *node = drv_node_add(list, "disk", NULL);
+        DrvNode *node = drv_xml_node_add(list, "disk", NULL);
         gboolean ours = strcmp(disk->target, target) == 0;
 
-        drv_node_set(node, "name", disk->target);
-        drv_node_set(node, "snapshot", ours ? "external" : "no");
+        drv_xml_node_set(node, "name", disk->target);
+        drv_xml_node_set(node, "snapshot", ours ? "external" : "no");
         if (!ours)
             continue;
-        drv_node_set(node, "type", "file");
-        drv_node_set(drv_node_add(node, "source", NULL), "file", file);
-        drv_node_set(drv_node_add(node, "driver", NULL), "type", "qcow2");
+        drv_xml_node_set(node, "type", "file");
+        drv_xml_node_set(drv_xml_node_add(node, "source", NULL), "file", file);
+        drv_xml_node_set(drv_xml_node_add(node, "driver", NULL), "type", "qcow2");
     }
     return drv_xml_to_text(xml);
 }
@@ -55,13 +55,13 @@ do_snapshot(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_snapshot_disk(DrvDomain *domain,
-                       const char *target,
-                       const char *file,
-                       const char *name,
-                       GError **error)
+drv_block_snapshot(DrvDomain *domain,
+                   const char *target,
+                   const char *file,
+                   const char *name,
+                   GError **error)
 {
-    g_autoptr(GPtrArray) disks = drv_domain_disks(domain, error);
+    g_autoptr(GPtrArray) disks = drv_disk_list(domain, error);
     g_autoptr(DrvVirtCall) call = NULL;
 
     if (disks == NULL)
@@ -87,10 +87,7 @@ do_job_info(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_block_job(DrvDomain *domain,
-                   const char *target,
-                   gboolean *active,
-                   GError **error)
+drv_block_job(DrvDomain *domain, const char *target, gboolean *active, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "read the disk's job", do_job_info);
@@ -121,7 +118,7 @@ end_job(DrvDomain *domain, const char *target, unsigned flags, GError **error)
 }
 
 gboolean
-drv_virt_block_abort(DrvDomain *domain, const char *target, GError **error)
+drv_block_abort(DrvDomain *domain, const char *target, GError **error)
 {
     return end_job(domain, target, 0, error);
 }
@@ -130,7 +127,7 @@ typedef struct {
     DrvDomain *domain;
     DrvWatch *watch;
     const char *target;
-    DrvVirtProgress progress;
+    DrvBlockProgress progress;
     gpointer data;
 } Job;
 
@@ -224,7 +221,7 @@ static gboolean
 run_job(DrvDomain *domain,
         DrvVirtCall *call,
         const char *target,
-        const DrvVirtCopy *copy,
+        const DrvBlockCopy *copy,
         GError **error)
 {
     g_autoptr(DrvWatch) watch =
@@ -250,15 +247,15 @@ run_job(DrvDomain *domain,
  */
 
 static char *
-copy_xml(const DrvVirtCopy *copy)
+copy_xml(const DrvBlockCopy *copy)
 {
     g_autoptr(DrvXml) xml = drv_xml_new("disk");
     DrvNode *disk = drv_xml_root(xml);
 
-    drv_node_set(disk, "type", copy->block ? "block" : "file");
-    drv_node_set(
-        drv_node_add(disk, "source", NULL), copy->block ? "dev" : "file", copy->file);
-    drv_node_set(drv_node_add(disk, "driver", NULL), "type", copy->format);
+    drv_xml_node_set(disk, "type", copy->block ? "block" : "file");
+    drv_xml_node_set(
+        drv_xml_node_add(disk, "source", NULL), copy->block ? "dev" : "file", copy->file);
+    drv_xml_node_set(drv_xml_node_add(disk, "driver", NULL), "type", copy->format);
     return drv_xml_to_text(xml);
 }
 
@@ -270,7 +267,7 @@ do_copy(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_copy_begin(DrvDomain *domain, const DrvVirtCopy *copy, GError **error)
+drv_block_copy_begin(DrvDomain *domain, const DrvBlockCopy *copy, GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "copy the disk", do_copy);
 
@@ -283,10 +280,10 @@ drv_virt_copy_begin(DrvDomain *domain, const DrvVirtCopy *copy, GError **error)
 }
 
 gboolean
-drv_virt_copy_end(DrvDomain *domain, const DrvVirtCopy *copy, GError **error)
+drv_block_copy_end(DrvDomain *domain, const DrvBlockCopy *copy, GError **error)
 {
     if (!drv_cancel_check(error)) {
-        drv_virt_copy_abort(domain, copy);
+        drv_block_copy_abort(domain, copy);
         return FALSE;
     }
     return end_job(
@@ -294,7 +291,7 @@ drv_virt_copy_end(DrvDomain *domain, const DrvVirtCopy *copy, GError **error)
 }
 
 void
-drv_virt_copy_abort(DrvDomain *domain, const DrvVirtCopy *copy)
+drv_block_copy_abort(DrvDomain *domain, const DrvBlockCopy *copy)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) ignored = NULL;
@@ -304,19 +301,19 @@ drv_virt_copy_abort(DrvDomain *domain, const DrvVirtCopy *copy)
 }
 
 gboolean
-drv_virt_copy_disk(DrvDomain *domain, const DrvVirtCopy *copy, GError **error)
+drv_block_copy(DrvDomain *domain, const DrvBlockCopy *copy, GError **error)
 {
-    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+    g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-    if (!drv_virt_copy_begin(domain, copy, error))
+    if (!drv_block_copy_begin(domain, copy, error))
         return FALSE;
-    if (copy->quiet_s > 0 && !drv_quiet_begin(&quiet, domain, copy->quiet_s, error)) {
-        drv_virt_copy_abort(domain, copy);
+    if (copy->quiet_s > 0 && !drv_freeze_begin(&quiet, domain, copy->quiet_s, error)) {
+        drv_block_copy_abort(domain, copy);
         return FALSE;
     }
-    if (!drv_virt_copy_end(domain, copy, error))
+    if (!drv_block_copy_end(domain, copy, error))
         return FALSE;
-    return copy->quiet_s == 0 || drv_quiet_end(&quiet, error);
+    return copy->quiet_s == 0 || drv_freeze_end(&quiet, error);
 }
 
 /* --- commit, pull, resize
@@ -330,12 +327,12 @@ do_commit(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_commit(DrvDomain *domain,
-                const char *target,
-                const char *top,
-                const char *base,
-                gboolean relative,
-                GError **error)
+drv_block_commit(DrvDomain *domain,
+                 const char *target,
+                 const char *top,
+                 const char *base,
+                 gboolean relative,
+                 GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "commit the disk", do_commit);
 
@@ -359,11 +356,11 @@ do_pull(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_pull(DrvDomain *domain,
-              const char *target,
-              const char *base,
-              gboolean relative,
-              GError **error)
+drv_block_pull(DrvDomain *domain,
+               const char *target,
+               const char *base,
+               gboolean relative,
+               GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "pull the disk", do_pull);
 
@@ -382,7 +379,7 @@ do_resize(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_resize_disk(DrvDomain *domain, const char *target, guint64 size, GError **error)
+drv_block_resize(DrvDomain *domain, const char *target, guint64 size, GError **error)
 {
     g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "resize the disk", do_resize);
 

@@ -15,14 +15,14 @@
  * the disk wrote to until now; other disks stay as they are, and libvirt remembers
  * nothing of it.  All or nothing.  @name is for libvirt's log.
  */
-gboolean drv_virt_snapshot_disk(DrvDomain *domain,
-                                const char *target,
-                                const char *file,
-                                const char *name,
-                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_snapshot(DrvDomain *domain,
+                            const char *target,
+                            const char *file,
+                            const char *name,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Bytes done and to do, about once a second. */
-typedef void (*DrvVirtProgress)(guint64 done, guint64 all, gpointer data);
+typedef void (*DrvBlockProgress)(guint64 done, guint64 all, gpointer data);
 
 typedef struct {
     const char *target;
@@ -34,28 +34,28 @@ typedef struct {
     gboolean pivot;     /* let the domain go on with @file */
     guint quiet_s;      /* not 0: make the guest quiet (virt/freeze.h) for the moment
                          * that @file will hold; the agent gets so many seconds */
-    DrvVirtProgress progress; /* may be NULL */
+    DrvBlockProgress progress; /* may be NULL */
     gpointer data;
-} DrvVirtCopy;
+} DrvBlockCopy;
 
 /* Copy a disk while the guest runs.  Without pivot @file holds the disk as it was at one
  * moment near the end.  On failure what is in @file is worthless; removing it is up to
  * the caller.
  */
-gboolean drv_virt_copy_disk(DrvDomain *domain,
-                            const DrvVirtCopy *copy,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_copy(DrvDomain *domain,
+                        const DrvBlockCopy *copy,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same in two steps, for several disks at one moment: begin returns when the copy has
  * caught up, end finishes (or pivots), abort gives up.
  */
-gboolean drv_virt_copy_begin(DrvDomain *domain,
-                             const DrvVirtCopy *copy,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_virt_copy_end(DrvDomain *domain,
-                           const DrvVirtCopy *copy,
-                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void drv_virt_copy_abort(DrvDomain *domain, const DrvVirtCopy *copy);
+gboolean drv_block_copy_begin(DrvDomain *domain,
+                              const DrvBlockCopy *copy,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_copy_end(DrvDomain *domain,
+                            const DrvBlockCopy *copy,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void drv_block_copy_abort(DrvDomain *domain, const DrvBlockCopy *copy);
 
 /* Write what is in the files above @base, up to and with @top, into @base, and take them
  * out of the chain.  @relative: the header that names @base from then on does so relative
@@ -64,36 +64,36 @@ void drv_virt_copy_abort(DrvDomain *domain, const DrvVirtCopy *copy);
  * to, and then the disk writes to
  * @base.  @base NULL: the lowest file.  The files themselves stay.
  */
-gboolean drv_virt_commit(DrvDomain *domain,
-                         const char *target,
-                         const char *top,
-                         const char *base,
-                         gboolean relative,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_commit(DrvDomain *domain,
+                          const char *target,
+                          const char *top,
+                          const char *base,
+                          gboolean relative,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Bring what is in the files between the disk's own and @base into the disk's own, so
  * that @base is right below it; @base NULL: everything, nothing is below.  @relative as
- * in drv_virt_commit().
+ * in drv_block_commit().
  */
-gboolean drv_virt_pull(DrvDomain *domain,
-                       const char *target,
-                       const char *base,
-                       gboolean relative,
-                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_pull(DrvDomain *domain,
+                        const char *target,
+                        const char *base,
+                        gboolean relative,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Tell the guest that the disk has @size bytes, growing it where QEMU can. */
-gboolean drv_virt_resize_disk(DrvDomain *domain,
-                              const char *target,
-                              guint64 size,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_resize(DrvDomain *domain,
+                          const char *target,
+                          guint64 size,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE and *active when a block job has the disk now. */
-gboolean drv_virt_block_job(DrvDomain *domain,
-                            const char *target,
-                            gboolean *active,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_job(DrvDomain *domain,
+                       const char *target,
+                       gboolean *active,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Abort the disk's job, whoever began it, and wait for its end. */
-gboolean drv_virt_block_abort(DrvDomain *domain,
-                              const char *target,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_block_abort(DrvDomain *domain,
+                         const char *target,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -50,7 +50,7 @@ read_disk(DrvXml *xml, DrvNode *node)
 }
 
 GPtrArray *
-drv_domain_disks(DrvDomain *domain, GError **error)
+drv_disk_list(DrvDomain *domain, GError **error)
 {
     g_autofree char *text = drv_domain_xml(domain, FALSE, error);
     g_autoptr(DrvXml) xml =
@@ -68,9 +68,9 @@ drv_domain_disks(DrvDomain *domain, GError **error)
 }
 
 DrvDisk *
-drv_domain_disk(DrvDomain *domain, const char *target, GError **error)
+drv_disk_find(DrvDomain *domain, const char *target, GError **error)
 {
-    g_autoptr(GPtrArray) disks = drv_domain_disks(domain, error);
+    g_autoptr(GPtrArray) disks = drv_disk_list(domain, error);
 
     if (disks == NULL)
         return NULL;
@@ -107,11 +107,11 @@ same_file(const char *a, const char *b)
 }
 
 DrvDisk *
-drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error)
+drv_disk_find_by_path(DrvDomain *domain, const char *path, GError **error)
 {
     static gboolean (*const same[])(const char *, const char *) = { same_text,
                                                                     same_file };
-    g_autoptr(GPtrArray) disks = drv_domain_disks(domain, error);
+    g_autoptr(GPtrArray) disks = drv_disk_list(domain, error);
 
     if (disks == NULL)
         return NULL;
@@ -132,7 +132,7 @@ drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error)
 }
 
 char *
-drv_domain_chain_name(
+drv_disk_chain_name(
     DrvDomain *domain, const char *target, guint depth, char **file, GError **error)
 {
     g_autofree char *text = drv_domain_xml(domain, FALSE, error);

@@ -19,15 +19,15 @@ void drv_disk_free(DrvDisk *disk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDisk, drv_disk_free)
 
 /* All disks in the order of the XML, elements owned by the array; NULL with @error. */
-GPtrArray *drv_domain_disks(DrvDomain *domain, GError **error);
+GPtrArray *drv_disk_list(DrvDomain *domain, GError **error);
 
 /* The disk with this target; NULL and DRV_ERROR_FAILED when the domain has none. */
-DrvDisk *drv_domain_disk(DrvDomain *domain, const char *target, GError **error);
+DrvDisk *drv_disk_find(DrvDomain *domain, const char *target, GError **error);
 
 /* The disk whose source is @path: compared as text without double slashes, then by what
  * the paths lead to (links followed).  NULL and DRV_ERROR_FAILED when there is none.
  */
-DrvDisk *drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **error);
+DrvDisk *drv_disk_find_by_path(DrvDomain *domain, const char *path, GError **error);
 
 /* What libvirt calls the file that is @depth files below the one disk @target writes to
  * ("vda[2]").  By depth, since its paths say little: a disk that was started by a link is
@@ -35,5 +35,5 @@ DrvDisk *drv_domain_disk_by_path(DrvDomain *domain, const char *path, GError **e
  * libvirt has for it.  NULL and DRV_ERROR_FAILED when the running chain is shorter.
  * Caller frees both.
  */
-char *drv_domain_chain_name(
+char *drv_disk_chain_name(
     DrvDomain *domain, const char *target, guint depth, char **file, GError **error);

@@ -17,7 +17,7 @@
 #define TIME_TRIES 4
 #define TIME_PAUSE_MS 5000
 
-const char drv_virt_guard_variable[] = "DRV_VIRT_GUARD";
+const char drv_freeze_watchdog_variable[] = "DRV_VIRT_GUARD";
 
 /* Undo on a connection of its own; TRUE when there is nothing more to do. */
 static gboolean
@@ -32,7 +32,7 @@ guard_try(const char *uri, const char *uuid, gboolean frozen)
     if (domain == NULL)
         return drv_error_is(error, DRV_ERROR_NOT_FOUND);
     if (frozen)
-        return drv_virt_thaw(domain, &error);
+        return drv_freeze_thaw(domain, &error);
     if (!drv_domain_state(domain, &state, &reason, &error))
         return FALSE;
     if (state != DRV_STATE_PAUSED || reason != VIR_DOMAIN_PAUSED_USER)
@@ -47,7 +47,7 @@ guard_run(char **argv)
     char word = 0;
 
     /* A byte: all is well.  The end without one: undo. */
-    while (read(DRV_VIRT_GUARD_FD, &word, 1) < 0 && errno == EINTR)
+    while (read(DRV_FREEZE_WATCHDOG_FD, &word, 1) < 0 && errno == EINTR)
         ;
     for (guint i = 0; word != 'q' && i < GUARD_TRIES; i++) {
         if (guard_try(argv[2], argv[3], frozen))
@@ -67,7 +67,7 @@ time_run(char **argv)
 
         if (domain == NULL && drv_error_is(error, DRV_ERROR_NOT_FOUND))
             return;
-        if (domain && drv_domain_sync_time(domain, &error))
+        if (domain && drv_agent_sync_time(domain, &error))
             return;
         if (drv_error_is(error, DRV_ERROR_UNSUPPORTED))
             return;
@@ -78,8 +78,8 @@ time_run(char **argv)
 /* The guard is this very program, started again; it never gets as far as main(). */
 static void __attribute__((constructor)) guard_entry(int argc, char **argv)
 {
-    if (argc != 4 || !getenv(drv_virt_guard_variable) ||
-        fcntl(DRV_VIRT_GUARD_FD, F_GETFD) < 0)
+    if (argc != 4 || !getenv(drv_freeze_watchdog_variable) ||
+        fcntl(DRV_FREEZE_WATCHDOG_FD, F_GETFD) < 0)
         return;
     if (g_strcmp0(argv[1], "time") == 0)
         time_run(argv);

@@ -35,7 +35,7 @@ do_thaw(DrvVirtCall *call)
 }
 
 gboolean
-drv_virt_freeze(DrvDomain *domain, guint timeout_s, guint *n, GError **error)
+drv_freeze_filesystems(DrvDomain *domain, guint timeout_s, guint *n, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "freeze the guest's file systems", do_freeze);
@@ -50,7 +50,7 @@ drv_virt_freeze(DrvDomain *domain, guint timeout_s, guint *n, GError **error)
 }
 
 gboolean
-drv_virt_thaw(DrvDomain *domain, GError **error)
+drv_freeze_thaw(DrvDomain *domain, GError **error)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(DrvVirtCall) call =
@@ -84,11 +84,11 @@ has_agent(DrvDomain *domain, GError **error, gboolean *there)
  */
 
 static gboolean
-guard_start(DrvQuiet *quiet, DrvQuietHow how, GError **error)
+guard_start(DrvFreeze *quiet, DrvFreezeHow how, GError **error)
 {
     const DrvDomain *domain = quiet->domain;
     g_autoptr(DrvCmd) cmd = drv_cmd_new("/proc/self/exe",
-                                        how == DRV_QUIET_FROZEN ? "thaw" : "resume",
+                                        how == DRV_FREEZE_FROZEN ? "thaw" : "resume",
                                         domain->virt->uri,
                                         domain->uuid,
                                         NULL);
@@ -101,14 +101,14 @@ guard_start(DrvQuiet *quiet, DrvQuietHow how, GError **error)
         return drv_throw_errno(error, "cannot make a pipe");
     theirs = ends[0];
     quiet->guard_fd = ends[1];
-    drv_cmd_env(cmd, drv_virt_guard_variable, "1");
-    drv_cmd_fd(cmd, DRV_VIRT_GUARD_FD, theirs);
+    drv_cmd_env(cmd, drv_freeze_watchdog_variable, "1");
+    drv_cmd_fd(cmd, DRV_FREEZE_WATCHDOG_FD, theirs);
     return drv_cmd_detach(cmd, error) || drv_prefix(error, "cannot start the guard");
 }
 
 /* Without @done the guard begins to undo once the pipe closes. */
 static void
-guard_stop(DrvQuiet *quiet, gboolean done)
+guard_stop(DrvFreeze *quiet, gboolean done)
 {
     if (quiet->guard_fd >= 0 && done)
         (void)!write(quiet->guard_fd, "q", 1);
@@ -119,29 +119,29 @@ guard_stop(DrvQuiet *quiet, gboolean done)
  */
 
 static gboolean
-undo(DrvQuiet *quiet, GError **error)
+undo(DrvFreeze *quiet, GError **error)
 {
     DRV_CANCEL_SHIELD();
-    DrvQuietHow how = quiet->how;
+    DrvFreezeHow how = quiet->how;
     gboolean ok = TRUE;
 
-    quiet->how = DRV_QUIET_NOT;
-    if (how == DRV_QUIET_FROZEN)
-        ok = drv_virt_thaw(quiet->domain, error);
-    else if (how == DRV_QUIET_PAUSED)
+    quiet->how = DRV_FREEZE_NONE;
+    if (how == DRV_FREEZE_FROZEN)
+        ok = drv_freeze_thaw(quiet->domain, error);
+    else if (how == DRV_FREEZE_PAUSED)
         ok = drv_domain_resume(quiet->domain, error);
     guard_stop(quiet, ok);
     return ok;
 }
 
 gboolean
-drv_quiet_end(DrvQuiet *quiet, GError **error)
+drv_freeze_end(DrvFreeze *quiet, GError **error)
 {
     return undo(quiet, error);
 }
 
 void
-drv_quiet_clear(DrvQuiet *quiet)
+drv_freeze_clear(DrvFreeze *quiet)
 {
     g_autoptr(GError) error = NULL;
 
@@ -151,35 +151,35 @@ drv_quiet_clear(DrvQuiet *quiet)
 
 /* A freeze that failed may have frozen a part, or may do so late: thaw in any case. */
 static gboolean
-try_freeze(DrvQuiet *quiet, guint timeout_s, GError **error)
+try_freeze(DrvFreeze *quiet, guint timeout_s, GError **error)
 {
-    quiet->how = DRV_QUIET_FROZEN;
-    if (!guard_start(quiet, DRV_QUIET_FROZEN, error)) {
-        quiet->how = DRV_QUIET_NOT;
+    quiet->how = DRV_FREEZE_FROZEN;
+    if (!guard_start(quiet, DRV_FREEZE_FROZEN, error)) {
+        quiet->how = DRV_FREEZE_NONE;
         return FALSE;
     }
-    if (drv_virt_freeze(quiet->domain, timeout_s, NULL, error))
+    if (drv_freeze_filesystems(quiet->domain, timeout_s, NULL, error))
         return TRUE;
-    drv_quiet_clear(quiet);
+    drv_freeze_clear(quiet);
     return FALSE;
 }
 
 static gboolean
-try_pause(DrvQuiet *quiet, GError **error)
+try_pause(DrvFreeze *quiet, GError **error)
 {
-    quiet->how = DRV_QUIET_PAUSED;
-    if (!guard_start(quiet, DRV_QUIET_PAUSED, error)) {
-        quiet->how = DRV_QUIET_NOT;
+    quiet->how = DRV_FREEZE_PAUSED;
+    if (!guard_start(quiet, DRV_FREEZE_PAUSED, error)) {
+        quiet->how = DRV_FREEZE_NONE;
         return FALSE;
     }
     if (drv_domain_suspend(quiet->domain, error))
         return TRUE;
-    drv_quiet_clear(quiet);
+    drv_freeze_clear(quiet);
     return FALSE;
 }
 
 gboolean
-drv_quiet_begin(DrvQuiet *quiet, DrvDomain *domain, guint timeout_s, GError **error)
+drv_freeze_begin(DrvFreeze *quiet, DrvDomain *domain, guint timeout_s, GError **error)
 {
     DrvDomainState state;
     gboolean agent = FALSE;

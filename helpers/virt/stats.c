@@ -14,7 +14,7 @@
  */
 
 void
-drv_virt_usage_free(DrvVirtUsage *usage)
+drv_stats_free(DrvStats *usage)
 {
     if (usage == NULL)
         return;
@@ -25,7 +25,7 @@ drv_virt_usage_free(DrvVirtUsage *usage)
 static void
 stats_free(gpointer data)
 {
-    drv_virt_usage_free(data);
+    drv_stats_free(data);
 }
 
 /* "net.0.rx.bytes" is of the group "net.", the counter ".rx.bytes" */
@@ -43,7 +43,7 @@ is_counter(const char *field, const char *group, const char *counter)
 }
 
 static void
-add_counter(DrvVirtUsage *stats, const char *field, guint64 value)
+add_counter(DrvStats *stats, const char *field, guint64 value)
 {
     const struct {
         const char *group, *counter;
@@ -67,7 +67,7 @@ add_counter(DrvVirtUsage *stats, const char *field, guint64 value)
 }
 
 static void
-take_number(DrvVirtUsage *stats, const char *field, guint64 value)
+take_number(DrvStats *stats, const char *field, guint64 value)
 {
     if (g_str_equal(field, "state.state")) {
         stats->state = (int)value;
@@ -89,7 +89,7 @@ take_number(DrvVirtUsage *stats, const char *field, guint64 value)
 }
 
 static void
-take_param(DrvVirtUsage *stats, const virTypedParameter *param)
+take_param(DrvStats *stats, const virTypedParameter *param)
 {
     switch (param->type) {
     case VIR_TYPED_PARAM_INT:
@@ -115,7 +115,7 @@ take_records(DrvVirtCall *call, virDomainStatsRecordPtr *records, int n)
     if (n < 0)
         return FALSE;
     for (int i = 0; i < n; i++) {
-        DrvVirtUsage *stats = g_new0(DrvVirtUsage, 1);
+        DrvStats *stats = g_new0(DrvStats, 1);
 
         stats->name = g_strdup(virDomainGetName(records[i]->dom));
         (void)virDomainGetUUIDString(records[i]->dom, stats->uuid);
@@ -173,7 +173,7 @@ ask(DrvVirtCall *call, gboolean usage, GError **error)
 }
 
 GPtrArray *
-drv_virt_all(DrvVirt *virt, gboolean usage, GError **error)
+drv_stats_all(DrvVirt *virt, gboolean usage, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_new(virt, "ask for all domains' state", do_all);
@@ -181,8 +181,8 @@ drv_virt_all(DrvVirt *virt, gboolean usage, GError **error)
     return ask(call, usage, error);
 }
 
-DrvVirtUsage *
-drv_virt_one(DrvDomain *domain, GError **error)
+DrvStats *
+drv_stats_one(DrvDomain *domain, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "ask for the domain's state", do_one);
@@ -252,7 +252,7 @@ drv_virt_guest_capabilities(DrvVirt *virt, const char *type, GError **error)
 }
 
 char *
-drv_virt_cpu(DrvVirt *virt, const char *type, const char *cpu, GError **error)
+drv_virt_expand_cpu(DrvVirt *virt, const char *type, const char *cpu, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_new(virt, "ask for the CPU's features", do_cpu);
@@ -268,11 +268,11 @@ drv_virt_cpu(DrvVirt *virt, const char *type, const char *cpu, GError **error)
 /* Filled by libvirt's thread; an atomic rc box, one reference per registration. */
 typedef struct {
     GMutex lock;
-    GArray *events; /* DrvVirtEvent */
+    GArray *events; /* DrvLifecycleEvent */
     int fd;         /* eventfd, readable when there are events */
 } Inbox;
 
-struct DrvVirtEvents {
+struct DrvEvents {
     DrvVirt *virt;
     Inbox *inbox;
     int id; /* of the registration */
@@ -298,7 +298,7 @@ static int
 on_event(virConnectPtr conn, virDomainPtr domain, int what, int detail, void *data)
 {
     Inbox *inbox = data;
-    DrvVirtEvent event = { what, detail, "" };
+    DrvLifecycleEvent event = { what, detail, "" };
     guint64 one = 1;
 
     (void)conn;
@@ -333,22 +333,22 @@ do_deregister(DrvVirtCall *call)
     return virConnectDomainEventDeregisterAny(call->virt->conn, (int)call->number) >= 0;
 }
 
-DrvVirtEvents *
-drv_virt_events_new(DrvVirt *virt, GError **error)
+DrvEvents *
+drv_events_new(DrvVirt *virt, GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_new(virt, "watch all domains", do_register);
     Inbox *inbox = g_atomic_rc_box_new0(Inbox);
-    DrvVirtEvents *events;
+    DrvEvents *events;
 
     g_mutex_init(&inbox->lock);
-    inbox->events = g_array_new(FALSE, FALSE, sizeof(DrvVirtEvent));
+    inbox->events = g_array_new(FALSE, FALSE, sizeof(DrvLifecycleEvent));
     inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     call->in = inbox;
     call->in_free = inbox_free;
     if (!drv_virt_call(call, error))
         return NULL;
-    events = g_new0(DrvVirtEvents, 1);
+    events = g_new0(DrvEvents, 1);
     events->virt = drv_virt_ref(virt);
     events->inbox = g_atomic_rc_box_acquire(inbox);
     events->id = (int)call->out_number;
@@ -356,7 +356,7 @@ drv_virt_events_new(DrvVirt *virt, GError **error)
 }
 
 void
-drv_virt_events_free(DrvVirtEvents *events)
+drv_events_free(DrvEvents *events)
 {
     if (events == NULL)
         return;
@@ -374,7 +374,7 @@ drv_virt_events_free(DrvVirtEvents *events)
 }
 
 static gboolean
-inbox_take(Inbox *inbox, DrvVirtEvent *event)
+inbox_take(Inbox *inbox, DrvLifecycleEvent *event)
 {
     gboolean got;
     guint64 n;
@@ -382,7 +382,7 @@ inbox_take(Inbox *inbox, DrvVirtEvent *event)
     g_mutex_lock(&inbox->lock);
     got = inbox->events->len > 0;
     if (got) {
-        *event = g_array_index(inbox->events, DrvVirtEvent, 0);
+        *event = g_array_index(inbox->events, DrvLifecycleEvent, 0);
         g_array_remove_index(inbox->events, 0);
     }
     if (inbox->events->len == 0)
@@ -392,12 +392,12 @@ inbox_take(Inbox *inbox, DrvVirtEvent *event)
 }
 
 gboolean
-drv_virt_events_next(DrvVirtEvents *events,
-                     guint timeout_ms,
-                     int wake_fd,
-                     DrvVirtEvent *event,
-                     gboolean *got,
-                     GError **error)
+drv_events_next(DrvEvents *events,
+                guint timeout_ms,
+                int wake_fd,
+                DrvLifecycleEvent *event,
+                gboolean *got,
+                GError **error)
 {
     struct pollfd fds[] = {
         { .fd = events->inbox->fd, .events = POLLIN },

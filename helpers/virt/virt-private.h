@@ -130,5 +130,5 @@ DrvDomain *drv_domain_wrap(DrvVirt *virt, const char *id, virDomainPtr raw);
 /* The guard of drv-virt-quiet: this program, started with that variable set and the end
  * of a pipe at this descriptor.
  */
-#define DRV_VIRT_GUARD_FD 3
-extern const char drv_virt_guard_variable[];
+#define DRV_FREEZE_WATCHDOG_FD 3
+extern const char drv_freeze_watchdog_variable[];

@@ -58,14 +58,14 @@ main(int argc, char **argv)
     g_autofree char *result = NULL;
     struct utsname here;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     port = worker_port_new(&error);
     if (port == NULL || uname(&here) < 0)
-        return drv_fail(error);
+        return drv_action_fail(error);
     worker_port_hello(port, drv_build(), here.machine);
     if (run_request(port, &result, &error)) {
         worker_port_done(port, result);
-        return drv_done();
+        return drv_action_done();
     }
     worker_port_failed(port, error);
     return drv_error_exit_status(drv_error_code(error));

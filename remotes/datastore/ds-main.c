@@ -37,7 +37,7 @@ run_at(
 
     if (action->open && !ds_op->here && !action->open(request, &in, error))
         return FALSE;
-    return drv_place_run_any(
+    return drv_dispatch_any(
         (const char *const *)hosts, ds_op, request, in, result, error);
 }
 
@@ -58,7 +58,7 @@ act(const DsAction *action,
         (action->prepare && !action->prepare(request, dump, error)))
         return FALSE;
     bridges = (const char *const *)request->bridges;
-    if (ds_op->here || (ds_op->is_nothing && ds_op->is_nothing(request)))
+    if (ds_op->here || (ds_op->is_noop && ds_op->is_noop(request)))
         bridges = NULL;
     hosts = drv_bridge_hosts(bridges, g_ascii_strtoull(id, NULL, 10), error);
     return hosts && run_at(action, request, hosts, result, error);
@@ -74,22 +74,22 @@ ds_main(int argc, char **argv, const DsAction *action)
     g_autofree char *answer = NULL;
     const char *id;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     dump = drv_dump_read_action(argc, argv, &id, &error);
     if (dump == NULL)
-        return drv_fail(error);
+        return drv_action_fail(error);
     if (&ds_op == NULL) {
         (void)drv_throw(&error,
                         DRV_ERROR_UNSUPPORTED,
                         "%s: Operation not supported",
                         drv_action_name());
-        return drv_fail(error);
+        return drv_action_fail(error);
     }
     if (!act(action, (DsHead *)request, dump, id, &result, &error)) {
         (void)drv_prefix(&error, "cannot %s %s", action->subject, id);
-        return drv_fail(error);
+        return drv_action_fail(error);
     }
     answer = action->answer && !ds_op->here ? action->answer(request, result)
                                             : g_strdup(result);
-    return answer ? drv_reply("%s", g_strchomp(answer)) : drv_done();
+    return answer ? drv_action_reply("%s", g_strchomp(answer)) : drv_action_done();
 }

@@ -25,5 +25,5 @@ main(int argc, char **argv)
     else
         ok = drv_fd_read_all(0, config, DRV_DUMP_MAX, "the configuration", &error) &&
              im_launch(argv[1], (const char *const *)argv + 1, config->str, out, &error);
-    return ok ? drv_reply_text(out->str) : drv_fail(error);
+    return ok ? drv_action_reply_text(out->str) : drv_action_fail(error);
 }

@@ -21,5 +21,5 @@ main(int argc, char **argv)
         (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: FOLDER [argument...]");
     else
         ok = im_launch(argv[1], (const char *const *)argv + 1, NULL, out, &error);
-    return ok ? drv_reply_text(out->str) : drv_fail(error);
+    return ok ? drv_action_reply_text(out->str) : drv_action_fail(error);
 }

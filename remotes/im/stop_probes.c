@@ -21,5 +21,5 @@ main(int argc, char **argv)
             &error, DRV_ERROR_USAGE, "usage: kvm DS_LOCATION PORT PERIOD HOST_ID HOST");
     else
         ok = im_end_clients(argv[HOST_ID], &error);
-    return ok ? drv_done() : drv_fail(error);
+    return ok ? drv_action_done() : drv_action_fail(error);
 }

@@ -49,7 +49,7 @@ parse(const DrvRequestType *type, const GString *text, GError **error)
     if (dump)
         return dump;
     if (type == &vmm_deploy) {
-        mended = vmm_mend_domain(text->str);
+        mended = vmm_repair_domain(text->str);
         dump = drv_dump_parse(mended, strlen(mended), NULL);
     }
     if (dump == NULL)
@@ -119,15 +119,15 @@ vmm_main(int argc, char **argv, const DrvRequestType *type, const char *what)
     g_autoptr(GError) error = NULL;
     g_autofree char *result = NULL;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (run(argc, argv, head, &result, &error))
-        return result ? drv_reply("%s", result) : drv_done();
+        return result ? drv_action_reply("%s", result) : drv_action_done();
     if (drv_error_code(error) != DRV_ERROR_USAGE) {
         g_autofree char *subject = subject_of(head);
 
         (void)drv_prefix(&error, "could not %s %s", what, subject);
     }
-    return drv_fail(error);
+    return drv_action_fail(error);
 }
 
 /* --- for ops
@@ -137,7 +137,7 @@ DrvConfig *
 vmm_config(GError **error)
 {
     g_autofree char *new_place =
-        g_build_filename(drv_remotes_dir(), "etc/vmm/kvm/kvmrc", NULL);
+        g_build_filename(drv_action_remotes_dir(), "etc/vmm/kvm/kvmrc", NULL);
 
     if (g_file_test(new_place, G_FILE_TEST_EXISTS))
         return drv_config_load("vmm/kvm/kvmrc", error);

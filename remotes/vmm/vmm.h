@@ -141,7 +141,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmmSession, vmm_session_clear)
 /* Front-ends write a VM's name into its domain's XML as it is: "a & <b>".  The XML with
  * such a title and bare ampersands made proper; caller frees.
  */
-char *vmm_mend_domain(const char *xml);
+char *vmm_repair_domain(const char *xml);
 
 /* A request's document; an empty one when it had none.  NULL with DRV_ERROR_DUMP. */
 DrvXml *vmm_document(const VmmHead *request, GError **error);

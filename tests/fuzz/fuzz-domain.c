@@ -25,7 +25,7 @@ check_text(const char *text)
 static void
 change_domain(const char *text)
 {
-    g_autofree char *mended = vmm_mend_domain(text);
+    g_autofree char *mended = vmm_repair_domain(text);
     g_autoptr(DrvXml) domain = drv_xml_parse("x", mended ? mended : text, -1, NULL);
     g_autofree char *changed = NULL;
 

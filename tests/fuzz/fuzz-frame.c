@@ -69,7 +69,7 @@ hear_front_end(const uint8_t *data, size_t size, size_t step)
 static void
 hear_worker(const uint8_t *data, size_t size)
 {
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autofree char *result = NULL;
     g_autoptr(GError) error = NULL;
     gboolean ok;
@@ -83,7 +83,7 @@ hear_worker(const uint8_t *data, size_t size)
     talk.child.stdout_fd = memfd_create("worker", MFD_CLOEXEC);
     (void)!pwrite(talk.child.stdout_fd, data, size, 0);
     g_variant_dict_init(&fields, NULL);
-    ok = drv_talk_run(&talk, "op", g_variant_dict_end(&fields), NULL, &result, &error);
+    ok = drv_session_run(&talk, "op", g_variant_dict_end(&fields), NULL, &result, &error);
     g_assert(ok == (error == NULL) && (ok || result == NULL));
 }
 

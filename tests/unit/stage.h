@@ -63,7 +63,7 @@ static inline DrvStage *
 open_fresh(const Place *place, const char *key)
 {
     g_autoptr(GError) error = NULL;
-    DrvStage *stage = drv_stage_open_fresh(place->fd, place->dir, key, &error);
+    DrvStage *stage = drv_stage_open_unpublished(place->fd, place->dir, key, &error);
 
     g_assert_no_error(error);
     return stage;
@@ -90,11 +90,11 @@ plan_several(DrvStage *stage)
     g_assert_cmpint(mkdirat(drv_stage_fd(stage), "f", 0755), ==, 0);
     make_file(stage, "f/x", "new");
     must(drv_stage_link(stage, "l", "new", &error));
-    drv_stage_take(stage, "b");
-    drv_stage_put(stage, "f", "folder");
-    drv_stage_put(stage, "l", "link");
-    drv_stage_put(stage, "n1", "a");
-    drv_stage_put(stage, "n2", "new");
+    drv_stage_remove(stage, "b");
+    drv_stage_publish(stage, "f", "folder");
+    drv_stage_publish(stage, "l", "link");
+    drv_stage_publish(stage, "n1", "a");
+    drv_stage_publish(stage, "n2", "new");
 }
 
 static inline void
@@ -200,7 +200,7 @@ stage_tests_begin(const char *conf)
     etc = g_build_filename(stage_remotes, "etc", NULL);
     g_assert_cmpint(g_mkdir(etc, 0755), ==, 0);
     stage_tests_conf(conf);
-    drv_init(1, &self);
+    drv_action_init(1, &self);
     drv_log_set_sink(say_nothing, NULL);
 }
 

@@ -25,26 +25,26 @@ act(int argc, char **argv)
     const char *text = argc > 2 ? argv[2] : "";
 
     argv[0] = getenv("DRV_TEST_SELF");
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (g_str_equal(what, "fail")) {
         drv_info("an event before");
         (void)drv_throw(&error, DRV_ERROR_NO_SPACE, "%s", text);
-        return drv_fail(error);
+        return drv_action_fail(error);
     }
     if (g_str_equal(what, "fail-without"))
-        return drv_fail(NULL);
+        return drv_action_fail(NULL);
     if (g_str_equal(what, "reply"))
-        return drv_reply("%s raw", text);
+        return drv_action_reply("%s raw", text);
     if (g_str_equal(what, "reply-text"))
-        return drv_reply_text("a\nb\n");
+        return drv_action_reply_text("a\nb\n");
     if (g_str_equal(what, "names"))
-        return drv_reply("%s %s %s %s %s",
-                         drv_action_name(),
-                         drv_driver_name(),
-                         drv_remotes_dir(),
-                         drv_var_location(),
-                         drv_etc_location());
-    return drv_done();
+        return drv_action_reply("%s %s %s %s %s",
+                                drv_action_name(),
+                                drv_action_driver(),
+                                drv_action_remotes_dir(),
+                                drv_action_var_dir(),
+                                drv_action_etc_dir());
+    return drv_action_done();
 }
 
 /* --- running it ------------------------------------------------------------------------
@@ -91,7 +91,7 @@ run_self(Run *run,
     must(drv_cmd_spawn(cmd, &child, &error));
     must(drv_fd_read_all(child.stdout_fd, run->out, 65536, "stdout", &error));
     must(drv_fd_read_all(child.stderr_fd, run->err, 65536, "stderr", &error));
-    must(drv_child_wait(&child, 20000, &run->status, &error));
+    must(drv_cmd_child_wait(&child, 20000, &run->status, &error));
     g_assert_true(WIFEXITED(run->status));
     run->status = WEXITSTATUS(run->status);
 }

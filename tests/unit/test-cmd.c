@@ -335,13 +335,13 @@ test_spawn(void)
 
     must(drv_cmd_spawn(cmd, &child, &error));
     g_assert_cmpstr(child.program, ==, "sh");
-    g_assert_false(drv_child_wait(&child, 10, &status, &error));
+    g_assert_false(drv_cmd_child_wait(&child, 10, &status, &error));
     assert_error_text(error, DRV_ERROR_TIMEOUT, "sh did not end within 10 ms");
     g_clear_error(&error);
     must(drv_fd_write_all(child.stdin_fd, "a line\n", 7, "to it", &error));
     must(drv_fd_read_all(child.stdout_fd, out, 100, "from it", &error));
     must(drv_fd_read_all(child.stderr_fd, err, 100, "from it", &error));
-    must(drv_child_wait(&child, 10000, &status, &error));
+    must(drv_cmd_child_wait(&child, 10000, &status, &error));
     g_assert_cmpint(WEXITSTATUS(status), ==, 5);
     g_assert_cmpstr(out->str, ==, "got a line\n");
     g_assert_cmpstr(err->str, ==, "err\n");

@@ -176,7 +176,7 @@ load_all(void)
     g_autoptr(DrvConfig) none = NULL;
     g_autoptr(DrvConfig) some = NULL;
 
-    drv_init(1, (char *[]){ self, NULL });
+    drv_action_init(1, (char *[]){ self, NULL });
     g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
     g_assert_true(g_file_set_contents(file, "A=1\nB=$(x)", 3, NULL));
     none = drv_config_load("tm/none.conf", &error);

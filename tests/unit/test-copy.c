@@ -133,7 +133,7 @@ sparse_write(int in, int out, gboolean sparse)
 
     g_assert_cmpint(lseek(in, 0, SEEK_SET), ==, 0);
     source = drv_source_new_threaded(drv_source_new_fd(dup(in), "in"));
-    must(drv_sparse_write(source, out, sparse, &written, &error));
+    must(drv_copy_source(source, out, sparse, &written, &error));
     g_assert_cmpint(fstat(in, &st), ==, 0);
     g_assert_cmpuint(written, ==, (guint64)st.st_size);
     assert_same(in, out);
@@ -185,7 +185,7 @@ test_source_error(void)
         drv_source_new_memory("0123456789", 10, "digits"), 9, "room");
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(drv_sparse_write(source, out, TRUE, NULL, &error));
+    g_assert_false(drv_copy_source(source, out, TRUE, NULL, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NO_SPACE);
 }
 

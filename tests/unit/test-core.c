@@ -116,13 +116,13 @@ start_lab(void)
     g_setenv("HOME", lab.dir, TRUE);
     g_setenv("ONE_AUTH", auth, TRUE);
     g_setenv("ONE_XMLRPC", lab.url, TRUE);
-    drv_init(1, &remotes);
+    drv_action_init(1, &remotes);
 }
 
 static void
 stop_lab(void)
 {
-    drv_child_clear(&lab.child);
+    drv_cmd_child_clear(&lab.child);
     g_free(lab.url);
     g_free(lab.far_url);
     scratch_remove(lab.dir);

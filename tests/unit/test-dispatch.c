@@ -28,12 +28,12 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     return ((const Request *)data)->nothing;
 }
 
-static const DrvOp op = { .name = "test.op", .run = run, .is_nothing = is_nothing };
+static const DrvOp op = { .name = "test.op", .run = run, .is_noop = is_noop };
 static const DrvOp none = { .name = "test.none" };
 static const DrvOp here = { .name = "test.here", .run = run, .here = TRUE };
 
@@ -49,11 +49,11 @@ log_hosts(DrvLogLevel level, const char *text, gpointer data)
 static void
 test_is_here(void)
 {
-    g_assert_true(drv_place_is_here(""));
-    g_assert_true(drv_place_is_here("localhost"));
-    g_assert_true(drv_place_is_here(g_get_host_name()));
-    g_assert_false(drv_place_is_here("localhost.localdomain"));
-    g_assert_false(drv_place_is_here(" "));
+    g_assert_true(drv_dispatch_is_here(""));
+    g_assert_true(drv_dispatch_is_here("localhost"));
+    g_assert_true(drv_dispatch_is_here(g_get_host_name()));
+    g_assert_false(drv_dispatch_is_here("localhost.localdomain"));
+    g_assert_false(drv_dispatch_is_here(" "));
 }
 
 static void
@@ -65,7 +65,7 @@ test_next_host(void)
     g_autofree char *result = NULL;
 
     drv_log_set_sink(log_hosts, warned);
-    must(drv_place_run_any(three, &op, &request, NULL, &result, &error));
+    must(drv_dispatch_any(three, &op, &request, NULL, &result, &error));
     drv_log_set_sink(NULL, NULL);
     g_assert_cmpstr(result, ==, "at try 3");
     g_assert_cmpstr(warned->str,
@@ -82,7 +82,7 @@ test_all_hosts_down(void)
     g_autoptr(GError) error = NULL;
 
     drv_log_set_sink(log_hosts, warned);
-    g_assert_false(drv_place_run_any(three, &op, &request, NULL, NULL, &error));
+    g_assert_false(drv_dispatch_any(three, &op, &request, NULL, NULL, &error));
     drv_log_set_sink(NULL, NULL);
     assert_error_text(error, DRV_ERROR_NO_HOST, "try 3");
     g_assert_cmpuint(request.runs, ==, 3);
@@ -98,7 +98,7 @@ test_no_next_host(void)
 
         if (code == DRV_ERROR_NO_HOST)
             continue;
-        g_assert_false(drv_place_run_any(three, &op, &request, NULL, NULL, &error));
+        g_assert_false(drv_dispatch_any(three, &op, &request, NULL, NULL, &error));
         g_assert_error(error, DRV_ERROR, (int)code);
         g_assert_cmpuint(request.runs, ==, 1);
     }
@@ -122,10 +122,10 @@ test_complete(void)
         Request request = { .fails = 0 }, other = { .fails = 0 };
         g_autoptr(GError) error = NULL;
 
-        must(drv_place_complete_and_run(
+        must(drv_dispatch_incomplete(
             hosts[i], ops[i], &request, complete, &good, NULL, &error));
         g_assert_cmpuint(request.runs, ==, 11);
-        g_assert_false(drv_place_complete_and_run(
+        g_assert_false(drv_dispatch_incomplete(
             hosts[i], ops[i], &other, complete, &bad, NULL, &error));
         assert_error_text(error, DRV_ERROR_CORE, "no facts");
         g_assert_cmpuint(other.runs, ==, 10);
@@ -138,10 +138,10 @@ test_nothing(void)
     Request request = { .nothing = TRUE };
     g_autoptr(GError) error = NULL;
 
-    must(drv_place_run("host-that-is-not-asked", &op, &request, NULL, NULL, &error));
+    must(drv_dispatch("host-that-is-not-asked", &op, &request, NULL, NULL, &error));
     g_assert_cmpuint(request.runs, ==, 0);
     g_assert_false(
-        drv_place_run("host-that-is-not-asked", &none, &request, NULL, NULL, &error));
+        drv_dispatch("host-that-is-not-asked", &none, &request, NULL, NULL, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_UNSUPPORTED);
 }
 

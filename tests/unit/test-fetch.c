@@ -119,8 +119,8 @@ start_lab(void)
 static void
 stop_lab(void)
 {
-    drv_child_clear(&lab.child);
-    drv_child_clear(&lab.tls_child);
+    drv_cmd_child_clear(&lab.child);
+    drv_cmd_child_clear(&lab.tls_child);
     g_free(lab.content);
     scratch_remove(lab.dir);
 }

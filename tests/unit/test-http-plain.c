@@ -81,7 +81,7 @@ ask(const char *says, GString *heard, GError **error)
     gboolean ok;
 
     server_start(&server, says);
-    ok = drv_core_post_near(server.url, CALL, says ? 20 : 1, answer, error);
+    ok = drv_http_plain_post(server.url, CALL, says ? 20 : 1, answer, error);
     if (heard)
         g_string_assign(heard, server.heard->str);
     server_stop(&server);
@@ -103,11 +103,11 @@ test_near(void)
                                        "" };
 
     for (guint i = 0; i < G_N_ELEMENTS(near); i++)
-        g_assert_true(drv_core_is_near(near[i]));
+        g_assert_true(drv_http_plain_can(near[i]));
     for (guint i = 0; i < G_N_ELEMENTS(far); i++)
-        g_assert_false(drv_core_is_near(far[i]));
+        g_assert_false(drv_http_plain_can(far[i]));
     g_setenv("http_proxy", "http://proxy.example:3128", TRUE);
-    g_assert_false(drv_core_is_near(near[0]));
+    g_assert_false(drv_http_plain_can(near[0]));
     g_unsetenv("http_proxy");
 }
 
@@ -166,7 +166,7 @@ test_nobody_listens(void)
     g_autoptr(GError) error = NULL;
 
     g_assert_false(
-        drv_core_post_near("http://127.0.0.1:1/RPC2", CALL, 20, answer, &error));
+        drv_http_plain_post("http://127.0.0.1:1/RPC2", CALL, 20, answer, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NO_HOST);
     g_assert_cmpuint(answer->len, ==, 0);
 }

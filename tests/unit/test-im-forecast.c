@@ -114,7 +114,7 @@ set_up(Fake *fake, gconstpointer data)
     fake->dir = scratch_new();
     fake->out = g_string_new(NULL);
     scratch_put(fake->dir, "VERSION", release ? release : "7.4.0");
-    drv_set_remotes_dir(fake->dir);
+    drv_action_set_remotes_dir(fake->dir);
     begin(fake);
 }
 

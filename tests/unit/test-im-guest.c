@@ -17,7 +17,7 @@ set_up(Fake *fake, gconstpointer data)
     (void)data;
     fake->dir = scratch_new();
     fake->out = g_string_new(NULL);
-    drv_set_remotes_dir(fake->dir);
+    drv_action_set_remotes_dir(fake->dir);
 }
 
 static void

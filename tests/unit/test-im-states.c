@@ -18,7 +18,7 @@ static const ImStatesHow sync_all = { TRUE, FALSE, 3 };
 static char *
 compare(ImStates *states, const ImStatesHow *how, const char *name, int state, int reason)
 {
-    DrvVirtUsage vm = { .name = (char *)name, .uuid = U1, .state = state };
+    DrvStats vm = { .name = (char *)name, .uuid = U1, .state = state };
     g_autoptr(GPtrArray) active = g_ptr_array_new();
     GString *out = g_string_new(NULL);
 

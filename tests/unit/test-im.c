@@ -112,12 +112,12 @@ static void
 test_pem(void)
 {
     g_autofree char *pem =
-        im_mend_pem(" -----BEGIN PUBLIC KEY----- QUJD REVG -----END PUBLIC KEY----- ");
+        im_repair_pem(" -----BEGIN PUBLIC KEY----- QUJD REVG -----END PUBLIC KEY----- ");
 
     g_assert_cmpstr(
         pem, ==, "-----BEGIN PUBLIC KEY-----\nQUJDREVG\n-----END PUBLIC KEY-----\n");
-    g_assert_null(im_mend_pem(""));
-    g_assert_null(im_mend_pem("-----BEGIN PUBLIC KEY-----"));
+    g_assert_null(im_repair_pem(""));
+    g_assert_null(im_repair_pem("-----BEGIN PUBLIC KEY-----"));
 }
 
 /* --- the host --------------------------------------------------------------------- */
@@ -235,7 +235,7 @@ test_pci(Fake *fake, gconstpointer data)
     scratch_put(fake->dir,
                 "etc/im/kvm-probes.d/pci.conf",
                 "# what\n:filter:\n  - '0:0'\n  - '10de:*'\n");
-    drv_set_remotes_dir(fake->dir);
+    drv_action_set_remotes_dir(fake->dir);
     run(fake, im_pci);
     g_assert_cmpstr(
         fake->out->str,
@@ -293,7 +293,7 @@ test_vgpu(Fake *fake, gconstpointer data)
     g_autofree char *uuid = NULL;
 
     (void)data;
-    drv_set_remotes_dir(fake->dir);
+    drv_action_set_remotes_dir(fake->dir);
     scratch_put(fake->dir, "etc/im/kvm-probes.d/pci.conf", ":filter: '10de:*'\n");
     scratch_put(fake->dir, VF "vendor", "0x10de\n");
     scratch_put(fake->dir, VF "device", "0x2236\n");

@@ -91,7 +91,7 @@ test_made(gconstpointer data)
     gssize size = pread(fd, head, 8 * MIB, 0);
 
     must(drv_inspect_fd(fd, NAME, &info, &error));
-    g_assert_cmpstr(drv_image_format_name(info.format), ==, image->format);
+    g_assert_cmpstr(drv_inspect_format_name(info.format), ==, image->format);
     g_assert_cmpuint(info.virtual_size, ==, qemu_size(path, image->format));
     g_assert_cmpint(drv_inspect_admit(&info, NAME, &error), ==, image->admitted);
     g_assert_true(image->admitted || drv_error_is(error, DRV_ERROR_REFUSED));
@@ -125,7 +125,7 @@ test_made_cut(gconstpointer data)
                           !image->admitted);
         else
             assert_error_text(error, DRV_ERROR_REFUSED, "'" NAME "' is no valid ");
-        drv_image_info_clear(&info);
+        drv_inspect_info_clear(&info);
         g_clear_error(&error);
         if (!drv_inspect_memory(
                 exact, (gsize)size, DRV_SOURCE_SIZE_UNKNOWN, NAME, &info, &error))
@@ -533,7 +533,7 @@ test_luks(void)
     g_assert_cmpint(ftruncate(fd, 10 * MIB), ==, 0);
     must(drv_inspect_fd(fd, NAME, &info, &error));
     g_assert_cmpint(info.format, ==, DRV_IMAGE_LUKS);
-    g_assert_cmpstr(drv_image_core_format(info.format), ==, "raw");
+    g_assert_cmpstr(drv_inspect_core_format(info.format), ==, "raw");
     g_assert_cmpuint(info.virtual_size, ==, 8 * MIB);
     check(fd, NULL, NULL);
     g_assert_cmpint(ftruncate(fd, 700), ==, 0);

@@ -238,7 +238,7 @@ __lsan_default_suppressions(void)
 int
 main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "C.UTF-8"); /* as drv_init() does: names are UTF-8 */
+    setlocale(LC_ALL, "C.UTF-8"); /* as drv_action_init() does: names are UTF-8 */
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/iso/names", test_names);
     g_test_add_func("/iso/folders", test_folders);

@@ -85,13 +85,13 @@ start_lab(void)
     start(&lab.secret, "secret", key);
     g_assert_cmpint(g_mkdir(etc, 0755), ==, 0);
     g_setenv("ONE_LOCATION", lab.dir, TRUE);
-    drv_init(1, (char **)self);
+    drv_action_init(1, (char **)self);
 }
 
 static void
 stop(Monitord *monitord)
 {
-    drv_child_clear(&monitord->child);
+    drv_cmd_child_clear(&monitord->child);
     g_free(monitord->log);
 }
 
@@ -126,12 +126,12 @@ test_plain(void)
 {
     DrvMonitorMessage message = { "BEACON_HOST", FALSE, -1, 0, "€ \"x\"\n" };
     g_autoptr(GError) error = NULL;
-    g_autofree char *line = drv_monitor_line(&message, NULL, &error);
+    g_autofree char *line = drv_monitord_line(&message, NULL, &error);
 
     g_assert_no_error(error);
     g_assert_true(g_str_has_prefix(line, "BEACON_HOST SUCCESS -1 0 "));
     g_assert_null(strchr(line, '\n'));
-    must(drv_monitor_send("127.0.0.1", lab.plain.port, line, FALSE, &error));
+    must(drv_monitord_send("127.0.0.1", lab.plain.port, line, FALSE, &error));
     assert_arrived(&lab.plain,
                    "udp",
                    "\"type\": \"BEACON_HOST\", \"status\": \"SUCCESS\", \"host\": -1, "
@@ -143,10 +143,10 @@ test_failure(void)
 {
     DrvMonitorMessage message = { "STATE_VM", TRUE, 12, 1700000000, "went wrong" };
     g_autoptr(GError) error = NULL;
-    g_autofree char *line = drv_monitor_line(&message, "", &error);
+    g_autofree char *line = drv_monitord_line(&message, "", &error);
 
     g_assert_no_error(error);
-    must(drv_monitor_send("127.0.0.1", lab.plain.port, line, TRUE, &error));
+    must(drv_monitord_send("127.0.0.1", lab.plain.port, line, TRUE, &error));
     assert_arrived(&lab.plain,
                    "tcp",
                    "\"type\": \"STATE_VM\", \"status\": \"FAILURE\", \"host\": 12, "
@@ -164,10 +164,10 @@ test_secret(void)
         g_autofree char *wanted = g_strdup_printf("\"data\": \"%s\"", data);
         DrvMonitorMessage message = { "BEACON_HOST", FALSE, -1, 0, data };
         g_autoptr(GError) error = NULL;
-        g_autofree char *line = drv_monitor_line(&message, lab.public_key, &error);
+        g_autofree char *line = drv_monitord_line(&message, lab.public_key, &error);
 
         g_assert_no_error(error);
-        must(drv_monitor_send("localhost", lab.secret.port, line, FALSE, &error));
+        must(drv_monitord_send("localhost", lab.secret.port, line, FALSE, &error));
         assert_arrived(&lab.secret, "udp", wanted);
     }
 }
@@ -181,21 +181,21 @@ test_large(void)
     g_autofree char *wanted = g_strdup_printf("\"data\": \"%.100s", text);
     DrvMonitorMessage message = { "BEACON_HOST", FALSE, 3, 0, text };
     g_autoptr(GError) error = NULL;
-    g_autofree char *line = drv_monitor_line(&message, NULL, &error);
+    g_autofree char *line = drv_monitord_line(&message, NULL, &error);
 
-    must(drv_monitor_send("127.0.0.1", lab.plain.port, line, FALSE, &error));
+    must(drv_monitord_send("127.0.0.1", lab.plain.port, line, FALSE, &error));
     assert_arrived(&lab.plain, "tcp", wanted);
 }
 
 static void
 test_old_form(void)
 {
-    g_autofree char *line = drv_collect_line("5", FALSE, "NAME=x\n");
+    g_autofree char *line = drv_monitord_collect_line("5", FALSE, "NAME=x\n");
     g_autoptr(GError) error = NULL;
 
     g_assert_true(g_str_has_prefix(line, "MONITOR SUCCESS 5 "));
     g_assert_cmpuint(strcspn(line, "\n"), ==, strlen(line) - 1);
-    must(drv_monitor_send_datagram("127.0.0.1", lab.plain.port, line, &error));
+    must(drv_monitord_send_datagram("127.0.0.1", lab.plain.port, line, &error));
     assert_arrived(&lab.plain,
                    "udp",
                    "\"type\": \"MONITOR\", \"status\": \"SUCCESS\", \"host\": 5, "
@@ -208,7 +208,7 @@ test_bad_key(void)
     DrvMonitorMessage message = { "BEACON_HOST", FALSE, -1, 0, "secret" };
     g_autoptr(GError) error = NULL;
 
-    g_assert_null(drv_monitor_line(&message, "no key at all", &error));
+    g_assert_null(drv_monitord_line(&message, "no key at all", &error));
     assert_error_text(
         error, DRV_ERROR_CONFIG, "the monitor's PUBKEY is no RSA public key");
 }
@@ -218,10 +218,10 @@ test_nobody(void)
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(drv_monitor_send("no such name", 1, "x", FALSE, &error));
+    g_assert_false(drv_monitord_send("no such name", 1, "x", FALSE, &error));
     assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot find the monitor 'no such");
     g_clear_error(&error);
-    g_assert_false(drv_monitor_send("127.0.0.1", 1, "x", TRUE, &error));
+    g_assert_false(drv_monitord_send("127.0.0.1", 1, "x", TRUE, &error));
     assert_error_text(error, DRV_ERROR_FAILED, "'127.0.0.1' port 1: cannot reach");
 }
 
@@ -251,13 +251,13 @@ test_conf(void)
               "    PORT    = %u,\n    THREADS = 8,\n    PUBKEY  = \"\",\n"
               "    PRIKEY  = \"\"\n]\n",
               lab.plain.port);
-    must(drv_monitor_send_local(&message, &error));
+    must(drv_monitord_send_local(&message, &error));
     assert_arrived(&lab.plain, "udp", "\"data\": \"by several lines\"");
     message.data = "by one line";
     configure("NETWORK=[MONITOR_ADDRESS=\"127.0.0.1\",PORT=\"%u\",PUBKEY=\"%s/key.pub\"]",
               lab.secret.port,
               lab.dir);
-    must(drv_monitor_send_local(&message, &error));
+    must(drv_monitord_send_local(&message, &error));
     assert_arrived(&lab.secret, "udp", "\"data\": \"by one line\"");
 }
 
@@ -268,12 +268,12 @@ test_bad_conf(void)
     g_autoptr(GError) error = NULL;
 
     configure("NETWORK = [ PORT = many ]");
-    g_assert_false(drv_monitor_send_local(&message, &error));
+    g_assert_false(drv_monitord_send_local(&message, &error));
     assert_error_text(error, DRV_ERROR_CONFIG, "monitord.conf: PORT is no port: 'many'");
     g_clear_error(&error);
     /* What is to be a secret is not sent as plain text. */
     configure("NETWORK = [ PORT = %u, PUBKEY = \"/no/such/key\" ]", lab.plain.port);
-    g_assert_false(drv_monitor_send_local(&message, &error));
+    g_assert_false(drv_monitord_send_local(&message, &error));
     assert_error_text(error, DRV_ERROR_CONFIG, "/no/such/key");
 }
 

@@ -349,7 +349,7 @@ check_allowed(void)
     g_assert_cmpint(g_mkdir(location, 0755), ==, 0);
     g_assert_cmpint(symlink(place.out, var), ==, 0);
     g_assert_cmpint(symlink(place.out, link), ==, 0);
-    drv_init(1, (char **)argv);
+    drv_action_init(1, (char **)argv);
     g_assert_true(drv_path_is_allowed("/usr/share/x", NULL, NULL));
     g_assert_false(drv_path_is_allowed(etc, NULL, NULL));
     g_assert_false(drv_path_is_allowed(ours, NULL, NULL)); /* var is a link to it */

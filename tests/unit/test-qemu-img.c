@@ -20,40 +20,39 @@ assert_argv(DrvCmd *made, const char *wanted)
 static void
 test_create(void)
 {
-    assert_argv(drv_image_create_cmd("new", "raw", 2 * GIB, NULL),
+    assert_argv(drv_qemu_img_create("new", "raw", 2 * GIB, NULL),
                 "qemu-img|create|-q|-f|raw|./new|2147483648");
-    assert_argv(drv_image_create_cmd("-f x;$(id)", "qcow2", 1, " -o  a=b,c=d\t-x "),
+    assert_argv(drv_qemu_img_create("-f x;$(id)", "qcow2", 1, " -o  a=b,c=d\t-x "),
                 "qemu-img|create|-q|-f|qcow2|-o|a=b,c=d|-x|./-f x;$(id)|1");
-    assert_argv(drv_image_create_cmd("nbd:x", "raw", 0, ""),
+    assert_argv(drv_qemu_img_create("nbd:x", "raw", 0, ""),
                 "qemu-img|create|-q|-f|raw|./nbd:x|0");
 }
 
 static void
 test_overlay(void)
 {
-    assert_argv(drv_image_overlay_cmd("0", GIB, "/ds//1/ab cd", "raw", NULL),
+    assert_argv(drv_qemu_img_overlay("0", GIB, "/ds//1/ab cd", "raw", NULL),
                 "qemu-img|create|-q|-u|-f|qcow2|-b|/ds//1/ab cd|-F|raw|./0|1073741824");
-    assert_argv(
-        drv_image_overlay_cmd("1", GIB, "disk.0.snap/0", "qcow2", "-o compat=1.1"),
-        "qemu-img|create|-q|-u|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|"
-        "-o|compat=1.1|./1|1073741824");
+    assert_argv(drv_qemu_img_overlay("1", GIB, "disk.0.snap/0", "qcow2", "-o compat=1.1"),
+                "qemu-img|create|-q|-u|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|"
+                "-o|compat=1.1|./1|1073741824");
 }
 
 static void
 test_convert(void)
 {
-    assert_argv(drv_image_convert_cmd("/ds/1/a", "qcow2", "out", "raw", TRUE),
+    assert_argv(drv_qemu_img_convert("/ds/1/a", "qcow2", "out", "raw", TRUE),
                 "qemu-img|convert|-q|-U|-W|-m|16|-f|qcow2|-O|raw|/ds/1/a|./out");
-    assert_argv(drv_image_convert_cmd("-a", "raw", "out", "qcow2", FALSE),
+    assert_argv(drv_qemu_img_convert("-a", "raw", "out", "qcow2", FALSE),
                 "qemu-img|convert|-q|-U|-W|-m|16|-f|raw|-O|qcow2|-S|0|./-a|./out");
 }
 
 static void
 test_resize(void)
 {
-    assert_argv(drv_image_resize_cmd("disk.0", "qcow2", GIB, FALSE),
+    assert_argv(drv_qemu_img_resize("disk.0", "qcow2", GIB, FALSE),
                 "qemu-img|resize|-q|-f|qcow2|./disk.0|1073741824");
-    assert_argv(drv_image_resize_cmd("disk.0", "raw", GIB, TRUE),
+    assert_argv(drv_qemu_img_resize("disk.0", "raw", GIB, TRUE),
                 "qemu-img|resize|-q|-f|raw|--preallocation=falloc|./disk.0|1073741824");
 }
 
@@ -61,9 +60,9 @@ static void
 test_rebase(void)
 {
     assert_argv(
-        drv_image_rebase_cmd("2", "disk.0.snap/0", "qcow2"),
+        drv_qemu_img_rebase("2", "disk.0.snap/0", "qcow2"),
         "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|./2");
-    assert_argv(drv_image_rebase_cmd("2", "", "qcow2"),
+    assert_argv(drv_qemu_img_rebase("2", "", "qcow2"),
                 "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b||./2");
 }
 
@@ -106,23 +105,23 @@ test_real(void)
     g_autoptr(Scratch) dir = scratch_new();
     g_auto(DrvFd) fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    run_in(fd, drv_image_create_cmd(base, "raw", 3 << 20, NULL));
-    run_in(fd, drv_image_overlay_cmd("0", 4 << 20, "./base", "raw", NULL));
+    run_in(fd, drv_qemu_img_create(base, "raw", 3 << 20, NULL));
+    run_in(fd, drv_qemu_img_overlay("0", 4 << 20, "./base", "raw", NULL));
     assert_image(dir, "0", DRV_IMAGE_QCOW2, 4 << 20, "./base");
-    run_in(fd, drv_image_convert_cmd(base, "raw", top, "qcow2", TRUE));
+    run_in(fd, drv_qemu_img_convert(base, "raw", top, "qcow2", TRUE));
     assert_image(dir, top, DRV_IMAGE_QCOW2, 3 << 20, NULL);
-    run_in(fd, drv_image_resize_cmd(top, "qcow2", 5 << 20, FALSE));
+    run_in(fd, drv_qemu_img_resize(top, "qcow2", 5 << 20, FALSE));
     assert_image(dir, top, DRV_IMAGE_QCOW2, 5 << 20, NULL);
-    run_in(fd, drv_image_create_cmd("plain", "raw", 3 << 20, NULL));
-    run_in(fd, drv_image_overlay_cmd("1", 3 << 20, "plain", "raw", "-o compat=1.1"));
-    run_in(fd, drv_image_overlay_cmd("2", 3 << 20, "1", "qcow2", NULL));
-    run_in(fd, drv_image_repair_cmd("2"));
-    run_in(fd, drv_image_rebase_cmd("2", "plain", "raw"));
+    run_in(fd, drv_qemu_img_create("plain", "raw", 3 << 20, NULL));
+    run_in(fd, drv_qemu_img_overlay("1", 3 << 20, "plain", "raw", "-o compat=1.1"));
+    run_in(fd, drv_qemu_img_overlay("2", 3 << 20, "1", "qcow2", NULL));
+    run_in(fd, drv_qemu_img_repair("2"));
+    run_in(fd, drv_qemu_img_rebase("2", "plain", "raw"));
     assert_image(dir, "2", DRV_IMAGE_QCOW2, 3 << 20, "plain");
-    run_in(fd, drv_image_rebase_cmd("2", "", "raw"));
+    run_in(fd, drv_qemu_img_rebase("2", "", "raw"));
     assert_image(dir, "2", DRV_IMAGE_QCOW2, 3 << 20, NULL);
-    run_in(fd, drv_image_convert_cmd("2", "qcow2", "full", "raw", FALSE));
-    run_in(fd, drv_image_resize_cmd("full", "raw", 6 << 20, TRUE));
+    run_in(fd, drv_qemu_img_convert("2", "qcow2", "full", "raw", FALSE));
+    run_in(fd, drv_qemu_img_resize("full", "raw", 6 << 20, TRUE));
     assert_image(dir, "full", DRV_IMAGE_RAW, 6 << 20, NULL);
 }
 

@@ -391,17 +391,17 @@ test_checks(void)
     g_autoptr(GError) error = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(hosts); i++)
-        must(drv_check_host("h", hosts[i], &error));
+        must(drv_request_check_host("h", hosts[i], &error));
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
-        g_assert_false(drv_check_host("h", bad[i], &error));
+        g_assert_false(drv_request_check_host("h", bad[i], &error));
         g_clear_error(&error);
     }
-    g_assert_false(drv_check_host("h", long_name, &error));
+    g_assert_false(drv_request_check_host("h", long_name, &error));
     g_clear_error(&error);
-    must(drv_check_path("p", "/a//b/..c/...", &error));
-    g_assert_false(drv_check_path("p", "/a/b/..", &error));
+    must(drv_request_check_path("p", "/a//b/..c/...", &error));
+    g_assert_false(drv_request_check_path("p", "/a/b/..", &error));
     g_clear_error(&error);
-    g_assert_false(drv_check_path("p", "", &error));
+    g_assert_false(drv_request_check_path("p", "", &error));
 }
 
 int

@@ -188,7 +188,7 @@ play_all(char **words)
 
 /* @words are separated by commas. */
 static void
-start(DrvTalk *talk, const char *words)
+start(DrvSession *talk, const char *words)
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(self, "--play", NULL);
@@ -197,7 +197,7 @@ start(DrvTalk *talk, const char *words)
 
     for (guint i = 0; list[i]; i++)
         drv_cmd_arg(cmd, list[i]);
-    must(drv_talk_start(talk, cmd, "host01", &error));
+    must(drv_session_start(talk, cmd, "host01", &error));
 }
 
 static GVariant *
@@ -249,11 +249,11 @@ static const DrvSourceOps bad_ops = { bad_read, NULL, NULL, bytes_free };
 static gboolean
 converse(const char *words, Bytes *bytes, char **result, GError **error)
 {
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(DrvSource) in = bytes ? drv_source_new(&bytes_ops, bytes, "bytes") : NULL;
 
     start(&talk, words);
-    return drv_talk_run(&talk, "op", no_fields(), in, result, error);
+    return drv_session_run(&talk, "op", no_fields(), in, result, error);
 }
 
 /* --- answers ---------------------------------------------------------------------------
@@ -311,7 +311,7 @@ static void
 test_too_large(void)
 {
     g_autofree char *text = g_strnfill(2 * MIB, 'x');
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
     g_autofree char *result = NULL;
     GVariantDict dict;
@@ -320,7 +320,7 @@ test_too_large(void)
     g_variant_dict_insert(&dict, "text", "s", text);
     start(&talk, "r,fKyes");
     g_assert_false(
-        drv_talk_run(&talk, "op", g_variant_dict_end(&dict), NULL, &result, &error));
+        drv_session_run(&talk, "op", g_variant_dict_end(&dict), NULL, &result, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_USAGE);
 }
 
@@ -423,12 +423,12 @@ test_cut(gconstpointer data)
 static void
 test_bad_source(void)
 {
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(DrvSource) in = drv_source_new(&bad_ops, NULL, "bad");
     g_autoptr(GError) error = NULL;
 
     start(&talk, "r,s,k");
-    g_assert_false(drv_talk_run(&talk, "op", no_fields(), in, NULL, &error));
+    g_assert_false(drv_session_run(&talk, "op", no_fields(), in, NULL, &error));
     assert_error_text(error, DRV_ERROR_FAILED, "no more of it");
 }
 
@@ -438,14 +438,14 @@ test_bad_source(void)
 static void
 test_timeout(void)
 {
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
     DrvFrame frame;
 
     start(&talk, "fHbuild,h");
-    must(drv_talk_next(&talk, 60000, &frame, &error));
+    must(drv_session_next(&talk, 60000, &frame, &error));
     g_assert_cmpint(frame.type, ==, DRV_FRAME_HELLO);
-    g_assert_false(drv_talk_next(&talk, 20, &frame, &error));
+    g_assert_false(drv_session_next(&talk, 20, &frame, &error));
     assert_error_text(error, DRV_ERROR_TIMEOUT, "host01 did not answer within 0 s");
 }
 
@@ -457,16 +457,16 @@ test_cancelled(void)
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *file = g_build_filename(dir, "file", NULL);
     g_autofree char *words = g_strdup_printf("w%s", file);
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
     sigset_t set;
 
     start(&talk, words);
     raise(SIGTERM);
-    g_assert_false(drv_talk_run(&talk, "op", no_fields(), NULL, NULL, &error));
+    g_assert_false(drv_session_run(&talk, "op", no_fields(), NULL, NULL, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_CANCELLED);
-    drv_talk_clear(&talk);
-    talk = (DrvTalk)DRV_TALK_INIT;
+    drv_session_clear(&talk);
+    talk = (DrvSession)DRV_SESSION_INIT;
     g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -477,16 +477,16 @@ static void
 test_hangs(void)
 {
     gint64 start_time = g_get_monotonic_time();
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
     DrvFrame frame;
     pid_t pid;
 
     start(&talk, "fHbuild,h");
-    must(drv_talk_next(&talk, 60000, &frame, &error));
+    must(drv_session_next(&talk, 60000, &frame, &error));
     pid = talk.child.pid;
-    drv_talk_clear(&talk);
-    talk = (DrvTalk)DRV_TALK_INIT;
+    drv_session_clear(&talk);
+    talk = (DrvSession)DRV_SESSION_INIT;
     g_assert_cmpint(kill(pid, 0), ==, -1);
     g_assert_cmpint(g_get_monotonic_time() - start_time, >=, G_USEC_PER_SEC);
 }
@@ -494,16 +494,16 @@ test_hangs(void)
 static void
 test_status(void)
 {
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
     DrvFrame frame;
     int status;
 
     start(&talk, "e200000,q3");
-    g_assert_false(drv_talk_next(&talk, 60000, &frame, &error));
+    g_assert_false(drv_session_next(&talk, 60000, &frame, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_REMOTE);
     g_clear_error(&error);
-    must(drv_talk_status(&talk, &status, &error));
+    must(drv_session_status(&talk, &status, &error));
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, 3);
     g_assert_cmpuint(talk.err->len, >=, 16384); /* enough to tell, and no more */
@@ -514,10 +514,10 @@ static void
 test_no_program(void)
 {
     g_autoptr(DrvCmd) cmd = drv_cmd_new("/nowhere/worker", NULL);
-    g_auto(DrvTalk) talk = DRV_TALK_INIT;
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(drv_talk_start(&talk, cmd, "host01", &error));
+    g_assert_false(drv_session_start(&talk, cmd, "host01", &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
 }
 

@@ -174,13 +174,13 @@ test_session(void)
     int status = -1;
 
     master_start(&master, act_session);
-    must(drv_mux_start(master.path, "echo 'it'", &child, &control, &error));
+    must(drv_ssh_mux_start(master.path, "echo 'it'", &child, &control, &error));
     master_answer(&master);
     g_assert_cmpint(child.pid, ==, 0);
     g_assert_cmpint(write(child.stdin_fd, "abc", 3), ==, 3);
     assert_reads(child.stdout_fd, "abc");
     assert_reads(child.stderr_fd, "sorry");
-    must(drv_mux_wait(control, LONG_MS, &status, &error));
+    must(drv_ssh_mux_wait(control, LONG_MS, &status, &error));
     g_assert_cmpint(WIFEXITED(status) ? WEXITSTATUS(status) : -1, ==, 7);
     master_end(&master);
 }
@@ -265,13 +265,13 @@ test_wrong(gconstpointer data)
     int status = 0;
 
     master_start(&master, wrongs[i].act);
-    must(drv_mux_start(master.path, "echo 'it'", &child, &control, &error));
+    must(drv_ssh_mux_start(master.path, "echo 'it'", &child, &control, &error));
     master_answer(&master);
     if (wrongs[i].why) {
-        g_assert_false(drv_mux_wait(control, LONG_MS, &status, &error));
+        g_assert_false(drv_ssh_mux_wait(control, LONG_MS, &status, &error));
         assert_error_text(error, DRV_ERROR_REMOTE, wrongs[i].why);
     } else {
-        must(drv_mux_wait(control, LONG_MS, &status, &error));
+        must(drv_ssh_mux_wait(control, LONG_MS, &status, &error));
         g_assert_cmpint(status, ==, 255 << 8);
     }
     master_end(&master);
@@ -290,15 +290,15 @@ test_hanging(void)
     int status;
 
     g_assert_cmpint(listener, >=, 0);
-    must(drv_mux_start(path, "true", &child, &control, &error));
-    g_assert_false(drv_mux_wait(control, 20, &status, &error));
+    must(drv_ssh_mux_start(path, "true", &child, &control, &error));
+    g_assert_false(drv_ssh_mux_wait(control, 20, &status, &error));
     assert_error_text(error, DRV_ERROR_TIMEOUT, "does not tell");
     g_clear_error(&error);
     for (int i = 0; i < 3 && error == NULL; i++) { /* and its queue is full in the end */
         g_auto(DrvChild) more = DRV_CHILD_INIT;
         int socket = -1;
 
-        if (drv_mux_start(path, "true", &more, &socket, &error))
+        if (drv_ssh_mux_start(path, "true", &more, &socket, &error))
             drv_fd_close_one(socket);
     }
     assert_error_text(error, DRV_ERROR_REMOTE, "no master of ssh listens at");
@@ -315,14 +315,14 @@ test_nobody(void)
     g_autoptr(GError) error = NULL;
     int control = -1;
 
-    g_assert_false(drv_mux_start(path, "true", &child, &control, &error));
+    g_assert_false(drv_ssh_mux_start(path, "true", &child, &control, &error));
     assert_error_text(error, DRV_ERROR_REMOTE, "No such file or directory");
     g_clear_error(&error);
     drv_fd_close_one(scratch_open(dir, "control"));
-    g_assert_false(drv_mux_start(path, "true", &child, &control, &error));
+    g_assert_false(drv_ssh_mux_start(path, "true", &child, &control, &error));
     assert_error_text(error, DRV_ERROR_REMOTE, "Connection refused");
     g_clear_error(&error);
-    g_assert_false(drv_mux_start(long_path, "true", &child, &control, &error));
+    g_assert_false(drv_ssh_mux_start(long_path, "true", &child, &control, &error));
     assert_error_text(error, DRV_ERROR_REMOTE, "File name too long");
     g_assert_cmpint(control, ==, -1);
 }

@@ -367,7 +367,7 @@ own_home(void)
     etc = g_build_filename(one_home, "var", "remotes", "etc", NULL);
     self = g_build_filename(one_home, "var", "remotes", "tm", "qcow2", "clone", NULL);
     g_assert_cmpint(g_mkdir_with_parents(etc, 0755), ==, 0);
-    drv_init(1, &self);
+    drv_action_init(1, &self);
     write_conf("");
 }
 

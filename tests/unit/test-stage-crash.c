@@ -84,7 +84,7 @@ count_up(const Place *place)
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     next = g_strdup_printf("%d", atoi(text) + 1);
     make_file(stage, "new", next);
-    drv_stage_put(stage, "new", "a");
+    drv_stage_publish(stage, "new", "a");
     must(drv_stage_commit(stage, &error));
 }
 
@@ -178,7 +178,7 @@ change_one(const Place *place, GError **error)
 
     if (fd < 0 || !drv_fd_write_all(fd, "new", 3, "it", error))
         return 1;
-    drv_stage_put(stage, "new", "a");
+    drv_stage_publish(stage, "new", "a");
     return drv_stage_commit(stage, error) ? 0 : 1;
 }
 
@@ -198,11 +198,11 @@ change_several(const Place *place, GError **error)
         !drv_fd_write_all(three, "new", 3, "it", error) ||
         !drv_stage_link(stage, "l", "new", error))
         return 1;
-    drv_stage_take(stage, "b");
-    drv_stage_put(stage, "f", "folder");
-    drv_stage_put(stage, "l", "link");
-    drv_stage_put(stage, "n1", "a");
-    drv_stage_put(stage, "n2", "new");
+    drv_stage_remove(stage, "b");
+    drv_stage_publish(stage, "f", "folder");
+    drv_stage_publish(stage, "l", "link");
+    drv_stage_publish(stage, "n1", "a");
+    drv_stage_publish(stage, "n2", "new");
     return drv_stage_commit(stage, error) ? 0 : 1;
 }
 
@@ -210,12 +210,12 @@ static int
 change_fresh(const Place *place, GError **error)
 {
     g_autoptr(DrvStage) stage =
-        drv_stage_open_fresh(place->fd, place->dir, "fresh", error);
+        drv_stage_open_unpublished(place->fd, place->dir, "fresh", error);
     g_auto(DrvFd) fd = stage ? drv_stage_create(stage, "new", error) : -1;
 
     if (fd < 0 || !drv_fd_write_all(fd, "new", 3, "it", error))
         return 1;
-    drv_stage_put(stage, "new", "fresh");
+    drv_stage_publish(stage, "new", "fresh");
     return drv_stage_commit(stage, error) && drv_stage_finish(stage, error) ? 0 : 1;
 }
 
@@ -237,7 +237,7 @@ change_main(const char *name, char *dir)
     const char *self[] = { "/nowhere/tm/qcow2/clone", NULL };
     g_autoptr(GError) error = NULL;
 
-    drv_init(1, (char **)self);
+    drv_action_init(1, (char **)self);
     for (guint i = 0; i < G_N_ELEMENTS(changes); i++) {
         if (g_str_equal(changes[i].name, name))
             return changes[i].change(&place, &error);
@@ -277,7 +277,7 @@ run_change(const Place *place, const char *name, const char *how, guint n, gbool
     drv_cmd_arg(cmd, name);
     drv_cmd_arg(cmd, place->dir);
     must(drv_cmd_spawn(cmd, &child, &error));
-    must(drv_child_wait(&child, 60000, &status, &error));
+    must(drv_cmd_child_wait(&child, 60000, &status, &error));
     g_assert_true(g_file_get_contents(count, &counted, NULL, NULL));
     g_remove(count);
     *hit = (guint)atoi(counted) >= n;
@@ -345,7 +345,7 @@ put_fresh(const Place *place)
     DrvStage *stage = open_fresh(place, "fresh");
 
     make_file(stage, "new", "new");
-    drv_stage_put(stage, "new", "fresh");
+    drv_stage_publish(stage, "new", "fresh");
     must(drv_stage_commit(stage, &error));
 }
 
@@ -429,8 +429,8 @@ promise(const Place *place)
 
     make_file(stage, "new", "empty");
     fd = openat(drv_stage_fd(stage), "new", O_RDONLY | O_CLOEXEC);
-    must(drv_stage_promise(stage, fd, path, "link", "overlay", &error));
-    drv_stage_put(stage, "new", "overlay");
+    must(drv_relink_intend(stage, fd, path, "link", "overlay", &error));
+    drv_stage_publish(stage, "new", "overlay");
     must(drv_stage_commit(stage, &error));
 }
 
@@ -492,11 +492,11 @@ test_promise_ends(gconstpointer leave)
     g_autoptr(DrvStage) stage = open_stage(&place, "x");
     g_auto(DrvFd) fd = openat(place.fd, "b", O_RDONLY | O_CLOEXEC);
 
-    must(drv_stage_promise(stage, fd, path, "link", "b", &error));
+    must(drv_relink_intend(stage, fd, path, "link", "b", &error));
     if (leave)
         drv_stage_leave(stage);
     else
-        must(drv_stage_forget(stage, &error));
+        must(drv_relink_forget(stage, &error));
     g_clear_pointer(&stage, drv_stage_free);
     assert_tree(&place, BEFORE);
     stage = open_stage(&place, "x"); /* b is untouched and not in use */
@@ -526,7 +526,7 @@ test_promise_planted(void)
         g_autoptr(DrvStage) stage = open_stage(&place, "x");
         g_auto(DrvFd) fd = g_open(victim, O_RDONLY | O_CLOEXEC, 0);
 
-        must(drv_stage_promise(stage, fd, path, "link", "b", &error));
+        must(drv_relink_intend(stage, fd, path, "link", "b", &error));
         drv_stage_leave(stage);
         g_clear_pointer(&stage, drv_stage_free);
         g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));

@@ -20,11 +20,11 @@ test_put_one(void)
 
     make_file(stage, "new", "new");
     assert_tree(&place, "a=old b=old link->old");
-    drv_stage_put(stage, "new", "disk.0");
+    drv_stage_publish(stage, "new", "disk.0");
     must(drv_stage_commit(stage, &error));
     assert_tree(&place, "a=old b=old disk.0=new link->old");
     make_file(stage, "again", "newer"); /* it is still ours */
-    drv_stage_put(stage, "again", "disk.0");
+    drv_stage_publish(stage, "again", "disk.0");
     must(drv_stage_commit(stage, &error));
     assert_tree(&place, "a=old b=old disk.0=newer link->old");
     g_clear_pointer(&stage, drv_stage_free);
@@ -64,9 +64,9 @@ test_take_absent(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvStage) stage = open_stage(&place, "x");
 
-    drv_stage_take(stage, "nothing");
-    drv_stage_take(stage, "no/such");
-    drv_stage_take(stage, "a");
+    drv_stage_remove(stage, "nothing");
+    drv_stage_remove(stage, "no/such");
+    drv_stage_remove(stage, "a");
     must(drv_stage_commit(stage, &error));
     must(drv_stage_commit(stage, &error)); /* an empty plan */
     g_clear_pointer(&stage, drv_stage_free);
@@ -83,9 +83,9 @@ test_undo(void)
 
     make_file(stage, "n1", "new");
     make_file(stage, "n2", "new");
-    drv_stage_take(stage, "a");
-    drv_stage_put(stage, "n1", "c");
-    drv_stage_put(stage, "n2", "no-folder/d");
+    drv_stage_remove(stage, "a");
+    drv_stage_publish(stage, "n1", "c");
+    drv_stage_publish(stage, "n2", "no-folder/d");
     g_assert_false(drv_stage_commit(stage, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
     g_clear_pointer(&stage, drv_stage_free);
@@ -103,8 +103,8 @@ test_no_way_back(void)
 
     make_file(stage, "n1", "new");
     make_file(stage, "n2", "new");
-    drv_stage_put(stage, "n1", "a");
-    drv_stage_put(stage, "n2", "folder/d");
+    drv_stage_publish(stage, "n1", "a");
+    drv_stage_publish(stage, "n2", "folder/d");
     g_assert_false(drv_stage_commit(stage, &error));
     assert_error_text(error, DRV_ERROR_NOT_FOUND, "will finish this");
     g_clear_error(&error);
@@ -156,7 +156,7 @@ test_names(void)
         g_autoptr(DrvStage) stage = open_stage(&place, key);
 
         make_file(stage, "new", "new");
-        drv_stage_put(stage, "new", key);
+        drv_stage_publish(stage, "new", key);
         must(drv_stage_commit(stage, &error));
         g_clear_pointer(&stage, drv_stage_free);
         g_assert_true(drv_path_exists(place.fd, key));
@@ -175,8 +175,8 @@ test_hostile_names(void)
 
     g_assert_cmpint(linkat(place.fd, "b", place.fd, hostile, 0), ==, 0);
     make_file(stage, "%0a\n", "new");
-    drv_stage_take(stage, hostile);
-    drv_stage_put(stage, "%0a\n", "c\n%0a");
+    drv_stage_remove(stage, hostile);
+    drv_stage_publish(stage, "%0a\n", "c\n%0a");
     must(drv_stage_commit(stage, &error));
     g_clear_pointer(&stage, drv_stage_free);
     g_assert_false(drv_path_exists(place.fd, hostile));
@@ -203,11 +203,11 @@ test_planted_links(void)
     drv_stage_sweep(place.fd, place.dir);
     stage = open_stage(&place, "y");
     make_file(stage, "new", "new");
-    drv_stage_put(stage, "new", "y.snap/file");
+    drv_stage_publish(stage, "new", "y.snap/file");
     g_assert_false(drv_stage_commit(stage, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_REFUSED);
     g_clear_error(&error);
-    drv_stage_take(stage, "y.snap/file");
+    drv_stage_remove(stage, "y.snap/file");
     g_assert_false(drv_stage_commit(stage, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_REFUSED);
     assert_file(other, "file", "keep");
@@ -268,7 +268,7 @@ put_fresh(DrvStage *stage)
     g_autoptr(GError) error = NULL;
 
     make_file(stage, "new", "new");
-    drv_stage_put(stage, "new", "fresh");
+    drv_stage_publish(stage, "new", "fresh");
     must(drv_stage_commit(stage, &error));
 }
 
@@ -284,7 +284,7 @@ test_fresh(void)
     g_clear_pointer(&stage, drv_stage_free);
     assert_tree(&place, "a=old b=old fresh=new link->old");
     assert_clean(&place);
-    g_assert_null(drv_stage_open_fresh(place.fd, place.dir, "fresh", &error));
+    g_assert_null(drv_stage_open_unpublished(place.fd, place.dir, "fresh", &error));
     assert_error_text(error, DRV_ERROR_EXISTS, "/fresh' exists already");
     assert_clean(&place);
 }

@@ -147,7 +147,7 @@ assert_source(const Fixture *fixture, const char *target, const char *name)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *want = in_dir(fixture, name);
-    g_autoptr(DrvDisk) disk = drv_domain_disk(fixture->domain, target, &error);
+    g_autoptr(DrvDisk) disk = drv_disk_find(fixture->domain, target, &error);
 
     g_assert_no_error(error);
     g_assert_cmpstr(disk->source, ==, want);
@@ -159,7 +159,7 @@ assert_no_job(const Fixture *fixture, const char *target)
     g_autoptr(GError) error = NULL;
     gboolean active = TRUE;
 
-    g_assert_true(drv_virt_block_job(fixture->domain, target, &active, &error));
+    g_assert_true(drv_block_job(fixture->domain, target, &active, &error));
     g_assert_false(active);
 }
 
@@ -172,7 +172,7 @@ snapshot(const Fixture *fixture, const char *from, const char *to)
     gboolean ok;
 
     make_image(fixture, to, below);
-    ok = drv_virt_snapshot_disk(fixture->domain, "vda", file, "snap", &error);
+    ok = drv_block_snapshot(fixture->domain, "vda", file, "snap", &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", to);
@@ -190,11 +190,11 @@ test_snapshot_commit(Fixture *fixture, gconstpointer data)
     (void)data;
     snapshot(fixture, "disk.0", "one");
     snapshot(fixture, "one", "two");
-    ok = drv_virt_commit(fixture->domain, "vda", middle, bottom, FALSE, &error);
+    ok = drv_block_commit(fixture->domain, "vda", middle, bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "two");
-    ok = drv_virt_commit(fixture->domain, "vda", NULL, bottom, FALSE, &error);
+    ok = drv_block_commit(fixture->domain, "vda", NULL, bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "disk.0");
@@ -211,10 +211,10 @@ test_pull(Fixture *fixture, gconstpointer data)
     (void)data;
     snapshot(fixture, "disk.0", "one");
     snapshot(fixture, "one", "two");
-    ok = drv_virt_pull(fixture->domain, "vda", bottom, FALSE, &error);
+    ok = drv_block_pull(fixture->domain, "vda", bottom, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
-    ok = drv_virt_pull(fixture->domain, "vda", NULL, FALSE, &error);
+    ok = drv_block_pull(fixture->domain, "vda", NULL, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "two");
@@ -227,7 +227,7 @@ test_snapshot_fails(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     (void)data;
-    g_assert_false(drv_virt_snapshot_disk(fixture->domain, "vda", file, "snap", &error));
+    g_assert_false(drv_block_snapshot(fixture->domain, "vda", file, "snap", &error));
     g_assert_nonnull(strstr(error->message, "'vda'"));
     assert_source(fixture, "vda", "disk.0");
 }
@@ -244,7 +244,9 @@ test_copy(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *file = in_dir(fixture, "copy");
     guint calls = 0;
-    DrvVirtCopy copy = { .target = "vda", .file = file, .format = "qcow2", .quiet_s = 5 };
+    DrvBlockCopy copy = {
+        .target = "vda", .file = file, .format = "qcow2", .quiet_s = 5
+    };
     g_autoptr(GError) error = NULL;
     DrvDomainState state;
     gboolean ok;
@@ -252,7 +254,7 @@ test_copy(Fixture *fixture, gconstpointer data)
     (void)data;
     copy.progress = count;
     copy.data = &calls;
-    ok = drv_virt_copy_disk(fixture->domain, &copy, &error);
+    ok = drv_block_copy(fixture->domain, &copy, &error);
     g_assert_no_error(error);
     g_assert_true(ok);
     assert_source(fixture, "vda", "disk.0");
@@ -266,17 +268,17 @@ static void
 test_copy_pivot(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *file = in_dir(fixture, "moved");
-    DrvVirtCopy copy = { .target = "vdb", .file = file, .format = "qcow2" };
+    DrvBlockCopy copy = { .target = "vdb", .file = file, .format = "qcow2" };
     g_autoptr(GError) error = NULL;
 
     (void)data;
     make_image(fixture, "moved", NULL);
     copy.reuse = copy.pivot = TRUE;
-    g_assert_true(drv_virt_copy_begin(fixture->domain, &copy, &error));
+    g_assert_true(drv_block_copy_begin(fixture->domain, &copy, &error));
     assert_source(fixture, "vdb", "disk.1");
-    drv_virt_copy_abort(fixture->domain, &copy);
+    drv_block_copy_abort(fixture->domain, &copy);
     assert_source(fixture, "vdb", "disk.1");
-    g_assert_true(drv_virt_copy_disk(fixture->domain, &copy, &error));
+    g_assert_true(drv_block_copy(fixture->domain, &copy, &error));
     assert_source(fixture, "vdb", "moved");
     assert_source(fixture, "vda", "disk.0");
 }
@@ -285,10 +287,10 @@ static gpointer
 abort_soon(gpointer data)
 {
     const Fixture *fixture = data;
-    DrvVirtCopy copy = { .target = "vda" };
+    DrvBlockCopy copy = { .target = "vda" };
 
     g_usleep(G_USEC_PER_SEC / 2);
-    drv_virt_copy_abort(fixture->domain, &copy);
+    drv_block_copy_abort(fixture->domain, &copy);
     return NULL;
 }
 
@@ -297,7 +299,7 @@ static void
 test_busy(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *file = in_dir(fixture, "copy");
-    DrvVirtCopy copy = { .target = "vda", .file = file, .format = "qcow2" };
+    DrvBlockCopy copy = { .target = "vda", .file = file, .format = "qcow2" };
     g_autoptr(GError) error = NULL;
     gint64 start = g_get_monotonic_time();
     gboolean active = FALSE;
@@ -305,11 +307,11 @@ test_busy(Fixture *fixture, gconstpointer data)
 
     (void)data;
     snapshot(fixture, "disk.0", "one");
-    g_assert_true(drv_virt_copy_begin(fixture->domain, &copy, &error));
-    g_assert_true(drv_virt_block_job(fixture->domain, "vda", &active, &error));
+    g_assert_true(drv_block_copy_begin(fixture->domain, &copy, &error));
+    g_assert_true(drv_block_job(fixture->domain, "vda", &active, &error));
     g_assert_true(active);
     thread = g_thread_new("abort", abort_soon, fixture);
-    g_assert_true(drv_virt_pull(fixture->domain, "vda", NULL, FALSE, &error));
+    g_assert_true(drv_block_pull(fixture->domain, "vda", NULL, FALSE, &error));
     g_assert_cmpint(g_get_monotonic_time() - start, >, G_USEC_PER_SEC / 2);
     g_thread_join(thread);
     assert_no_job(fixture, "vda");
@@ -319,12 +321,12 @@ static void
 test_resize(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    gboolean ok = drv_virt_resize_disk(fixture->domain, "vda", 32 << 20, &error);
+    gboolean ok = drv_block_resize(fixture->domain, "vda", 32 << 20, &error);
 
     (void)data;
     g_assert_no_error(error);
     g_assert_true(ok);
-    g_assert_false(drv_virt_resize_disk(fixture->domain, "vdz", 32 << 20, &error));
+    g_assert_false(drv_block_resize(fixture->domain, "vdz", 32 << 20, &error));
 }
 
 static void

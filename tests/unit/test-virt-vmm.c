@@ -116,7 +116,7 @@ static void
 test_deploy(gconstpointer file)
 {
     g_autofree char *text = read_file(file);
-    g_autofree char *mended = vmm_mend_domain(text);
+    g_autofree char *mended = vmm_repair_domain(text);
     g_autoptr(DrvXml) domain = parse(mended);
     g_autofree char *vm = drv_xml_text(domain, NULL, "/domain/name");
     g_autofree char *checkpoint =
@@ -178,7 +178,7 @@ test_mend(void)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *got = vmm_mend_domain(cases[i][0]);
+        g_autofree char *got = vmm_repair_domain(cases[i][0]);
 
         g_assert_cmpstr(got, ==, cases[i][1]);
     }
@@ -222,7 +222,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     add_cases("disk", test_disk);
     add_cases("nic", test_nic);
     add_cases("deploy", test_deploy);

@@ -152,14 +152,14 @@ test_disks(void)
     g_autoptr(DrvVirt) virt = test_open();
     g_autoptr(DrvDomain) domain = test_create(virt);
     g_autoptr(GError) error = NULL;
-    g_autoptr(DrvDisk) by_target = drv_domain_disk(domain, "vda", &error);
-    g_autoptr(DrvDisk) by_path = drv_domain_disk_by_path(domain, "/d/0/1/disk.0", &error);
+    g_autoptr(DrvDisk) by_target = drv_disk_find(domain, "vda", &error);
+    g_autoptr(DrvDisk) by_path = drv_disk_find_by_path(domain, "/d/0/1/disk.0", &error);
 
     g_assert_no_error(error);
     g_assert_cmpstr(by_target->source, ==, "/d//0/1/disk.0");
     g_assert_cmpstr(by_target->format, ==, "qcow2");
     g_assert_cmpstr(by_path->target, ==, "vda");
-    g_assert_null(drv_domain_disk(domain, "vdaa", &error));
+    g_assert_null(drv_disk_find(domain, "vdaa", &error));
     g_assert_true(drv_error_is(error, DRV_ERROR_FAILED));
 }
 
@@ -170,10 +170,10 @@ assert_not_frozen(DrvDomain *domain, gboolean want)
     g_autoptr(GError) error = NULL;
     guint n = 4711;
 
-    g_assert_true(drv_virt_freeze(domain, 5, &n, &error));
+    g_assert_true(drv_freeze_filesystems(domain, 5, &n, &error));
     g_assert_cmpuint(MIN(n, 1), ==, want ? 1 : 0);
     if (want)
-        g_assert_true(drv_virt_thaw(domain, &error));
+        g_assert_true(drv_freeze_thaw(domain, &error));
 }
 
 static void
@@ -184,20 +184,20 @@ test_quiet(void)
     g_autoptr(GError) error = NULL;
 
     {
-        g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+        g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-        g_assert_true(drv_quiet_begin(&quiet, domain, 5, &error));
-        g_assert_cmpint(quiet.how, ==, DRV_QUIET_FROZEN);
+        g_assert_true(drv_freeze_begin(&quiet, domain, 5, &error));
+        g_assert_cmpint(quiet.how, ==, DRV_FREEZE_FROZEN);
         assert_not_frozen(domain, FALSE);
     }
     assert_not_frozen(domain, TRUE);
     assert_state(domain, DRV_STATE_RUNNING);
     g_assert_true(drv_domain_suspend(domain, &error));
     {
-        g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+        g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-        g_assert_true(drv_quiet_begin(&quiet, domain, 5, &error));
-        g_assert_cmpint(quiet.how, ==, DRV_QUIET_NOT);
+        g_assert_true(drv_freeze_begin(&quiet, domain, 5, &error));
+        g_assert_cmpint(quiet.how, ==, DRV_FREEZE_NONE);
     }
     assert_state(domain, DRV_STATE_PAUSED); /* as it was */
 }
@@ -214,9 +214,9 @@ test_cancel(void)
         gboolean gone;
 
         {
-            g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+            g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-            g_assert_true(drv_quiet_begin(&quiet, domain, 5, &error));
+            g_assert_true(drv_freeze_begin(&quiet, domain, 5, &error));
             kill(getpid(), SIGTERM);
             g_assert_false(drv_watch_gone(watch, 60000, &gone, &error));
             g_assert_true(drv_error_is(error, DRV_ERROR_CANCELLED));
@@ -257,9 +257,9 @@ hold(const char *uri, const char *id)
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvVirt) virt = drv_virt_open(uri, &error);
     g_autoptr(DrvDomain) domain = virt ? drv_virt_find(virt, id, &error) : NULL;
-    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+    g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-    if (domain == NULL || !drv_quiet_begin(&quiet, domain, 5, &error))
+    if (domain == NULL || !drv_freeze_begin(&quiet, domain, 5, &error))
         return 1;
     g_print("%s\n", words[quiet.how]);
     fflush(NULL);

@@ -29,8 +29,8 @@ convert(const DsClone *request, FsImage *image, int fd, GError **error)
         (!drv_inspect_fd(fd, request->source, &info, error) ||
          !drv_inspect_admit(&info, request->source, error)))
         return FALSE;
-    cmd = drv_image_convert_cmd(
-        "data", drv_image_format_name(info.format), "converted", request->driver, TRUE);
+    cmd = drv_qemu_img_convert(
+        "data", drv_inspect_format_name(info.format), "converted", request->driver, TRUE);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     return drv_cmd_run(cmd, error);
 }
@@ -49,7 +49,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     fd = drv_stage_create(image.stage, "data", error);
     if (fd < 0)
         return FALSE;
-    if (request->source_bridges[0] ? !drv_sparse_write(in, fd, TRUE, NULL, error)
+    if (request->source_bridges[0] ? !drv_copy_source(in, fd, TRUE, NULL, error)
                                    : !copy_from_here(request, fd, error))
         return FALSE;
     if (converts && !convert(request, &image, fd, error))

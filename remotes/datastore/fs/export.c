@@ -22,7 +22,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (*format == '\0') {
         if (!drv_inspect_fd(fd, request->source, &info, error))
             return FALSE;
-        format = drv_image_core_format(info.format);
+        format = drv_inspect_core_format(info.format);
     }
     md5 = drv_digest_fd(fd, DRV_DIGEST_MD5, request->source, error);
     if (md5 == NULL)

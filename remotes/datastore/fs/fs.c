@@ -27,7 +27,7 @@ find(FsImage *image, const char *base_path, const char *source, GError **error)
     g_autofree char *clean = drv_path_collapse(source);
     g_autofree char *base = drv_path_collapse(base_path);
 
-    if (!drv_check_path("SOURCE", source, error))
+    if (!drv_request_check_path("SOURCE", source, error))
         return FALSE;
     image->dir = g_path_get_dirname(clean);
     image->name = g_path_get_basename(clean);
@@ -74,14 +74,14 @@ fs_image_new(FsImage *image, const char *base_path, const char *name, GError **e
     if (image->dir_fd < 0)
         return FALSE;
     drv_stage_sweep(image->dir_fd, image->dir);
-    image->stage = drv_stage_open_fresh(image->dir_fd, image->dir, name, error);
+    image->stage = drv_stage_open_unpublished(image->dir_fd, image->dir, name, error);
     return image->stage != NULL;
 }
 
 gboolean
 fs_image_publish(FsImage *image, const char *made, GError **error)
 {
-    drv_stage_put(image->stage, made, image->name);
+    drv_stage_publish(image->stage, made, image->name);
     return drv_stage_commit(image->stage, error) && drv_stage_finish(image->stage, error);
 }
 
@@ -122,5 +122,5 @@ fs_image_take_sidecars(FsImage *image)
     g_autofree char *md5 = g_strconcat(image->name, ".md5sum", NULL);
 
     if (drv_path_exists(image->dir_fd, md5))
-        drv_stage_take(image->stage, md5);
+        drv_stage_remove(image->stage, md5);
 }

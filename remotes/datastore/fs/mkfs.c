@@ -6,7 +6,7 @@
 #define MIB (1024 * 1024ULL)
 
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     return g_str_equal(((const DsMkfs *)data)->format, "save_as");
 }
@@ -36,6 +36,6 @@ const DrvOp fs_mkfs = {
     .name = "fs.mkfs",
     .request = &ds_mkfs,
     .run = run,
-    .is_nothing = is_nothing,
+    .is_noop = is_noop,
 };
 DRV_OP_REGISTER(fs_mkfs);

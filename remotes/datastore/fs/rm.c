@@ -18,7 +18,7 @@ sweep_only(const DsImage *request)
 
 /* Nobody must be kept from forgetting such an image by a bridge that does not answer. */
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     const DsImage *request = data;
 
@@ -57,6 +57,6 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp fs_rm = {
-    .name = "fs.rm", .request = &ds_rm, .run = run, .is_nothing = is_nothing
+    .name = "fs.rm", .request = &ds_rm, .run = run, .is_noop = is_noop
 };
 DRV_OP_REGISTER(fs_rm);

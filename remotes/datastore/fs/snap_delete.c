@@ -35,9 +35,9 @@ delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error
     if (!drv_snapshots_has(
             image.dir_fd, image.dir, image.snap_dir, (guint64)request->snapshot_id))
         return TRUE;
-    drv_stage_take(image.stage, file);
+    drv_stage_remove(image.stage, file);
     if (drv_path_exists(image.dir_fd, note))
-        drv_stage_take(image.stage, note);
+        drv_stage_remove(image.stage, note);
     fs_image_take_sidecars(&image);
     return drv_stage_commit(image.stage, error);
 }

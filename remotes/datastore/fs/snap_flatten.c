@@ -11,7 +11,7 @@ flatten_chain(FsImage *image, const char *file, GError **error)
 {
     g_autofree char *path = g_build_filename(image->dir, file, NULL);
     g_autofree char *root = g_path_get_dirname(image->dir);
-    g_autoptr(DrvCmd) cmd = drv_image_convert_cmd(path, "qcow2", "copy", "qcow2", TRUE);
+    g_autoptr(DrvCmd) cmd = drv_qemu_img_convert(path, "qcow2", "copy", "qcow2", TRUE);
 
     if (!drv_chain_check(root, path, "qcow2", error))
         return FALSE;
@@ -38,8 +38,8 @@ flatten(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (fs_image_is_chain(&image) ? !flatten_chain(&image, file, error)
                                   : !fs_image_stage_copy(&image, file, error))
         return FALSE;
-    drv_stage_put(image.stage, "copy", image.name);
-    drv_stage_take(image.stage, image.snap_dir);
+    drv_stage_publish(image.stage, "copy", image.name);
+    drv_stage_remove(image.stage, image.snap_dir);
     fs_image_take_sidecars(&image);
     return drv_stage_commit(image.stage, error);
 }

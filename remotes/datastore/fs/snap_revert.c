@@ -23,12 +23,12 @@ revert_chain(FsImage *image, const char *file, GError **error)
     active = g_strdup_printf("%s/%" G_GINT64_FORMAT, image->snap_dir, highest);
     if (g_str_equal(active, file))
         return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the newest file itself", path);
-    cmd = drv_image_overlay_cmd(
-        "copy", info.virtual_size, path, drv_image_format_name(info.format), NULL);
+    cmd = drv_qemu_img_overlay(
+        "copy", info.virtual_size, path, drv_inspect_format_name(info.format), NULL);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     if (!drv_cmd_run(cmd, error))
         return FALSE;
-    drv_stage_put(image->stage, "copy", active);
+    drv_stage_publish(image->stage, "copy", active);
     return TRUE;
 }
 
@@ -51,7 +51,7 @@ revert(gconstpointer data, DrvSource *in, char **result, GError **error)
     } else {
         if (!fs_image_stage_copy(&image, file, error))
             return FALSE;
-        drv_stage_put(image.stage, "copy", image.name);
+        drv_stage_publish(image.stage, "copy", image.name);
     }
     fs_image_take_sidecars(&image);
     return drv_stage_commit(image.stage, error);

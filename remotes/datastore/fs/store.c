@@ -49,9 +49,9 @@ write_stream(
     if (plain >= 0 && request->sparse)
         return drv_copy_fd(plain, fd, &options, NULL, error);
     if (!request->is_packed)
-        return drv_sparse_write(in, fd, request->sparse, NULL, error);
+        return drv_copy_source(in, fd, request->sparse, NULL, error);
     limited = limit_expansion(request, image->dir_fd, in, &limit);
-    return drv_sparse_write(limited, fd, request->sparse, NULL, error);
+    return drv_copy_source(limited, fd, request->sparse, NULL, error);
 }
 
 /* A bundle becomes folder "folder"; nothing in it is ever opened by a tool of ours. */
@@ -75,11 +75,11 @@ convert(const DsCp *request,
         const DrvImageInfo *info,
         GError **error)
 {
-    g_autoptr(DrvCmd) cmd = drv_image_convert_cmd("data",
-                                                  drv_image_format_name(info->format),
-                                                  "converted",
-                                                  request->driver,
-                                                  request->sparse);
+    g_autoptr(DrvCmd) cmd = drv_qemu_img_convert("data",
+                                                 drv_inspect_format_name(info->format),
+                                                 "converted",
+                                                 request->driver,
+                                                 request->sparse);
 
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     return drv_cmd_run(cmd, error);
@@ -92,7 +92,7 @@ wants_conversion(const DsCp *request, const DrvImageInfo *info)
 
     return request->convert && g_strv_contains(drivers, request->driver) &&
            info->format != DRV_IMAGE_LUKS &&
-           !g_str_equal(drv_image_core_format(info->format), request->driver);
+           !g_str_equal(drv_inspect_core_format(info->format), request->driver);
 }
 
 /* What it is decides whether it may come in, and what it is called: *made is the name in
@@ -123,7 +123,7 @@ admit(const DsCp *request,
     if (!drv_inspect_fd(fd, request->path, &info, error) ||
         !drv_inspect_admit(&info, request->path, error))
         return FALSE;
-    *format = drv_image_core_format(info.format);
+    *format = drv_inspect_core_format(info.format);
     if (!wants_conversion(request, &info))
         return TRUE;
     *made = "converted";

@@ -13,8 +13,8 @@
 static void
 load(const char *name, yaml_document_t *document)
 {
-    g_autofree char *path =
-        g_build_filename(drv_remotes_dir(), "etc", "im", "kvm-probes.d", name, NULL);
+    g_autofree char *path = g_build_filename(
+        drv_action_remotes_dir(), "etc", "im", "kvm-probes.d", name, NULL);
     g_autofree char *text = NULL;
     yaml_parser_t parser;
     gsize length;

@@ -87,7 +87,7 @@ im_config_number(const ImContext *im, const char *path, guint64 fallback)
 gboolean
 im_has_imported(void)
 {
-    return !drv_release_at_least(drv_release(), 7, 0, 0);
+    return !drv_release_at_least(drv_action_release(), 7, 0, 0);
 }
 
 /* Probes are at different depths below <remotes>/im. */
@@ -97,7 +97,7 @@ im_init(int argc, char **argv)
     g_autofree char *path = NULL;
     g_autofree char *folder = NULL;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     path = g_canonicalize_filename(argc > 0 ? argv[0] : "im", NULL);
     folder = g_path_get_dirname(path);
     while (strlen(folder) > 1) {
@@ -105,7 +105,7 @@ im_init(int argc, char **argv)
         g_autofree char *parent = g_path_get_dirname(folder);
 
         if (g_str_equal(name, "im")) {
-            drv_set_remotes_dir(parent);
+            drv_action_set_remotes_dir(parent);
             return;
         }
         g_free(folder);
@@ -155,12 +155,12 @@ im_main(int argc, char **argv, const char *name, ImProbe probe)
 
     im_init(argc, argv);
     if (!read_config(config, &error))
-        return drv_fail(error);
+        return drv_action_fail(error);
     im = context_of(argc, argv, config->str, &error);
     if (im == NULL || !probe(im, out, &error)) {
         (void)drv_prefix(&error, "%s", name + strlen(IM_MARK));
-        return drv_fail(error);
+        return drv_action_fail(error);
     }
     im_samples_save(im);
-    return drv_reply_text(out->str);
+    return drv_action_reply_text(out->str);
 }

@@ -68,7 +68,8 @@ guint64 im_conf_number(const char *file, const char *key, guint64 fallback);
 
 typedef gboolean (*ImProbe)(ImContext *im, GString *out, GError **error);
 
-/* The tree these programs are of, told from argv[0]; call instead of drv_init(). */
+/* The tree these programs are of, told from argv[0]; call instead of drv_action_init().
+ */
 void im_init(int argc, char **argv);
 
 /* All of a probe's process. */
@@ -198,6 +199,6 @@ gboolean
 im_host_usage(ImContext *im, const char *who, ImHostUsage *usage, GError **error);
 
 /* Percent of one CPU since the record's last time, or -1 without one. */
-double im_cpu_percent(ImContext *im, const DrvVirtUsage *vm);
+double im_cpu_percent(ImContext *im, const DrvStats *vm);
 /* See that there is an earlier value of every domain's CPU time; returns their state. */
 GPtrArray *im_sampled_stats(ImContext *im, GError **error);

@@ -30,7 +30,7 @@ im_back_off(guint failures)
 }
 
 char *
-im_mend_pem(const char *text)
+im_repair_pem(const char *text)
 {
     const char *begin = strstr(text, "-----BEGIN ");
     const char *body = begin ? strstr(begin + 5, "-----") : NULL;
@@ -61,7 +61,7 @@ static gboolean
 find_address(ImClient *client, DrvXml *xml, GError **error)
 {
     g_autofree char *asked = drv_xml_get(xml, NULL, "NETWORK/MONITOR_ADDRESS");
-    const char *caller = drv_caller_address();
+    const char *caller = drv_action_caller_address();
 
     if (asked && !g_str_equal(asked, "auto"))
         client->address = g_strdup(asked);
@@ -92,7 +92,7 @@ im_client_configure(ImClient *client,
         return drv_throw(error, DRV_ERROR_DUMP, "PORT is no port: '%s'", port);
     client->port = (guint16)number;
     client->config = g_strdup(config);
-    client->public_key = im_mend_pem(key);
+    client->public_key = im_repair_pem(key);
     if (*key && client->public_key == NULL)
         return drv_throw(error, DRV_ERROR_DUMP, "PUBKEY is no key in PEM form");
     if (address) {
@@ -144,7 +144,7 @@ im_client_send(const ImClient *client,
     message.epoch = latest;
     g_mutex_unlock(&lock);
     message.host_id = g_ascii_strtoll(client->host_id, NULL, 10);
-    line = drv_monitor_line(&message, client->public_key, error);
+    line = drv_monitord_line(&message, client->public_key, error);
     return line &&
-           drv_monitor_send(client->address, client->port, line, kind->tcp, error);
+           drv_monitord_send(client->address, client->port, line, kind->tcp, error);
 }

@@ -88,7 +88,8 @@ im_run_program(const char *path,
                GError **error)
 {
     g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *folder = g_build_filename(drv_remotes_dir(), "im", "kvm.d", NULL);
+    g_autofree char *folder =
+        g_build_filename(drv_action_remotes_dir(), "im", "kvm.d", NULL);
     g_auto(DrvFd) in = text_fd(config ? config : "", error);
     g_auto(DrvFd) cwd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(path, NULL);
@@ -139,7 +140,8 @@ im_run_dir(
     ImContext *im, const ImClient *client, const char *dir, GString *out, GError **error)
 {
     g_autofree char *folder = g_strconcat(client->hypervisor, "-probes.d", NULL);
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), "im", folder, dir, NULL);
+    g_autofree char *path =
+        g_build_filename(drv_action_remotes_dir(), "im", folder, dir, NULL);
     g_autoptr(GPtrArray) files = im_executables(path);
     const char *const argv[] = {
         client->hypervisor, client->host_id, client->host_name, NULL

@@ -22,7 +22,7 @@
 typedef struct {
     const ImClient *client;
     ImContext *im;
-    DrvVirtEvents *events; /* NULL: not connected */
+    DrvEvents *events; /* NULL: not connected */
     int signal_fd, system_fd;
     gint64 period_ms, sync_ms;
     gint64 last_sync; /* monotonic ms; -1: all must be told */
@@ -47,7 +47,7 @@ connect_virt(Watch *watch, GError **error)
         return TRUE;
     virt = im_virt(watch->im, error);
     if (virt)
-        watch->events = drv_virt_events_new(virt, error);
+        watch->events = drv_events_new(virt, error);
     if (watch->events == NULL)
         im_virt_drop(watch->im);
     return watch->events != NULL;
@@ -56,7 +56,7 @@ connect_virt(Watch *watch, GError **error)
 static void
 disconnect(Watch *watch)
 {
-    g_clear_pointer(&watch->events, drv_virt_events_free);
+    g_clear_pointer(&watch->events, drv_events_free);
     im_virt_drop(watch->im);
 }
 
@@ -71,7 +71,7 @@ look(Watch *watch, GError **error)
     watch->unsent = FALSE;
     if (!connect_virt(watch, error))
         return FALSE;
-    active = drv_virt_all(watch->im->virt, FALSE, error);
+    active = drv_stats_all(watch->im->virt, FALSE, error);
     if (active == NULL)
         return FALSE;
     watch->how.sync = watch->last_sync < 0 || now - watch->last_sync >= watch->sync_ms;
@@ -122,7 +122,7 @@ failed(Watch *watch, GError *why, GError **error)
 }
 
 static void
-note(Watch *watch, const DrvVirtEvent *event)
+note(Watch *watch, const DrvLifecycleEvent *event)
 {
     if (event->what == DRV_VIRT_STOPPED)
         im_states_stopped(watch->im->states, event->uuid, event->detail);
@@ -149,18 +149,18 @@ wait_for_due(Watch *watch, GError **error)
     gint64 left_ms;
 
     while ((left_ms = watch->due - now_ms()) > 0) {
-        DrvVirtEvent event;
+        DrvLifecycleEvent event;
         gboolean got = FALSE;
 
         if (watch->events == NULL) {
             if (drv_poll(&wake, 1, (int)left_ms, error) < 0)
                 return FALSE;
-        } else if (!drv_virt_events_next(watch->events,
-                                         (guint)left_ms,
-                                         watch->signal_fd,
-                                         &event,
-                                         &got,
-                                         error)) {
+        } else if (!drv_events_next(watch->events,
+                                    (guint)left_ms,
+                                    watch->signal_fd,
+                                    &event,
+                                    &got,
+                                    error)) {
             return FALSE;
         }
         pass_signal_on(watch);

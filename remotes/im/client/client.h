@@ -46,7 +46,7 @@ gboolean im_client_configure(ImClient *client,
 ImContext *im_client_context(const ImClient *client, GError **error);
 
 /* PEM whose line breaks became blanks, made whole; NULL for "".  Caller frees. */
-char *im_mend_pem(const char *text);
+char *im_repair_pem(const char *text);
 
 /* Run all probes of a folder; their output.  The first that fails is an error. */
 gboolean im_run_dir(ImContext *im,

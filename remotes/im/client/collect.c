@@ -26,14 +26,14 @@ flat_folder(char **argv)
 {
     g_autofree char *folder = g_strconcat(argv[TYPE], "-probes.d", NULL);
 
-    return g_build_filename(drv_remotes_dir(), "im", folder, NULL);
+    return g_build_filename(drv_action_remotes_dir(), "im", folder, NULL);
 }
 
 /* Seconds of the file's time; 0 when there is none. */
 static gint64
 tree_time(void)
 {
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), ".update", NULL);
+    g_autofree char *path = g_build_filename(drv_action_remotes_dir(), ".update", NULL);
     GStatBuf st;
 
     return g_stat(path, &st) == 0 ? (gint64)st.st_mtime : 0;
@@ -64,7 +64,7 @@ im_collect_start(int argc, char **argv, GError **error)
         !im_run_programs(folder, (const char *const *)argv + 1, NULL, out, error) ||
         !detach(argv, error))
         return FALSE;
-    if (drv_reply_text(out->str) != 0)
+    if (drv_action_reply_text(out->str) != 0)
         return drv_throw(error, DRV_ERROR_FAILED, "the answer was not read");
     return TRUE;
 }
@@ -102,9 +102,9 @@ tell(const ImClient *client, ImContext *im, char **argv, gboolean *hangs)
     *hangs = !ok && drv_error_is(error, DRV_ERROR_TIMEOUT);
     if (!ok)
         im_virt_drop(im);
-    line = drv_collect_line(argv[HOST_ID], !ok, ok ? out->str : error->message);
+    line = drv_monitord_collect_line(argv[HOST_ID], !ok, ok ? out->str : error->message);
     g_clear_error(&error);
-    if (!drv_monitor_send_datagram(client->address, client->port, line, &error))
+    if (!drv_monitord_send_datagram(client->address, client->port, line, &error))
         drv_ignore(&error, "the next one may arrive");
 }
 
@@ -122,7 +122,7 @@ im_collect_stay(int argc, char **argv, GError **error)
     argv[argc - 1] = NULL; /* "--stay" is not for the probes */
     if (im == NULL)
         return FALSE;
-    client.address = g_strdup(drv_caller_address());
+    client.address = g_strdup(drv_action_caller_address());
     if (client.address == NULL ||
         !g_ascii_string_to_unsigned(argv[PORT], 10, 1, G_MAXUINT16, &port, NULL) ||
         !g_ascii_string_to_unsigned(argv[PERIOD], 10, 1, 86400, &period_s, NULL))

@@ -24,7 +24,8 @@ im_launch(const char *name,
           GError **error)
 {
     g_autofree char *folder = g_strconcat(name, ".d", NULL);
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), "im", folder, NULL);
+    g_autofree char *path =
+        g_build_filename(drv_action_remotes_dir(), "im", folder, NULL);
     g_autoptr(GPtrArray) files = NULL;
 
     if (strchr(name, '/') || *name == '.')

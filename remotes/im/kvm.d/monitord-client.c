@@ -19,11 +19,11 @@ start(ImClient *client)
     if (!drv_fd_read_all(0, config, DRV_DUMP_MAX, "the configuration", &error) ||
         !im_client_configure(client, config->str, NULL, &error) ||
         !im_end_clients(client->host_id, &error))
-        return drv_fail(error);
+        return drv_action_fail(error);
     answer = im_first_pass(client, &error);
     if (answer == NULL || !im_client_detach(client, &error))
-        return drv_fail(error);
-    return drv_reply("%s", answer);
+        return drv_action_fail(error);
+    return drv_action_reply("%s", answer);
 }
 
 static int
@@ -35,8 +35,9 @@ stay(ImClient *client, const char *address)
     if (!drv_fd_read_all(CONFIG_FD, config, DRV_DUMP_MAX, "the configuration", &error) ||
         !im_client_configure(client, config->str, address, &error) ||
         !im_client_stay(client, &error))
-        return drv_error_is(error, DRV_ERROR_CANCELLED) ? drv_done() : drv_fail(error);
-    return drv_done();
+        return drv_error_is(error, DRV_ERROR_CANCELLED) ? drv_action_done()
+                                                        : drv_action_fail(error);
+    return drv_action_done();
 }
 
 int
@@ -47,12 +48,14 @@ main(int argc, char **argv)
 
     im_init(argc, argv);
     if (argc == 8 && g_str_equal(argv[7], "--stay"))
-        return im_collect_stay(argc, argv, &error) ? drv_done() : drv_fail(error);
+        return im_collect_stay(argc, argv, &error) ? drv_action_done()
+                                                   : drv_action_fail(error);
     if (argc == 7)
-        return im_collect_start(argc, argv, &error) ? drv_done() : drv_fail(error);
+        return im_collect_start(argc, argv, &error) ? drv_action_done()
+                                                    : drv_action_fail(error);
     if (argc < 4) {
         (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: TYPE HOST_ID HOST");
-        return drv_fail(error);
+        return drv_action_fail(error);
     }
     client.hypervisor = g_strdup(argv[1]);
     client.host_id = g_strdup(argv[2]);

@@ -24,17 +24,17 @@ im_flat_linux(ImContext *im, GString *out, GError **error)
 
 /* One of active, error; a domain that only stands still for a moment is active. */
 static char
-state_letter(const DrvVirtUsage *vm)
+state_letter(const DrvStats *vm)
 {
     const char *word = im_state_word(vm->state, vm->reason);
 
-    if (!drv_release_at_least(drv_release(), 5, 6, 0))
+    if (!drv_release_at_least(drv_action_release(), 5, 6, 0))
         return vm->state == 6 ? 'e' : 'a';
     return g_str_equal(word, "FAILURE") || g_str_equal(word, "SUSPENDED") ? 'e' : 'a';
 }
 
 static void
-add_usage(ImContext *im, const DrvVirtUsage *vm, GHashTable *swapped, GString *out)
+add_usage(ImContext *im, const DrvStats *vm, GHashTable *swapped, GString *out)
 {
     const guint64 *swap = g_hash_table_lookup(swapped, vm->uuid);
     double cpu = im_cpu_percent(im, vm);
@@ -70,7 +70,7 @@ import_words(const char *wild, const char *uuid)
 
 static void
 add_vm(ImContext *im,
-       const DrvVirtUsage *vm,
+       const DrvStats *vm,
        GHashTable *swapped,
        const char *wild,
        GString *out)

@@ -37,7 +37,7 @@ ask_os(Guest *guest, DrvDomain *domain, GError **error)
 
     if (guest->os)
         return TRUE;
-    facts = drv_domain_guest_facts(domain, DRV_GUEST_OS, GUEST_TIMEOUT_S, &why);
+    facts = drv_agent_facts(domain, DRV_AGENT_OS, GUEST_TIMEOUT_S, &why);
     if (is_silent(why)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -60,7 +60,7 @@ ask_facts(Guest *guest, DrvDomain *domain, GError **error)
     g_clear_pointer(&guest->addresses, g_free);
     if (!ask_os(guest, domain, error))
         return FALSE;
-    facts = drv_domain_guest_facts(domain, DRV_GUEST_ADDRESSES, GUEST_TIMEOUT_S, error);
+    facts = drv_agent_facts(domain, DRV_AGENT_ADDRESSES, GUEST_TIMEOUT_S, error);
     if (facts == NULL)
         return FALSE;
     if (guest_say_addresses(facts, text))

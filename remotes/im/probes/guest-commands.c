@@ -115,7 +115,7 @@ ask(const GuestCommand *command, DrvDomain *domain, gint64 id, GString *out)
     g_autofree char *answer = NULL;
 
     (void)g_string_replace(question, "$vm_id", number, 0);
-    answer = drv_domain_agent(domain, question->str, command->timeout_s, &why);
+    answer = drv_agent_command(domain, question->str, command->timeout_s, &why);
     if (answer && strlen(answer) > ANSWER_MAX)
         answer[ANSWER_MAX] = '\0';
     if (answer)

@@ -102,8 +102,8 @@ static void
 read_end(Guest *guest, DrvDomain *domain)
 {
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer = drv_domain_agent_exec_status(
-        domain, (guint64)guest->gpu_pid, GUEST_TIMEOUT_S, &why);
+    g_autofree char *answer =
+        drv_agent_exec_status(domain, (guint64)guest->gpu_pid, GUEST_TIMEOUT_S, &why);
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree guchar *csv = NULL;
     g_auto(ImExecEnd) end = { 0 };
@@ -141,7 +141,7 @@ guest_ask_gpus(Guest *guest, DrvDomain *domain)
         read_end(guest, domain);
     if (guest->gpu_pid > 0)
         return;
-    answer = drv_domain_agent(domain, START, GUEST_TIMEOUT_S, &why);
+    answer = drv_agent_command(domain, START, GUEST_TIMEOUT_S, &why);
     drv_ignore(&why, "the guest has no such program");
     if (answer && im_parse_exec(answer, &begun))
         guest->gpu_pid = begun.pid;

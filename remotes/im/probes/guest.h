@@ -34,7 +34,7 @@ void guest_say_wrong(const GuestConf *conf, const char *why, GString *out);
 /* And of a front-end whose admin has them off. */
 void guest_say_disabled(const GuestConf *conf, GString *out);
 
-/* Lines OS_ID … and GUEST_IP_ADDRESSES from what drv_domain_guest_facts() returned. */
+/* Lines OS_ID … and GUEST_IP_ADDRESSES from what drv_agent_facts() returned. */
 void guest_say_os(GHashTable *facts, GString *out);
 /* FALSE when there are none. */
 gboolean guest_say_addresses(GHashTable *facts, GString *out);
@@ -55,8 +55,8 @@ typedef struct {
     char *answers;   /* to the commands of the configuration */
     char *gpus;      /* the same; NULL without any */
     gboolean gpu_known, has_gpu;
-    gint64 gpu_pid;         /* of what runs in the guest to tell; 0: nothing */
-    const DrvVirtUsage *vm; /* while a pass runs */
+    gint64 gpu_pid;     /* of what runs in the guest to tell; 0: nothing */
+    const DrvStats *vm; /* while a pass runs */
 } Guest;
 
 /* Read what was started before, if it has ended, and start it anew. */

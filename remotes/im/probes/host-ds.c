@@ -70,7 +70,7 @@ add_datastore(const ImContext *im, const char *id, const char *driver, GString *
 gboolean
 im_monitor_ds(ImContext *im, GString *out, GError **error)
 {
-    gboolean all = !drv_release_at_least(drv_release(), 5, 12, 0);
+    gboolean all = !drv_release_at_least(drv_action_release(), 5, 12, 0);
     g_autoptr(GPtrArray) ids = datastores(im);
     DrvDf df = { 0, 0, 0 };
 
@@ -98,7 +98,7 @@ add_disks(
     const ImContext *im, const char *id, const char *driver, GString *out, GError **error)
 {
     g_autofree char *program =
-        g_build_filename(drv_remotes_dir(), "tm", driver, "monitor_ds", NULL);
+        g_build_filename(drv_action_remotes_dir(), "tm", driver, "monitor_ds", NULL);
     g_autofree char *folder = g_build_filename(im->ds_location, id, NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(program, folder, NULL);
     g_autoptr(GString) answer = g_string_new(NULL);

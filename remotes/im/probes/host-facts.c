@@ -83,7 +83,7 @@ im_cpu(ImContext *im, GString *out, GError **error)
 gboolean
 im_version(ImContext *im, GString *out, GError **error)
 {
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), "VERSION", NULL);
+    g_autofree char *path = g_build_filename(drv_action_remotes_dir(), "VERSION", NULL);
     g_autofree char *text = NULL;
 
     (void)im;
@@ -94,9 +94,9 @@ im_version(ImContext *im, GString *out, GError **error)
         im_addf(out,
                 "VERSION",
                 "%u.%u.%u",
-                drv_release()->major,
-                drv_release()->minor,
-                drv_release()->patch);
+                drv_action_release()->major,
+                drv_action_release()->minor,
+                drv_action_release()->patch);
     return TRUE;
 }
 

@@ -76,7 +76,8 @@ im_import_template(const char *domain_xml, GError **error)
     im_add_number(out, "MEMORY", to_mib(memory, unit));
     im_add(out, "HYPERVISOR", "kvm");
     im_add(out,
-           drv_release_at_least(drv_release(), 5, 12, 0) ? "DEPLOY_ID" : "IMPORT_VM_ID",
+           drv_release_at_least(drv_action_release(), 5, 12, 0) ? "DEPLOY_ID"
+                                                                : "IMPORT_VM_ID",
            uuid);
     add_vector(xml, out, "OS", os, G_N_ELEMENTS(os));
     if (drv_xml_has(xml, NULL, "features"))
@@ -105,10 +106,10 @@ im_wild_vm(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
-    g_autoptr(GPtrArray) all = virt ? drv_virt_all(virt, FALSE, &why) : NULL;
+    g_autoptr(GPtrArray) all = virt ? drv_stats_all(virt, FALSE, &why) : NULL;
 
     for (guint i = 0; all && i < all->len; i++) {
-        const DrvVirtUsage *vm = g_ptr_array_index(all, i);
+        const DrvStats *vm = g_ptr_array_index(all, i);
         g_autoptr(GError) gone = NULL;
         g_autofree char *coded = NULL;
 

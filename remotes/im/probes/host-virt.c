@@ -59,8 +59,8 @@ host_model(const char *guests, GError **error)
     if (parts == NULL)
         return NULL;
     for (guint i = 0; i < parts->len; i++)
-        (void)drv_node_add_copy(drv_xml_root(cpu), g_ptr_array_index(parts, i));
-    return drv_node_to_text(drv_xml_root(cpu));
+        (void)drv_xml_node_add_copy(drv_xml_root(cpu), g_ptr_array_index(parts, i));
+    return drv_xml_node_to_text(drv_xml_root(cpu));
 }
 
 gboolean
@@ -75,7 +75,7 @@ im_cpu_features(ImContext *im, GString *out, GError **error)
     if (guests && model == NULL && why == NULL)
         return TRUE; /* not on this architecture */
     if (model)
-        cpu = drv_virt_cpu(virt, im->hypervisor, model, &why);
+        cpu = drv_virt_expand_cpu(virt, im->hypervisor, model, &why);
     if (model && cpu == NULL && drv_error_is(why, DRV_ERROR_UNSUPPORTED)) {
         drv_ignore(&why, "the model's own features are better than none");
         cpu = g_steal_pointer(&model);

@@ -58,8 +58,7 @@ static gboolean
 ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 {
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer =
-        drv_domain_agent_exec_status(domain, pid, AGENT_TIMEOUT_S, &why);
+    g_autofree char *answer = drv_agent_exec_status(domain, pid, AGENT_TIMEOUT_S, &why);
     g_auto(ImExecEnd) end = { 0 };
 
     if (answer == NULL) {

@@ -82,7 +82,7 @@ running(ImContext *im, const GPtrArray *all)
     GPtrArray *guests = g_ptr_array_new();
 
     for (guint i = 0; i < all->len; i++) {
-        const DrvVirtUsage *vm = g_ptr_array_index(all, i);
+        const DrvStats *vm = g_ptr_array_index(all, i);
         Guest *guest;
 
         if (vm->state != RUNNING || (im_vm_id(vm->name) < 0 && !im_has_imported()))
@@ -104,7 +104,7 @@ im_vm_guest(ImContext *im, GString *out, GError **error)
     g_auto(GuestConf) conf = { 0 };
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
-    g_autoptr(GPtrArray) all = virt ? drv_virt_all(virt, FALSE, &why) : NULL;
+    g_autoptr(GPtrArray) all = virt ? drv_stats_all(virt, FALSE, &why) : NULL;
     g_autoptr(GPtrArray) guests = NULL;
 
     (void)error;

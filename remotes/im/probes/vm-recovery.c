@@ -57,7 +57,7 @@ run(const Home *home,
     GError **error)
 {
     g_autofree char *path =
-        g_build_filename(drv_remotes_dir(), "tm", home->tm_mad, PROGRAM, NULL);
+        g_build_filename(drv_action_remotes_dir(), "tm", home->tm_mad, PROGRAM, NULL);
     g_autofree char *file = g_strconcat(home->folder, "/disk.", disk, NULL);
     g_autoptr(DrvCmd) cmd =
         drv_cmd_new(path, home->vm, file, frequency, home->replica, NULL);
@@ -118,7 +118,7 @@ find_home(ImContext *im, DrvDomain *domain, Home *home)
 }
 
 static void
-look_at(ImContext *im, DrvVirt *virt, const DrvVirtUsage *usage, GString *out)
+look_at(ImContext *im, DrvVirt *virt, const DrvStats *usage, GString *out)
 {
     g_auto(Home) home = { 0 };
     g_autoptr(GError) ignored = NULL;
@@ -146,14 +146,14 @@ gboolean
 im_vm_recovery(ImContext *im, GString *out, GError **error)
 {
     DrvVirt *virt = im_virt(im, error);
-    g_autoptr(GPtrArray) all = virt ? drv_virt_all(virt, FALSE, error) : NULL;
+    g_autoptr(GPtrArray) all = virt ? drv_stats_all(virt, FALSE, error) : NULL;
 
     if (all == NULL) {
         im_virt_drop(im);
         return FALSE;
     }
     for (guint i = 0; i < all->len; i++) {
-        const DrvVirtUsage *usage = g_ptr_array_index(all, i);
+        const DrvStats *usage = g_ptr_array_index(all, i);
 
         if (im_vm_id(usage->name) >= 0)
             look_at(im, virt, usage, out);

@@ -57,7 +57,7 @@ im_vm_state(ImContext *im, GString *out, GError **error)
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     gint64 last_sync = 0, last_look = 0;
     DrvVirt *virt = im_virt(im, error);
-    g_autoptr(GPtrArray) active = virt ? drv_virt_all(virt, FALSE, error) : NULL;
+    g_autoptr(GPtrArray) active = virt ? drv_stats_all(virt, FALSE, error) : NULL;
 
     if (active == NULL) {
         im_virt_drop(im);

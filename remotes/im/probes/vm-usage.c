@@ -9,13 +9,13 @@
 #define G64 G_GUINT64_FORMAT
 
 static char *
-sample_name(const DrvVirtUsage *vm)
+sample_name(const DrvStats *vm)
 {
     return g_strconcat("vm.", vm->uuid, NULL);
 }
 
 double
-im_cpu_percent(ImContext *im, const DrvVirtUsage *vm)
+im_cpu_percent(ImContext *im, const DrvStats *vm)
 {
     g_autofree char *name = sample_name(vm);
     guint64 then;
@@ -34,7 +34,7 @@ note_new(ImContext *im, const GPtrArray *all)
     gboolean any = FALSE;
 
     for (guint i = 0; i < all->len; i++) {
-        const DrvVirtUsage *vm = g_ptr_array_index(all, i);
+        const DrvStats *vm = g_ptr_array_index(all, i);
         g_autofree char *name = sample_name(vm);
 
         if ((vm->has & DRV_STAT_CPU) && !im_knows(im, name)) {
@@ -49,7 +49,7 @@ static GPtrArray *
 ask(ImContext *im, GError **error)
 {
     DrvVirt *virt = im_virt(im, error);
-    GPtrArray *all = virt ? drv_virt_all(virt, TRUE, error) : NULL;
+    GPtrArray *all = virt ? drv_stats_all(virt, TRUE, error) : NULL;
 
     if (all == NULL)
         im_virt_drop(im);
@@ -77,7 +77,7 @@ typedef struct {
 } Report;
 
 static void
-add_cpu(const Report *report, const DrvVirtUsage *vm)
+add_cpu(const Report *report, const DrvStats *vm)
 {
     double cpu = im_cpu_percent(report->im, vm);
 
@@ -88,7 +88,7 @@ add_cpu(const Report *report, const DrvVirtUsage *vm)
 }
 
 static void
-add_memory(const Report *report, const DrvVirtUsage *vm)
+add_memory(const Report *report, const DrvStats *vm)
 {
     const guint64 *swap = g_hash_table_lookup(report->swapped, vm->uuid);
     guint64 kib = vm->rss_kib + (swap ? *swap : 0);
@@ -101,7 +101,7 @@ add_memory(const Report *report, const DrvVirtUsage *vm)
 }
 
 static void
-add_counters(const Report *report, const DrvVirtUsage *vm)
+add_counters(const Report *report, const DrvStats *vm)
 {
     const struct {
         const char *key;
@@ -140,7 +140,7 @@ im_vm_poll(ImContext *im, GString *out, GError **error)
     if (all == NULL)
         return FALSE;
     for (guint i = 0; i < all->len; i++) {
-        const DrvVirtUsage *vm = g_ptr_array_index(all, i);
+        const DrvStats *vm = g_ptr_array_index(all, i);
         gint64 id = im_vm_id(vm->name);
 
         if (id < 0 && !im_has_imported())

@@ -45,7 +45,7 @@ im_forecast(ImContext *im, const char *kind)
 {
     ImForecast *forecast;
 
-    if (!drv_release_at_least(drv_release(), 7, 0, 0))
+    if (!drv_release_at_least(drv_action_release(), 7, 0, 0))
         return NULL;
     if (im->forecasts == NULL)
         im->forecasts =

@@ -66,7 +66,7 @@ tell(const Row *row, const char *state, GString *out)
  * moment for the proof that it has left the other host; it is not suspended.
  */
 static gboolean
-is_arriving(Row *row, const DrvVirtUsage *vm)
+is_arriving(Row *row, const DrvStats *vm)
 {
     gint64 now = g_get_monotonic_time();
 
@@ -80,10 +80,7 @@ is_arriving(Row *row, const DrvVirtUsage *vm)
 }
 
 static void
-take_active(ImStates *states,
-            const DrvVirtUsage *vm,
-            const ImStatesHow *how,
-            GString *out)
+take_active(ImStates *states, const DrvStats *vm, const ImStatesHow *how, GString *out)
 {
     gint64 id = im_vm_id(vm->name);
     const char *state = im_state_word(vm->state, vm->reason);

@@ -23,13 +23,13 @@ typedef struct {
     guint times_missing; /* before POWEROFF without an event */
 } ImStatesHow;
 
-/* Compare with the active domains (DrvVirtUsage) and append what is to be told. */
+/* Compare with the active domains (DrvStats) and append what is to be told. */
 void im_states_compare(ImStates *states,
                        const GPtrArray *active,
                        const ImStatesHow *how,
                        GString *out);
 
-/* libvirt said that this domain stopped; @detail as in DrvVirtEvent. */
+/* libvirt said that this domain stopped; @detail as in DrvLifecycleEvent. */
 void im_states_stopped(ImStates *states, const char *uuid, int detail);
 /* It started again. */
 void im_states_started(ImStates *states, const char *uuid);

@@ -4,9 +4,9 @@
 
 TM_SLOT(clone, dev_link);
 TM_SLOT(ln, dev_link);
-TM_SLOT(mv, tm_no_mv);
-TM_SLOT(mvds, tm_no_mvds);
-TM_SLOT(delete, tm_no_delete);
-TM_SLOT(premigrate, tm_no_migrate);
-TM_SLOT(postmigrate, tm_no_migrate);
-TM_SLOT(failmigrate, tm_no_migrate);
+TM_SLOT(mv, tm_noop_mv);
+TM_SLOT(mvds, tm_noop_mvds);
+TM_SLOT(delete, tm_noop_delete);
+TM_SLOT(premigrate, tm_noop_migrate);
+TM_SLOT(postmigrate, tm_noop_migrate);
+TM_SLOT(failmigrate, tm_noop_migrate);

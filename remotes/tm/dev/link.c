@@ -17,7 +17,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     stage = drv_stage_open(dir.fd, dir.path, dir.disk, error);
     if (stage == NULL || !drv_stage_link(stage, "link", request->source, error))
         return FALSE;
-    drv_stage_put(stage, "link", dir.disk);
+    drv_stage_publish(stage, "link", dir.disk);
     return drv_stage_commit(stage, error);
 }
 

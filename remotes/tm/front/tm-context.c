@@ -71,7 +71,7 @@ fetch(const char *url, GError **error)
     request.url = url;
     source = drv_fetch_open(&request, error);
     fd = source ? drv_fd_new_nameless(error) : -1;
-    if (fd < 0 || !drv_sparse_write(source, fd, TRUE, NULL, error))
+    if (fd < 0 || !drv_copy_source(source, fd, TRUE, NULL, error))
         return -1;
     return drv_fd_steal(&fd);
 }
@@ -98,6 +98,6 @@ tm_context_add(DrvIso *iso, const char *word, GError **error)
         return add_url(iso, word, error);
     path = colon ? g_strndup(word, (gsize)(colon - word)) : g_strdup(word);
     name = colon ? strip_quotes(colon + 1) : g_path_get_basename(path);
-    return drv_check_path("context file", path, error) && check_name(name, error) &&
-           drv_iso_add(iso, path, name, error);
+    return drv_request_check_path("context file", path, error) &&
+           check_name(name, error) && drv_iso_add(iso, path, name, error);
 }

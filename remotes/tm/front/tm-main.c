@@ -71,7 +71,7 @@ act(const TmAction *action,
 
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
-    if (drv_place_complete_and_run(
+    if (drv_dispatch_incomplete(
             request->host, tm_op, request, complete, (gpointer)action, result, error))
         return TRUE;
     what = action->subject(request); /* with what the core has told of it */
@@ -93,10 +93,10 @@ tm_main(int argc, char **argv, const TmAction *action)
     g_autoptr(DrvRequest) request = drv_request_new(action->type);
     g_autofree char *result = NULL;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (&tm_op == NULL)
-        return drv_fail(tm_unsupported(&error));
+        return drv_action_fail(tm_unsupported(&error));
     if (!act(action, (TmHead *)request, argc, argv, &result, &error))
-        return drv_fail(error);
-    return result ? drv_reply_text(result) : drv_done();
+        return drv_action_fail(error);
+    return result ? drv_action_reply_text(result) : drv_action_done();
 }

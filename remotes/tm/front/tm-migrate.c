@@ -62,7 +62,7 @@ static gboolean
 call_other(const MigrateInput *input, const char *mad, char **argv, GError **error)
 {
     g_autofree char *program =
-        g_build_filename(drv_remotes_dir(), "tm", mad, drv_action_name(), NULL);
+        g_build_filename(drv_action_remotes_dir(), "tm", mad, drv_action_name(), NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(program, NULL);
     g_autofree char *text = drv_dump_to_text(input->vm);
     g_autofree char *coded = g_base64_encode((const guchar *)text, strlen(text));
@@ -72,7 +72,7 @@ call_other(const MigrateInput *input, const char *mad, char **argv, GError **err
         drv_cmd_arg(cmd, argv[i]);
     if (input->in_argv)
         drv_cmd_arg(cmd, coded);
-    drv_cmd_arg(cmd, drv_driver_name());
+    drv_cmd_arg(cmd, drv_action_driver());
     drv_cmd_keep_env(cmd, "ONE_LOCATION");
     drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK");
     if (!g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
@@ -85,7 +85,7 @@ static gboolean
 call_others(const MigrateInput *input, char **argv, GError **error)
 {
     g_auto(GStrv) mads = drv_dump_values(input->vm, "TEMPLATE/DISK/TM_MAD");
-    g_autofree char *own = g_strdup(drv_driver_name());
+    g_autofree char *own = g_strdup(drv_action_driver());
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
     g_hash_table_add(seen, own);
@@ -111,7 +111,7 @@ act(TmMigrate *request, int argc, char **argv, GError **error)
     if (g_str_equal(request->host, request->destination_host) &&
         request->old_ds_id == request->new_ds_id)
         return TRUE;
-    if (!drv_place_run(request->host, tm_op, request, NULL, NULL, error))
+    if (!drv_dispatch(request->host, tm_op, request, NULL, NULL, error))
         return FALSE;
     return input.is_called || call_others(&input, argv, error);
 }
@@ -122,14 +122,14 @@ tm_migrate_main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(TmMigrate) request = drv_request_new(&tm_migrate);
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (&tm_op == NULL)
-        return drv_fail(tm_unsupported(&error));
+        return drv_action_fail(tm_unsupported(&error));
     if (act(request, argc, argv, &error))
-        return drv_done();
+        return drv_action_done();
     (void)drv_prefix(&error,
                      "%s of VM %" G_GUINT64_FORMAT " failed",
                      drv_action_name(),
                      request->vm_id);
-    return drv_fail(error);
+    return drv_action_fail(error);
 }

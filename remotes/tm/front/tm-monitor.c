@@ -36,7 +36,7 @@ send_to_monitord(char **lines)
     if (data->len == 0)
         return;
     message.data = data->str;
-    if (!drv_monitor_send_local(&message, &error))
+    if (!drv_monitord_send_local(&message, &error))
         drv_warn("the sizes of disks are not reported: %s", error->message);
 }
 
@@ -47,7 +47,7 @@ tm_monitor_answer(const char *text)
     GString *answer = g_string_new(lines[0]);
 
     g_string_append_c(answer, '\n');
-    if (drv_release_at_least(drv_release(), 5, 12, 0)) {
+    if (drv_release_at_least(drv_action_release(), 5, 12, 0)) {
         send_to_monitord(lines + 1);
         return g_string_free(answer, FALSE);
     }

@@ -47,11 +47,11 @@ act(TmPut *request, int argc, char **argv, GError **error)
         return drv_throw(error, DRV_ERROR_USAGE, "usage: FILE... HOST:DISK VM_ID DS_ID");
     if (!drv_request_read_args(request, argc - n, argv + n, error))
         return FALSE;
-    request->iso_link = !drv_release_at_least(drv_release(), 5, 0, 0);
+    request->iso_link = !drv_release_at_least(drv_action_release(), 5, 0, 0);
     fd = make_iso(n, argv + 1, error);
     source = fd < 0 ? NULL : drv_source_new_fd(fd, "the context image");
     if (source == NULL ||
-        !drv_place_run(request->host, tm_op, request, source, NULL, error))
+        !drv_dispatch(request->host, tm_op, request, source, NULL, error))
         return drv_prefix(
             error, "cannot make context of VM %" G_GUINT64_FORMAT, request->vm_id);
     return TRUE;
@@ -63,8 +63,8 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(TmPut) request = drv_request_new(&tm_put);
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (&tm_op == NULL)
-        return drv_fail(tm_unsupported(&error));
-    return act(request, argc, argv, &error) ? drv_done() : drv_fail(error);
+        return drv_action_fail(tm_unsupported(&error));
+    return act(request, argc, argv, &error) ? drv_action_done() : drv_action_fail(error);
 }

@@ -20,12 +20,12 @@ act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
 
     if (dump == NULL || !drv_request_read_dump(request, dump, error))
         return FALSE;
-    if (!drv_release_at_least(drv_release(), 5, 10, 0))
+    if (!drv_release_at_least(drv_action_release(), 5, 10, 0))
         request->vms = TRUE;
     hosts = drv_bridge_hosts(
         (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
     if (hosts == NULL ||
-        !drv_place_run_any((const char *const *)hosts, tm_op, request, NULL, text, error))
+        !drv_dispatch_any((const char *const *)hosts, tm_op, request, NULL, text, error))
         return drv_prefix(error, "cannot monitor datastore %s", id);
     return TRUE;
 }
@@ -38,11 +38,11 @@ main(int argc, char **argv)
     g_autofree char *text = NULL;
     g_autofree char *answer = NULL;
 
-    drv_init(argc, argv);
+    drv_action_init(argc, argv);
     if (&tm_op == NULL)
-        return drv_fail(tm_unsupported(&error));
+        return drv_action_fail(tm_unsupported(&error));
     if (!act(request, argc, argv, &text, &error))
-        return drv_fail(error);
+        return drv_action_fail(error);
     answer = tm_monitor_answer(text);
-    return drv_reply_text(answer);
+    return drv_action_reply_text(answer);
 }

@@ -81,5 +81,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return delete_disk(&dir, error);
 }
 
-const DrvOp tm_common_delete = { .name = "tm.delete", .request = &tm_delete, .run = run };
-DRV_OP_REGISTER(tm_common_delete);
+const DrvOp tm_delete_op = { .name = "tm.delete", .request = &tm_delete, .run = run };
+DRV_OP_REGISTER(tm_delete_op);

@@ -24,8 +24,8 @@ make_in(gconstpointer data, TmDir *dir, gpointer unused G_GNUC_UNUSED, GError **
         !drv_mkfs(drv_stage_fd(stage), "new", &want, error))
         return FALSE;
     if (drv_path_exists(dir->fd, snap))
-        drv_stage_take(stage, snap); /* of an earlier disk with this number */
-    drv_stage_put(stage, "new", dir->disk);
+        drv_stage_remove(stage, snap); /* of an earlier disk with this number */
+    drv_stage_publish(stage, "new", dir->disk);
     return drv_stage_commit(stage, error);
 }
 
@@ -36,10 +36,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return tm_dir_work(((const TmMake *)data)->target, make_in, data, NULL, error);
 }
 
-const DrvOp tm_common_mkimage = { .name = "tm.mkimage",
-                                  .request = &tm_mkimage,
-                                  .run = run };
-DRV_OP_REGISTER(tm_common_mkimage);
+const DrvOp tm_mkimage_op = { .name = "tm.mkimage", .request = &tm_mkimage, .run = run };
+DRV_OP_REGISTER(tm_mkimage_op);
 
-const DrvOp tm_common_mkswap = { .name = "tm.mkswap", .request = &tm_mkswap, .run = run };
-DRV_OP_REGISTER(tm_common_mkswap);
+const DrvOp tm_mkswap_op = { .name = "tm.mkswap", .request = &tm_mkswap, .run = run };
+DRV_OP_REGISTER(tm_mkswap_op);

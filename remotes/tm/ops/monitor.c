@@ -124,7 +124,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp tm_common_monitor = { .name = "tm.monitor",
-                                  .request = &tm_monitor,
-                                  .run = run };
-DRV_OP_REGISTER(tm_common_monitor);
+const DrvOp tm_monitor_op = { .name = "tm.monitor", .request = &tm_monitor, .run = run };
+DRV_OP_REGISTER(tm_monitor_op);

@@ -63,9 +63,9 @@ move_by_copy(const Place *from, const Place *to, GError **error)
     } else {
         if (!make_copy(from, stage, error))
             return FALSE;
-        drv_stage_put(stage, "copy", to->name);
+        drv_stage_publish(stage, "copy", to->name);
     }
-    drv_stage_take(from_stage, from->name);
+    drv_stage_remove(from_stage, from->name);
     return drv_stage_commit_both(stage, from_stage, error);
 }
 
@@ -116,7 +116,7 @@ move_folder(const char *source, const char *target, GError **error)
 }
 
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     const TmMove *request = data;
     g_autofree char *source = drv_path_collapse(request->source);
@@ -136,10 +136,10 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return move_folder(source, target, error);
 }
 
-const DrvOp tm_common_mv = {
+const DrvOp tm_mv_op = {
     .name = "tm.mv",
     .request = &tm_mv,
     .run = run,
-    .is_nothing = is_nothing,
+    .is_noop = is_noop,
 };
-DRV_OP_REGISTER(tm_common_mv);
+DRV_OP_REGISTER(tm_mv_op);

@@ -11,7 +11,7 @@
 #include "tm/tm.h"
 
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     const TmMigrate *request = data;
 
@@ -48,10 +48,10 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            drv_stage_delete(stage, fd, old_ds, targets, error);
 }
 
-const DrvOp tm_common_postmigrate = {
+const DrvOp tm_postmigrate_op = {
     .name = "tm.postmigrate",
     .request = &tm_migrate,
     .run = run,
-    .is_nothing = is_nothing,
+    .is_noop = is_noop,
 };
-DRV_OP_REGISTER(tm_common_postmigrate);
+DRV_OP_REGISTER(tm_postmigrate_op);

@@ -18,16 +18,16 @@ put_in(gconstpointer data, TmDir *dir, gpointer in, GError **error)
     if (stage == NULL)
         return FALSE;
     fd = drv_stage_create(stage, "new", error);
-    if (fd < 0 || !drv_sparse_write(in, fd, TRUE, NULL, error))
+    if (fd < 0 || !drv_copy_source(in, fd, TRUE, NULL, error))
         return FALSE;
     if (request->iso_link) {
         g_autofree char *iso = g_strconcat(dir->disk, ".iso", NULL);
 
         if (!drv_stage_link(stage, "iso", dir->disk, error))
             return FALSE;
-        drv_stage_put(stage, "iso", iso);
+        drv_stage_publish(stage, "iso", iso);
     }
-    drv_stage_put(stage, "new", dir->disk);
+    drv_stage_publish(stage, "new", dir->disk);
     return drv_stage_commit(stage, error);
 }
 
@@ -38,5 +38,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return tm_dir_work(((const TmPut *)data)->target, put_in, data, in, error);
 }
 
-const DrvOp tm_common_put = { .name = "tm.put", .request = &tm_put, .run = run };
-DRV_OP_REGISTER(tm_common_put);
+const DrvOp tm_put_op = { .name = "tm.put", .request = &tm_put, .run = run };
+DRV_OP_REGISTER(tm_put_op);

@@ -16,7 +16,7 @@ static gboolean
 resize_qcow2(const TmResize *request, const TmDisk *disk, guint64 size, GError **error)
 {
     g_autoptr(DrvCmd) cmd =
-        drv_image_resize_cmd(disk->file, "qcow2", size, !request->sparse);
+        drv_qemu_img_resize(disk->file, "qcow2", size, !request->sparse);
     guint64 now;
     gboolean ok;
 
@@ -47,7 +47,7 @@ resize_raw(const TmResize *request, const TmDisk *disk, guint64 size, GError **e
 
 /* Of a running VM the hypervisor does it, and knows better when. */
 static gboolean
-is_nothing(gconstpointer data)
+is_noop(gconstpointer data)
 {
     return ((const TmResize *)data)->lcm_state == TM_LCM_DISK_RESIZE;
 }
@@ -77,10 +77,10 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return resize_raw(request, &disk, size, error);
 }
 
-const DrvOp tm_common_resize = {
+const DrvOp tm_resize_op = {
     .name = "tm.resize",
     .request = &tm_resize,
     .run = run,
-    .is_nothing = is_nothing,
+    .is_noop = is_noop,
 };
-DRV_OP_REGISTER(tm_common_resize);
+DRV_OP_REGISTER(tm_resize_op);

@@ -86,7 +86,7 @@ look_absolute(TmDisk *disk, const TmDir *dir, GError **error)
     g_autofree char *ds = NULL;
     g_autofree char *file = NULL;
 
-    if (!drv_check_path(dir->disk, clean, error))
+    if (!drv_request_check_path(dir->disk, clean, error))
         return FALSE;
     if (!g_str_has_suffix(snap, ".snap") || !drv_snapshots_is_number(name)) {
         disk->kind = TM_DISK_IMAGE;

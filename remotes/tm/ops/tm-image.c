@@ -100,7 +100,7 @@ tm_overlay_make(int fd,
                 const char *options,
                 GError **error)
 {
-    g_autoptr(DrvCmd) cmd = drv_image_overlay_cmd(
+    g_autoptr(DrvCmd) cmd = drv_qemu_img_overlay(
         name, size, backing, backing_is_qcow2 ? "qcow2" : "raw", options);
 
     drv_cmd_cwd(cmd, fd);

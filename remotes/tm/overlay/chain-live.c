@@ -77,14 +77,14 @@ tm_chain_pull(
         if (!text_at(snap, depth, &text, error))
             return FALSE;
         if (*text == '\0')
-            return drv_virt_pull(live->domain, target, NULL, FALSE, error);
-        name = drv_domain_chain_name(live->domain, target, depth, &file, error);
+            return drv_block_pull(live->domain, target, NULL, FALSE, error);
+        name = drv_disk_chain_name(live->domain, target, depth, &file, error);
         if (name == NULL)
             return FALSE;
         known = drv_path_collapse(file);
         wanted = drv_path_collapse(text);
         if (*text != '/' || g_str_equal(known, wanted))
-            return drv_virt_pull(live->domain, target, name, *text != '/', error);
+            return drv_block_pull(live->domain, target, name, *text != '/', error);
     }
 }
 
@@ -101,7 +101,7 @@ tm_chain_may_write(const TmSnapDisk *snap,
 {
     g_autofree char *known = NULL;
     g_autofree char *name =
-        drv_domain_chain_name(live->domain, target, depth, &known, NULL);
+        drv_disk_chain_name(live->domain, target, depth, &known, NULL);
     struct stat ours, theirs;
 
     return name && lstat(known, &theirs) == 0 && S_ISREG(theirs.st_mode) &&

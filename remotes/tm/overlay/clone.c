@@ -43,9 +43,9 @@ make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **e
                                error);
     if (!tm_image_check(image, error))
         return FALSE;
-    convert = drv_image_convert_cmd(
+    convert = drv_qemu_img_convert(
         image->path, image->is_qcow2 ? "qcow2" : "raw", "0", "qcow2", request->sparse);
-    resize = drv_image_resize_cmd("0", "qcow2", size, !request->sparse);
+    resize = drv_qemu_img_resize("0", "qcow2", size, !request->sparse);
     drv_cmd_cwd(convert, snap_fd);
     drv_cmd_cwd(resize, snap_fd);
     return drv_cmd_run(convert, error) &&
@@ -72,9 +72,9 @@ make_overlay(const TmClone *request,
         !drv_stage_link(stage, self, ".", error) ||
         !drv_stage_link(stage, "link", first, error))
         return FALSE;
-    drv_stage_take(stage, snap);
-    drv_stage_put(stage, "snap", snap);
-    drv_stage_put(stage, "link", dir->disk);
+    drv_stage_remove(stage, snap);
+    drv_stage_publish(stage, "snap", snap);
+    drv_stage_publish(stage, "link", dir->disk);
     return drv_stage_commit(stage, error);
 }
 
@@ -93,7 +93,7 @@ make_copy(const TmClone *request,
         !tm_copy_to_stage(stage, image->fd, "copy", &fd, error))
         return FALSE;
     if (image->is_qcow2 && size > image->virtual_size) {
-        g_autoptr(DrvCmd) resize = drv_image_resize_cmd("copy", "qcow2", size, FALSE);
+        g_autoptr(DrvCmd) resize = drv_qemu_img_resize("copy", "qcow2", size, FALSE);
 
         drv_cmd_cwd(resize, drv_stage_fd(stage));
         if (!drv_cmd_run(resize, error))
@@ -103,8 +103,8 @@ make_copy(const TmClone *request,
         return FALSE;
     }
     if (drv_path_exists(dir->fd, snap))
-        drv_stage_take(stage, snap);
-    drv_stage_put(stage, "copy", dir->disk);
+        drv_stage_remove(stage, snap);
+    drv_stage_publish(stage, "copy", dir->disk);
     return drv_stage_commit(stage, error);
 }
 
@@ -148,12 +148,12 @@ run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
     return tm_dir_work(((const TmClone *)data)->target, clone_in, data, NULL, error);
 }
 
-const DrvOp qcow2_clone = { .name = "qcow2.clone",
-                            .request = &tm_clone,
-                            .run = run_qcow2 };
-DRV_OP_REGISTER(qcow2_clone);
+const DrvOp overlay_clone = { .name = "overlay.clone",
+                              .request = &tm_clone,
+                              .run = run_qcow2 };
+DRV_OP_REGISTER(overlay_clone);
 
-const DrvOp shared_clone = { .name = "shared.clone",
-                             .request = &tm_clone,
-                             .run = run_shared };
-DRV_OP_REGISTER(shared_clone);
+const DrvOp overlay_clone_shared = { .name = "overlay.clone_shared",
+                                     .request = &tm_clone,
+                                     .run = run_shared };
+DRV_OP_REGISTER(overlay_clone_shared);

@@ -32,7 +32,7 @@ make_target(const TmCpds *cpds, GError **error)
         if (!tm_overlay_check(disk, disk->file, error) ||
             !tm_overlay_read(disk, disk->file, &size, NULL, error))
             return FALSE;
-        create = drv_image_create_cmd("image", "qcow2", size, NULL);
+        create = drv_qemu_img_create("image", "qcow2", size, NULL);
         drv_cmd_cwd(create, drv_stage_fd(cpds->stage));
         return drv_cmd_run(create, error);
     }
@@ -46,7 +46,7 @@ static gboolean
 copy_by_hypervisor(const TmStore *request, TmLive *live, TmCpds *cpds, GError **error)
 {
     g_autofree char *file = g_build_filename(drv_stage_path(cpds->stage), "image", NULL);
-    DrvVirtCopy copy = {
+    DrvBlockCopy copy = {
         .target = request->dev_target,
         .file = file,
         .format = cpds->qcow2 ? "qcow2" : "raw",
@@ -54,7 +54,7 @@ copy_by_hypervisor(const TmStore *request, TmLive *live, TmCpds *cpds, GError **
         .quiet_s = TM_AGENT_TIMEOUT_S,
     };
 
-    return make_target(cpds, error) && drv_virt_copy_disk(live->domain, &copy, error);
+    return make_target(cpds, error) && drv_block_copy(live->domain, &copy, error);
 }
 
 static gboolean
@@ -65,13 +65,13 @@ copy_quietly(const TmStore *request,
              gboolean qcow2,
              GError **error)
 {
-    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+    g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
     return drv_path_remove_tree(
                drv_stage_fd(stage), drv_stage_path(stage), "image", error) &&
-           drv_quiet_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
+           drv_freeze_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
            tm_cpds_copy(request, disk, qcow2, stage, error) &&
-           drv_quiet_end(&quiet, error);
+           drv_freeze_end(&quiet, error);
 }
 
 static gboolean
@@ -107,7 +107,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp qcow2_cpds_live_op = {
-    .name = "qcow2.cpds_live",
+    .name = "overlay.cpds_live",
     .request = &tm_cpds,
     .run = run,
 };

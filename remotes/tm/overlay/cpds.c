@@ -51,7 +51,7 @@ copy_qcow2(const TmStore *request,
            GError **error)
 {
     g_autofree char *from = g_build_filename(disk->base, file, NULL);
-    g_autoptr(DrvCmd) cmd = drv_image_convert_cmd(from, "qcow2", "image", "qcow2", TRUE);
+    g_autoptr(DrvCmd) cmd = drv_qemu_img_convert(from, "qcow2", "image", "qcow2", TRUE);
     g_autofree char *backing = NULL;
     guint64 size;
 
@@ -128,7 +128,7 @@ tm_cpds_open(TmCpds *cpds, const TmStore *request, GError **error)
 gboolean
 tm_cpds_publish(TmCpds *cpds, GError **error)
 {
-    drv_stage_put(cpds->stage, "image", cpds->name);
+    drv_stage_publish(cpds->stage, "image", cpds->name);
     return drv_stage_commit(cpds->stage, error);
 }
 
@@ -161,11 +161,11 @@ is_live(gconstpointer data)
     return request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
 }
 
-const DrvOp qcow2_cpds = {
-    .name = "qcow2.cpds",
+const DrvOp overlay_cpds = {
+    .name = "overlay.cpds",
     .request = &tm_cpds,
     .run = run,
     .is_live = is_live,
-    .live = "qcow2.cpds_live",
+    .live = "overlay.cpds_live",
 };
-DRV_OP_REGISTER(qcow2_cpds);
+DRV_OP_REGISTER(overlay_cpds);

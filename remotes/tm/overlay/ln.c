@@ -32,12 +32,12 @@ plan_snap_dir(const TmImage *image, DrvStage *stage, gint64 *newest, GError **er
     if (drv_path_exists(image->dir_fd, disk.snap_dir)) {
         g_autofree char *first = g_strconcat(disk.snap_dir, "/0", NULL);
 
-        drv_stage_put(stage, "0", first);
+        drv_stage_publish(stage, "0", first);
         return drv_stage_link(stage, "0", image->path, error);
     }
     fd = drv_path_make_beneath(drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
     self = g_strconcat("snap/", disk.snap_dir, NULL);
-    drv_stage_put(stage, "snap", disk.snap_dir);
+    drv_stage_publish(stage, "snap", disk.snap_dir);
     return fd >= 0 && drv_stage_link(stage, self, ".", error) &&
            drv_stage_link(stage, "snap/0", image->path, error);
 }
@@ -58,8 +58,8 @@ plan_link(const TmDir *dir, DrvStage *stage, const char *target, GError **error)
 {
     g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
 
-    drv_stage_take(stage, snap);
-    drv_stage_put(stage, "link", dir->disk);
+    drv_stage_remove(stage, snap);
+    drv_stage_publish(stage, "link", dir->disk);
     return drv_stage_link(stage, "link", target, error);
 }
 
@@ -120,8 +120,10 @@ run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
     return tm_dir_work(((const TmClone *)data)->target, link_in, data, NULL, error);
 }
 
-const DrvOp qcow2_ln = { .name = "qcow2.ln", .request = &tm_clone, .run = run_qcow2 };
-DRV_OP_REGISTER(qcow2_ln);
+const DrvOp overlay_ln = { .name = "overlay.ln", .request = &tm_clone, .run = run_qcow2 };
+DRV_OP_REGISTER(overlay_ln);
 
-const DrvOp shared_ln = { .name = "shared.ln", .request = &tm_clone, .run = run_shared };
-DRV_OP_REGISTER(shared_ln);
+const DrvOp overlay_ln_shared = { .name = "overlay.ln_shared",
+                                  .request = &tm_clone,
+                                  .run = run_shared };
+DRV_OP_REGISTER(overlay_ln_shared);

@@ -29,7 +29,7 @@ write_note(TmSnapDisk *snap, const char *id, const char *file, GError **error)
 
     if (fd < 0 || !drv_fd_write_all(fd, text, strlen(text), note, error))
         return FALSE;
-    drv_stage_put(stage, "note", note);
+    drv_stage_publish(stage, "note", note);
     return drv_stage_commit(stage, error);
 }
 
@@ -38,7 +38,7 @@ drop_note(TmSnapDisk *snap, const char *id, GError **error)
 {
     g_autofree char *note = g_strdup_printf("%s/%s.current", snap->disk.snap_dir, id);
 
-    drv_stage_take(tm_snap_data_stage(snap), note);
+    drv_stage_remove(tm_snap_data_stage(snap), note);
     return drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
@@ -83,11 +83,11 @@ tm_chain_write_down(TmSnapDisk *snap,
 
     if (!tm_snap_parent(snap, above, &parent, error))
         return FALSE;
-    top = drv_domain_chain_name(live->domain, target, depth - 1, NULL, error);
-    base = top ? drv_domain_chain_name(live->domain, target, depth, NULL, error) : NULL;
+    top = drv_disk_chain_name(live->domain, target, depth - 1, NULL, error);
+    base = top ? drv_disk_chain_name(live->domain, target, depth, NULL, error) : NULL;
     if (base == NULL || !write_note(snap, id, file, error))
         return FALSE;
-    if (drv_virt_commit(live->domain, target, top, base, *parent != '/', error))
+    if (drv_block_commit(live->domain, target, top, base, *parent != '/', error))
         return TRUE;
     if (!drop_note(snap, id, &why))
         drv_ignore(&why, "the file above counts as long as it is there");

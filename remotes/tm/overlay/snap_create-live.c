@@ -34,9 +34,9 @@ lay_overlay(TmSnapDisk *snap,
     fd = openat(drv_stage_fd(stage), "overlay", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return drv_throw_errno(error, "cannot open the overlay for '%s'", path);
-    if (!drv_stage_promise(snap->vm_stage, fd, path, snap->dir.disk, text, error))
+    if (!drv_relink_intend(snap->vm_stage, fd, path, snap->dir.disk, text, error))
         return FALSE;
-    drv_stage_put(stage, "overlay", file);
+    drv_stage_publish(stage, "overlay", file);
     return drv_stage_commit(stage, error);
 }
 
@@ -47,7 +47,7 @@ static gboolean
 has_switched(TmSnapDisk *snap, TmLive *live, const char *target, const char *path)
 {
     g_autoptr(GError) why = NULL;
-    g_autoptr(DrvDisk) disk = drv_domain_disk(live->domain, target, &why);
+    g_autoptr(DrvDisk) disk = drv_disk_find(live->domain, target, &why);
     g_autofree char *source = disk ? drv_path_collapse(disk->source) : NULL;
 
     if (disk == NULL) {
@@ -58,7 +58,7 @@ has_switched(TmSnapDisk *snap, TmLive *live, const char *target, const char *pat
     if (g_strcmp0(source, path) == 0)
         return TRUE;
     if (!drv_path_unlink(AT_FDCWD, "", path, &why) ||
-        !drv_stage_forget(snap->vm_stage, &why))
+        !drv_relink_forget(snap->vm_stage, &why))
         drv_stage_leave(snap->vm_stage);
     return FALSE;
 }
@@ -72,13 +72,13 @@ switch_domain(TmSnapDisk *snap,
 {
     g_autofree char *name =
         g_strdup_printf("%s-%" G_GUINT64_FORMAT, snap->dir.disk, request->snapshot_id);
-    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+    g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
     g_autoptr(GError) why = NULL;
 
-    if (drv_quiet_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, &why) &&
-        drv_virt_snapshot_disk(live->domain, request->dev_target, path, name, &why))
-        return drv_quiet_end(&quiet, error);
-    drv_quiet_clear(&quiet);
+    if (drv_freeze_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, &why) &&
+        drv_block_snapshot(live->domain, request->dev_target, path, name, &why))
+        return drv_freeze_end(&quiet, error);
+    drv_freeze_clear(&quiet);
     if (has_switched(snap, live, request->dev_target, path)) {
         drv_ignore(&why, "the domain uses the new file, so it has worked");
         return TRUE;
@@ -103,7 +103,7 @@ snapshot_chain(TmSnapDisk *snap, TmLive *live, const TmSnapshot *request, GError
         !lay_overlay(snap, file, path, text, error) ||
         !switch_domain(snap, live, request, path, error))
         return FALSE;
-    return tm_snap_relink(snap, text, error) && drv_stage_forget(snap->vm_stage, error);
+    return tm_snap_relink(snap, text, error) && drv_relink_forget(snap->vm_stage, error);
 }
 
 /* The copy gets its name while the guest is quiet still; that takes no time. */
@@ -111,11 +111,11 @@ static gboolean
 snapshot_raw(TmSnapDisk *snap, TmLive *live, guint64 id, GError **error)
 {
     g_autofree char *copy = tm_snap_plan_copy(snap, id, error);
-    g_auto(DrvQuiet) quiet = DRV_QUIET_INIT;
+    g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
 
-    return copy && drv_quiet_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
+    return copy && drv_freeze_begin(&quiet, live->domain, TM_AGENT_TIMEOUT_S, error) &&
            tm_snap_copy(snap, snap->disk.file, copy, error) &&
-           drv_quiet_end(&quiet, error) &&
+           drv_freeze_end(&quiet, error) &&
            drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
@@ -136,7 +136,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp qcow2_snap_create_live_op = {
-    .name = "qcow2.snap_create_live",
+    .name = "overlay.snap_create_live",
     .request = &tm_snapshot,
     .run = run,
 };

@@ -42,7 +42,7 @@ create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
     if (!there) {
         if (!tm_snap_overlay(snap, "overlay", snap->disk.file, error))
             return FALSE;
-        drv_stage_put(stage, "overlay", file);
+        drv_stage_publish(stage, "overlay", file);
     }
     return tm_snap_relink(snap, next, error);
 }
@@ -69,12 +69,12 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
                                    : create_copy(&snap, request->snapshot_id, error);
 }
 
-const DrvOp qcow2_snap_create = {
-    .name = "qcow2.snap_create",
+const DrvOp overlay_snap_create = {
+    .name = "overlay.snap_create",
     .request = &tm_snapshot,
     .run = run,
 };
-DRV_OP_REGISTER(qcow2_snap_create);
+DRV_OP_REGISTER(overlay_snap_create);
 
 static gboolean
 always(gconstpointer request)
@@ -83,10 +83,10 @@ always(gconstpointer request)
     return TRUE;
 }
 
-const DrvOp qcow2_snap_create_live = {
-    .name = "qcow2.snap_create_live-offline",
+const DrvOp overlay_snap_create_live = {
+    .name = "overlay.snap_create_live-offline",
     .request = &tm_snapshot,
     .is_live = always,
-    .live = "qcow2.snap_create_live",
+    .live = "overlay.snap_create_live",
 };
-DRV_OP_REGISTER(qcow2_snap_create_live);
+DRV_OP_REGISTER(overlay_snap_create_live);

@@ -38,7 +38,7 @@ finish_earlier(TmSnapDisk *snap, const char *file, gboolean *finished, GError **
             return FALSE;
         if (above)
             continue; /* in use: the job was not done */
-        drv_stage_take(tm_snap_data_stage(snap), children[i]);
+        drv_stage_remove(tm_snap_data_stage(snap), children[i]);
         *finished = TRUE;
         return drv_stage_commit(tm_snap_data_stage(snap), error);
     }
@@ -90,8 +90,8 @@ delete_live(TmSnapDisk *snap,
     if (!free_file(snap, live, request->dev_target, file, &gone, error))
         return FALSE;
     if (drv_path_exists(snap->disk.base_fd, note))
-        drv_stage_take(stage, note);
-    drv_stage_take(stage, gone);
+        drv_stage_remove(stage, note);
+    drv_stage_remove(stage, gone);
     return drv_stage_commit(stage, error);
 }
 
@@ -117,7 +117,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp qcow2_snap_delete_live_op = {
-    .name = "qcow2.snap_delete_live",
+    .name = "overlay.snap_delete_live",
     .request = &tm_snapshot,
     .run = run,
 };

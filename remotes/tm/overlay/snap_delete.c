@@ -33,8 +33,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (tm_snap_is_chain(&snap) && !delete_overlay(&snap, file, error))
         return FALSE;
     if (drv_path_exists(snap.disk.base_fd, note))
-        drv_stage_take(stage, note);
-    drv_stage_take(stage, file);
+        drv_stage_remove(stage, note);
+    drv_stage_remove(stage, file);
     return drv_stage_commit(stage, error);
 }
 
@@ -47,11 +47,11 @@ is_live(gconstpointer data)
            g_str_equal(request->format, "qcow2");
 }
 
-const DrvOp qcow2_snap_delete = {
-    .name = "qcow2.snap_delete",
+const DrvOp overlay_snap_delete = {
+    .name = "overlay.snap_delete",
     .request = &tm_snapshot,
     .run = run,
     .is_live = is_live,
-    .live = "qcow2.snap_delete_live",
+    .live = "overlay.snap_delete_live",
 };
-DRV_OP_REGISTER(qcow2_snap_delete);
+DRV_OP_REGISTER(overlay_snap_delete);

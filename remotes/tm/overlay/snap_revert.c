@@ -15,7 +15,7 @@ revert_overlay(TmSnapDisk *snap, guint64 id, GError **error)
         return drv_throw(error, DRV_ERROR_FAILED, "'%s' is the active file itself", file);
     if (!tm_snap_overlay(snap, "overlay", file, error))
         return FALSE;
-    drv_stage_put(stage, "overlay", snap->disk.file);
+    drv_stage_publish(stage, "overlay", snap->disk.file);
     return drv_stage_commit(stage, error);
 }
 
@@ -26,7 +26,7 @@ revert_copy(TmSnapDisk *snap, guint64 id, GError **error)
 
     if (!tm_snap_copy(snap, file, "copy", error))
         return FALSE;
-    drv_stage_put(tm_snap_data_stage(snap), "copy", snap->disk.file);
+    drv_stage_publish(tm_snap_data_stage(snap), "copy", snap->disk.file);
     return drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
@@ -49,9 +49,9 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
                                    : revert_copy(&snap, request->snapshot_id, error);
 }
 
-const DrvOp qcow2_snap_revert = {
-    .name = "qcow2.snap_revert",
+const DrvOp overlay_snap_revert = {
+    .name = "overlay.snap_revert",
     .request = &tm_snapshot,
     .run = run,
 };
-DRV_OP_REGISTER(qcow2_snap_revert);
+DRV_OP_REGISTER(overlay_snap_revert);

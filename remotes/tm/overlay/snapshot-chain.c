@@ -47,9 +47,9 @@ rebase_child(const TmSnapDisk *snap,
 {
     const TmDisk *disk = &snap->disk;
     g_autofree char *name = g_path_get_basename(child);
-    g_autoptr(DrvCmd) repair = drv_image_repair_cmd(name);
+    g_autoptr(DrvCmd) repair = drv_qemu_img_repair(name);
     g_autoptr(DrvCmd) rebase =
-        drv_image_rebase_cmd(name, parent, parent_format(snap, parent));
+        drv_qemu_img_rebase(name, parent, parent_format(snap, parent));
     g_auto(DrvFd) fd = drv_path_open_beneath(
         disk->base_fd, disk->base, disk->snap_dir, O_RDONLY | O_DIRECTORY, 0, error);
 

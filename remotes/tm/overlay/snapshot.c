@@ -81,7 +81,7 @@ tm_snap_relink(TmSnapDisk *snap, const char *text, GError **error)
 {
     if (!drv_stage_link(snap->vm_stage, "relink", text, error))
         return FALSE;
-    drv_stage_put(snap->vm_stage, "relink", snap->dir.disk);
+    drv_stage_publish(snap->vm_stage, "relink", snap->dir.disk);
     return snap->image_stage
                ? drv_stage_commit_both(snap->image_stage, snap->vm_stage, error)
                : drv_stage_commit(snap->vm_stage, error);
@@ -164,12 +164,12 @@ tm_snap_plan_copy(TmSnapDisk *snap, guint64 id, GError **error)
     g_auto(DrvFd) fd = -1;
 
     if (drv_path_exists(disk->base_fd, disk->snap_dir)) {
-        drv_stage_put(stage, "copy", file);
+        drv_stage_publish(stage, "copy", file);
         return g_strdup("copy");
     }
     fd = drv_path_make_beneath(drv_stage_fd(stage), drv_stage_path(stage), "snap", error);
     if (fd < 0)
         return NULL;
-    drv_stage_put(stage, "snap", disk->snap_dir);
+    drv_stage_publish(stage, "snap", disk->snap_dir);
     return g_strdup_printf("snap/%" G_GUINT64_FORMAT, id);
 }

@@ -28,7 +28,7 @@ vmm_folder(DrvDomain *domain, const DrvConfig *config, char **folder, GError **e
     path = drv_xml_get(xml, NULL, "/*/*[local-name()='system_datastore']");
     if (path == NULL)
         return TRUE;
-    if (!drv_check_path("system_datastore", path, error))
+    if (!drv_request_check_path("system_datastore", path, error))
         return FALSE;
     *folder = g_steal_pointer(&path);
     return TRUE;
@@ -96,7 +96,7 @@ redefine(DrvDomain *domain, const char *path, GError **error)
     ids = drv_xml_all(
         xml, NULL, "/domainsnapshot/domain/uuid | /domainsnapshot/inactiveDomain/uuid");
     for (guint i = 0; i < ids->len; i++)
-        drv_node_set_text(g_ptr_array_index(ids, i), drv_domain_uuid(domain));
+        drv_xml_node_set_text(g_ptr_array_index(ids, i), drv_domain_uuid(domain));
     edited = drv_xml_to_text(xml);
     return drv_domain_snapshot_redefine(domain, edited, FALSE, error);
 }
@@ -131,7 +131,7 @@ store_one(DrvDomain *domain, const char *name, DrvStage *stage, GError **error)
     path = g_build_filename(drv_stage_path(stage), file, NULL);
     if (!g_file_set_contents_full(path, xml, -1, G_FILE_SET_CONTENTS_NONE, 0600, &why))
         return drv_throw(error, DRV_ERROR_FAILED, "%s", why->message);
-    drv_stage_put(stage, file, file);
+    drv_stage_publish(stage, file, file);
     return TRUE;
 }
 
@@ -146,13 +146,13 @@ store_all(DrvDomain *domain, const char *folder, const char *gone, GError **erro
 
     if (fd >= 0)
         close(fd);
-    if (stage == NULL || !drv_domain_snapshots(domain, &names, NULL, error))
+    if (stage == NULL || !drv_domain_snapshot_list(domain, &names, NULL, error))
         return FALSE;
     if (gone) {
         g_autofree char *file = g_strdup_printf("%s.xml", gone);
 
         if (snapshot_number(file) >= 0)
-            drv_stage_take(stage, file);
+            drv_stage_remove(stage, file);
     }
     for (guint i = 0; names[i]; i++) {
         if (!store_one(domain, names[i], stage, error))

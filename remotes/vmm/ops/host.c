@@ -32,7 +32,7 @@ gboolean
 vmm_helper(
     const char *name, const char *word, const char *arg, const char *arg2, GError **error)
 {
-    g_autofree char *path = g_build_filename(drv_remotes_dir(), name, NULL);
+    g_autofree char *path = g_build_filename(drv_action_remotes_dir(), name, NULL);
     g_autoptr(DrvCmd) cmd = drv_cmd_new("sudo", "-n", path, word, arg, NULL);
 
     if (!g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
@@ -97,8 +97,8 @@ vmm_hook(const char *name,
          GError **error)
 {
     g_autofree char *file = g_strdup_printf("%s.%s", name, tm_mad);
-    g_autofree char *path =
-        g_build_filename(drv_remotes_dir(), "vmm", drv_driver_name(), file, NULL);
+    g_autofree char *path = g_build_filename(
+        drv_action_remotes_dir(), "vmm", drv_action_driver(), file, NULL);
     g_auto(DrvFd) fd = -1;
     g_autoptr(DrvCmd) cmd = NULL;
 

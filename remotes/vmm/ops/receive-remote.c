@@ -61,7 +61,7 @@ make_file(DrvStage *stage, DrvSource *in, GError **error)
 
     if (fd < 0)
         return FALSE;
-    return in == NULL || drv_sparse_write(in, fd, TRUE, NULL, error);
+    return in == NULL || drv_copy_source(in, fd, TRUE, NULL, error);
 }
 
 static gboolean
@@ -95,7 +95,7 @@ receive(const VmmReceive *request, DrvSource *in, GError **error)
     stage = drv_stage_open(dir, request->folder, "receive", error);
     if (stage == NULL || !make(request, stage, in, error))
         return FALSE;
-    drv_stage_put(stage, "new", request->name);
+    drv_stage_publish(stage, "new", request->name);
     return drv_stage_commit(stage, error) || drv_prefix(error, "'%s'", request->name);
 }
 

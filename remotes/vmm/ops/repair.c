@@ -59,7 +59,7 @@ append_outside_title(GString *out, const char *text)
 }
 
 char *
-vmm_mend_domain(const char *xml)
+vmm_repair_domain(const char *xml)
 {
     GString *out = g_string_new(NULL);
     const char *title = strstr(xml, "<title>");

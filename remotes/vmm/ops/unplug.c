@@ -75,7 +75,7 @@ vmm_unplug(DrvDomain *domain, VmmFindDevice find, gconstpointer data, GError **e
     if (device == NULL)
         return xml != NULL;
     alias = drv_xml_text(xml, device, "alias/@name");
-    text = drv_node_to_text(device);
+    text = drv_xml_node_to_text(device);
     watch = drv_watch_new(domain, DRV_EVENT_REMOVED | DRV_EVENT_NOT_REMOVED, error);
     if (watch == NULL || !drv_domain_detach(domain, text, &missing, error))
         return FALSE;

@@ -18,7 +18,7 @@ add_number(DrvNode *tune, const char *name, guint64 n)
     g_autofree char *lower = g_ascii_strdown(name, -1);
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, n);
 
-    (void)drv_node_add(tune, lower, text);
+    (void)drv_xml_node_add(tune, lower, text);
 }
 
 /* One limit with its burst: the burst counts only above the limit, its length only with
@@ -60,7 +60,7 @@ add_unit(const KvmDiskFacts *facts, DrvNode *tune, const char *unit)
 void
 kvm_disk_iotune(const KvmDiskFacts *facts, DrvNode *device)
 {
-    DrvNode *tune = drv_node_add(device, "iotune", NULL);
+    DrvNode *tune = drv_xml_node_add(device, "iotune", NULL);
     gboolean bytes = add_unit(facts, tune, "BYTES");
     gboolean iops = add_unit(facts, tune, "IOPS");
     guint64 size = setting_number(facts, "SIZE_IOPS_SEC");
@@ -68,5 +68,5 @@ kvm_disk_iotune(const KvmDiskFacts *facts, DrvNode *device)
     if (iops && size > 0)
         add_number(tune, "SIZE_IOPS_SEC", size);
     if (!bytes && !iops)
-        drv_node_remove(tune);
+        drv_xml_node_remove(tune);
 }

@@ -109,14 +109,14 @@ add_hosts(const KvmDiskFacts *facts, const Network *network, DrvNode *source)
             continue;
         if (colon && strchr(colon, ']'))
             colon = NULL;
-        host = drv_node_add(source, "host", NULL);
+        host = drv_xml_node_add(source, "host", NULL);
         if (colon)
             *colon = '\0';
         if (*hosts[i] == '[' && g_str_has_suffix(hosts[i], "]"))
             hosts[i][strlen(hosts[i]) - 1] = '\0'; /* libvirt adds them itself */
-        drv_node_set(host, "name", hosts[i] + (*hosts[i] == '['));
-        drv_node_set(host, "port", colon ? colon + 1 : network->port);
-        drv_node_set(host, "transport", network->transport);
+        drv_xml_node_set(host, "name", hosts[i] + (*hosts[i] == '['));
+        drv_xml_node_set(host, "port", colon ? colon + 1 : network->port);
+        drv_xml_node_set(host, "transport", network->transport);
     }
 }
 
@@ -130,22 +130,22 @@ add_auth(const KvmDiskFacts *facts, const Network *network, DrvNode *device)
 
     if (network->transport || user == NULL || secret == NULL)
         return;
-    auth = drv_node_add(device, "auth", NULL);
-    drv_node_set(auth, "username", user);
-    node = drv_node_add(auth, "secret", NULL);
-    drv_node_set(node, "type", rbd ? "ceph" : "iscsi");
-    drv_node_set(node, rbd ? "uuid" : "usage", secret);
+    auth = drv_xml_node_add(device, "auth", NULL);
+    drv_xml_node_set(auth, "username", user);
+    node = drv_xml_node_add(auth, "secret", NULL);
+    drv_xml_node_set(node, "type", rbd ? "ceph" : "iscsi");
+    drv_xml_node_set(node, rbd ? "uuid" : "usage", secret);
 }
 
 static void
 network_source(const KvmDiskFacts *facts, const Network *network, DrvNode *device)
 {
     g_autofree char *name = network_name(facts, network);
-    DrvNode *source = drv_node_add(device, "source", NULL);
+    DrvNode *source = drv_xml_node_add(device, "source", NULL);
 
-    drv_node_set(device, "type", "network");
-    drv_node_set(source, "protocol", network->protocol);
-    drv_node_set(source, "name", name);
+    drv_xml_node_set(device, "type", "network");
+    drv_xml_node_set(source, "protocol", network->protocol);
+    drv_xml_node_set(source, "name", name);
     add_hosts(facts, network, source);
     add_auth(facts, network, device);
 }
@@ -173,8 +173,8 @@ kvm_disk_source(const KvmDiskFacts *facts, DrvNode *device)
         return;
     }
     block = strcmp(lower, "block") == 0 || strcmp(kind, "block") == 0;
-    drv_node_set(device, "type", block ? "block" : "file");
-    drv_node_set(drv_node_add(device, "source", NULL),
-                 block ? "dev" : "file",
-                 linked && !block ? linked : facts->path);
+    drv_xml_node_set(device, "type", block ? "block" : "file");
+    drv_xml_node_set(drv_xml_node_add(device, "source", NULL),
+                     block ? "dev" : "file",
+                     linked && !block ? linked : facts->path);
 }

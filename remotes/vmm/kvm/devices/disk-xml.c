@@ -83,7 +83,7 @@ iothread_of(const KvmDiskFacts *facts)
 static void
 add_driver(const KvmDiskFacts *facts, DrvNode *device)
 {
-    DrvNode *driver = drv_node_add(device, "driver", NULL);
+    DrvNode *driver = drv_xml_node_add(device, "driver", NULL);
     g_autofree char *format = kvm_disk_value(facts, "DRIVER");
     g_autofree char *cache = kvm_disk_setting(facts, "CACHE");
     g_autofree char *io = kvm_disk_setting(facts, "IO");
@@ -91,16 +91,16 @@ add_driver(const KvmDiskFacts *facts, DrvNode *device)
     g_autofree char *queues = queues_of(facts);
     guint64 iothread = iothread_of(facts);
 
-    drv_node_set(driver, "name", "qemu");
-    drv_node_set(driver, "type", format && !is_cdrom(facts) ? format : "raw");
-    drv_node_set(driver, "cache", cache ? cache : "default");
-    drv_node_set(driver, "io", io);
-    drv_node_set(driver, "discard", discard);
+    drv_xml_node_set(driver, "name", "qemu");
+    drv_xml_node_set(driver, "type", format && !is_cdrom(facts) ? format : "raw");
+    drv_xml_node_set(driver, "cache", cache ? cache : "default");
+    drv_xml_node_set(driver, "io", io);
+    drv_xml_node_set(driver, "discard", discard);
     if (!g_str_has_prefix(facts->target, "vd"))
         return;
-    drv_node_set(driver, "queues", queues);
+    drv_xml_node_set(driver, "queues", queues);
     if (iothread > 0)
-        drv_node_setf(driver, "iothread", "%" G_GUINT64_FORMAT, iothread);
+        drv_xml_node_setf(driver, "iothread", "%" G_GUINT64_FORMAT, iothread);
 }
 
 /* "sda" is 0, "sdz" 25, "sdaa" 26. */
@@ -126,12 +126,12 @@ add_address(const KvmDiskFacts *facts, DrvNode *device)
 
     if (n < 0 || n > MAX_SCSI_TARGET)
         return;
-    address = drv_node_add(device, "address", NULL);
-    drv_node_set(address, "type", "drive");
-    drv_node_set(address, "controller", "0");
-    drv_node_set(address, "bus", "0");
-    drv_node_setf(address, "target", "%d", n);
-    drv_node_set(address, "unit", "0");
+    address = drv_xml_node_add(device, "address", NULL);
+    drv_xml_node_set(address, "type", "drive");
+    drv_xml_node_set(address, "controller", "0");
+    drv_xml_node_set(address, "bus", "0");
+    drv_xml_node_setf(address, "target", "%d", n);
+    drv_xml_node_set(address, "unit", "0");
 }
 
 static void
@@ -142,11 +142,11 @@ add_encryption(const KvmDiskFacts *facts, DrvNode *device)
 
     if (uuid == NULL)
         return;
-    encryption = drv_node_add(device, "encryption", NULL);
-    drv_node_set(encryption, "format", "luks");
-    secret = drv_node_add(encryption, "secret", NULL);
-    drv_node_set(secret, "type", "passphrase");
-    drv_node_set(secret, "uuid", uuid);
+    encryption = drv_xml_node_add(device, "encryption", NULL);
+    drv_xml_node_set(encryption, "format", "luks");
+    secret = drv_xml_node_add(encryption, "secret", NULL);
+    drv_xml_node_set(secret, "type", "passphrase");
+    drv_xml_node_set(secret, "uuid", uuid);
 }
 
 static void
@@ -160,7 +160,7 @@ add_serial(const KvmDiskFacts *facts, DrvNode *device)
             g_string_append_c(kept, *at);
     }
     if (kept->len > 0)
-        (void)drv_node_add(device, "serial", kept->str);
+        (void)drv_xml_node_add(device, "serial", kept->str);
 }
 
 char *
@@ -170,16 +170,16 @@ kvm_disk_xml(const KvmDiskFacts *facts)
     DrvNode *device = drv_xml_root(xml);
     g_autofree char *order = kvm_disk_value(facts, "ORDER");
 
-    drv_node_set(device, "device", is_cdrom(facts) ? "cdrom" : "disk");
+    drv_xml_node_set(device, "device", is_cdrom(facts) ? "cdrom" : "disk");
     add_driver(facts, device);
     kvm_disk_source(facts, device);
-    drv_node_set(drv_node_add(device, "target", NULL), "dev", facts->target);
+    drv_xml_node_set(drv_xml_node_add(device, "target", NULL), "dev", facts->target);
     if (order)
-        drv_node_set(drv_node_add(device, "boot", NULL), "order", order);
+        drv_xml_node_set(drv_xml_node_add(device, "boot", NULL), "order", order);
     if (is_yes(facts, "READONLY"))
-        (void)drv_node_add(device, "readonly", NULL);
+        (void)drv_xml_node_add(device, "readonly", NULL);
     if (is_yes(facts, "SHAREABLE"))
-        (void)drv_node_add(device, "shareable", NULL);
+        (void)drv_xml_node_add(device, "shareable", NULL);
     add_encryption(facts, device);
     kvm_disk_iotune(facts, device);
     add_address(facts, device);

@@ -44,7 +44,7 @@ kind_of(const KvmNicFacts *facts, const char *bridge)
     g_autofree char *type = kvm_nic_value(facts, "BRIDGE_TYPE");
     g_autofree char *mode = kvm_nic_value(facts, "NETWORK_MODE");
     g_autofree char *vn_mad = value_or(facts, "VN_MAD", facts->request->vn_mad);
-    gboolean new = drv_release_at_least(drv_release(), 7, 1, 0);
+    gboolean new = drv_release_at_least(drv_action_release(), 7, 1, 0);
 
     if (bridge == NULL || g_strcmp0(mode, "dummy") == 0)
         return NIC_ETHERNET;
@@ -64,21 +64,22 @@ add_source(
     static const char *const types[] = { "bridge", "bridge", "vhostuser", "ethernet" };
     DrvNode *source;
 
-    drv_node_set(nic, "type", types[kind]);
+    drv_xml_node_set(nic, "type", types[kind]);
     if (kind == NIC_ETHERNET)
         return TRUE;
-    source = drv_node_add(nic, "source", NULL);
+    source = drv_xml_node_add(nic, "source", NULL);
     if (kind == NIC_DPDK) {
         if (target == NULL || strchr(target, '/'))
             return drv_throw(error, DRV_ERROR_DUMP, "the interface has no target");
-        drv_node_set(source, "type", "unix");
-        drv_node_setf(source, "path", "%s/%s", VHOST_SOCKETS, target);
-        drv_node_set(source, "mode", "server");
+        drv_xml_node_set(source, "type", "unix");
+        drv_xml_node_setf(source, "path", "%s/%s", VHOST_SOCKETS, target);
+        drv_xml_node_set(source, "mode", "server");
         return TRUE;
     }
-    drv_node_set(source, "bridge", bridge);
+    drv_xml_node_set(source, "bridge", bridge);
     if (kind == NIC_OPENVSWITCH)
-        drv_node_set(drv_node_add(nic, "virtualport", NULL), "type", "openvswitch");
+        drv_xml_node_set(
+            drv_xml_node_add(nic, "virtualport", NULL), "type", "openvswitch");
     return TRUE;
 }
 
@@ -93,16 +94,16 @@ add_model(const KvmNicFacts *facts, DrvNode *nic)
 
     if (model == NULL)
         return;
-    drv_node_set(drv_node_add(nic, "model", NULL), "type", model);
+    drv_xml_node_set(drv_xml_node_add(nic, "model", NULL), "type", model);
     if (queues == NULL || strcmp(model, "virtio") != 0)
         return;
     if (g_ascii_strcasecmp(queues, "auto") == 0) {
         g_free(queues);
         queues = drv_xml_get(facts->document, NULL, "VM/TEMPLATE/VCPU");
     }
-    driver = drv_node_add(nic, "driver", NULL);
-    drv_node_set(driver, "name", "vhost");
-    drv_node_set(driver, "queues", queues);
+    driver = drv_xml_node_add(nic, "driver", NULL);
+    drv_xml_node_set(driver, "name", "vhost");
+    drv_xml_node_set(driver, "queues", queues);
 }
 
 static void
@@ -117,17 +118,17 @@ add_filter(const KvmNicFacts *facts, DrvNode *nic)
 
     if (filter == NULL || ip == NULL)
         return;
-    reference = drv_node_add(nic, "filterref", NULL);
-    drv_node_set(reference, "filter", filter);
+    reference = drv_xml_node_add(nic, "filterref", NULL);
+    drv_xml_node_set(reference, "filter", filter);
     for (guint i = 0; i < G_N_ELEMENTS(parameters); i++) {
         g_autofree char *value = kvm_nic_value(facts, parameters[i]);
         DrvNode *parameter;
 
         if (value == NULL)
             continue;
-        parameter = drv_node_add(reference, "parameter", NULL);
-        drv_node_set(parameter, "name", "IP");
-        drv_node_set(parameter, "value", value);
+        parameter = drv_xml_node_add(reference, "parameter", NULL);
+        drv_xml_node_set(parameter, "name", "IP");
+        drv_xml_node_set(parameter, "value", value);
     }
 }
 
@@ -138,7 +139,7 @@ add_bandwidth(const KvmNicFacts *facts, DrvNode *nic)
     static const char *const limits[][2] = { { "average", "AVG_BW" },
                                              { "peak", "PEAK_BW" },
                                              { "burst", "PEAK_KB" } };
-    DrvNode *bandwidth = drv_node_add(nic, "bandwidth", NULL);
+    DrvNode *bandwidth = drv_xml_node_add(nic, "bandwidth", NULL);
     gboolean any = FALSE;
 
     for (guint i = 0; i < G_N_ELEMENTS(ways); i++) {
@@ -150,16 +151,16 @@ add_bandwidth(const KvmNicFacts *facts, DrvNode *nic)
         if (average == NULL)
             continue;
         any = TRUE;
-        way = drv_node_add(bandwidth, ways[i], NULL);
+        way = drv_xml_node_add(bandwidth, ways[i], NULL);
         for (guint j = 0; j < G_N_ELEMENTS(limits); j++) {
             g_autofree char *name = g_strconcat(prefix, "_", limits[j][1], NULL);
             g_autofree char *value = kvm_nic_value(facts, name);
 
-            drv_node_set(way, limits[j][0], value);
+            drv_xml_node_set(way, limits[j][0], value);
         }
     }
     if (!any)
-        drv_node_remove(bandwidth);
+        drv_xml_node_remove(bandwidth);
 }
 
 char *
@@ -176,13 +177,13 @@ kvm_nic_xml(const KvmNicFacts *facts, GError **error)
     if (!add_source(kind_of(facts, bridge), nic, bridge, target, error))
         return NULL;
     if (mac)
-        drv_node_set(drv_node_add(nic, "mac", NULL), "address", mac);
+        drv_xml_node_set(drv_xml_node_add(nic, "mac", NULL), "address", mac);
     if (script)
-        drv_node_set(drv_node_add(nic, "script", NULL), "path", script);
+        drv_xml_node_set(drv_xml_node_add(nic, "script", NULL), "path", script);
     if (target)
-        drv_node_set(drv_node_add(nic, "target", NULL), "dev", target);
+        drv_xml_node_set(drv_xml_node_add(nic, "target", NULL), "dev", target);
     if (order)
-        drv_node_set(drv_node_add(nic, "boot", NULL), "order", order);
+        drv_xml_node_set(drv_xml_node_add(nic, "boot", NULL), "order", order);
     add_model(facts, nic);
     add_filter(facts, nic);
     add_bandwidth(facts, nic);

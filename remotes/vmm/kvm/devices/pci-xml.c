@@ -37,12 +37,12 @@ read_address(DrvXml *xml, DrvNode *from, const char *prefix, PciAddress *address
 static void
 add_address(DrvNode *parent, const PciAddress *address, gboolean with_type)
 {
-    DrvNode *node = drv_node_add(parent, "address", NULL);
+    DrvNode *node = drv_xml_node_add(parent, "address", NULL);
 
     if (with_type)
-        drv_node_set(node, "type", "pci");
+        drv_xml_node_set(node, "type", "pci");
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
-        drv_node_setf(node, parts[i], "0x%" G_GINT64_MODIFIER "x", address->part[i]);
+        drv_xml_node_setf(node, parts[i], "0x%" G_GINT64_MODIFIER "x", address->part[i]);
 }
 
 /* A virtual function of a network card becomes an interface, to get its MAC. */
@@ -105,22 +105,22 @@ kvm_pci_xml(const KvmNicFacts *facts, GError **error)
     xml = drv_xml_new(is_nic ? "interface" : "hostdev");
     device = drv_xml_root(xml);
     if (is_nic)
-        drv_node_set(device, "type", "hostdev");
+        drv_xml_node_set(device, "type", "hostdev");
     else
-        drv_node_set(device, "mode", "subsystem");
+        drv_xml_node_set(device, "mode", "subsystem");
     if (!is_nic)
-        drv_node_set(device, "type", uuid ? "mdev" : "pci");
+        drv_xml_node_set(device, "type", uuid ? "mdev" : "pci");
     if (uuid)
-        drv_node_set(device, "model", "vfio-pci");
+        drv_xml_node_set(device, "model", "vfio-pci");
     else
-        drv_node_set(device, "managed", "yes");
-    source = drv_node_add(device, "source", NULL);
+        drv_xml_node_set(device, "managed", "yes");
+    source = drv_xml_node_add(device, "source", NULL);
     if (uuid)
-        drv_node_set(drv_node_add(source, "address", NULL), "uuid", uuid);
+        drv_xml_node_set(drv_xml_node_add(source, "address", NULL), "uuid", uuid);
     else
         add_address(source, &address, is_nic);
     if (is_nic && mac)
-        drv_node_set(drv_node_add(device, "mac", NULL), "address", mac);
+        drv_xml_node_set(drv_xml_node_add(device, "mac", NULL), "address", mac);
     add_guest_address(facts, device);
     return drv_xml_to_text(xml);
 }

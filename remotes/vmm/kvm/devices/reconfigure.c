@@ -23,14 +23,15 @@ with_medium(DrvXml *live, DrvNode *drive, const char *path)
     g_autoptr(GPtrArray) old = drv_xml_all(live, drive, changed);
 
     for (guint i = 0; i < old->len; i++)
-        drv_node_remove(g_ptr_array_index(old, i));
+        drv_xml_node_remove(g_ptr_array_index(old, i));
     if (path) {
         gboolean block = is_block_device(path);
 
-        drv_node_set(drive, "type", block ? "block" : "file");
-        drv_node_set(drv_node_add(drive, "source", NULL), block ? "dev" : "file", path);
+        drv_xml_node_set(drive, "type", block ? "block" : "file");
+        drv_xml_node_set(
+            drv_xml_node_add(drive, "source", NULL), block ? "dev" : "file", path);
     }
-    return drv_node_to_text(drive);
+    return drv_xml_node_to_text(drive);
 }
 
 static gboolean

@@ -20,7 +20,7 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
                          DRV_ERROR_USAGE,
                          "no size of a disk: %" G_GUINT64_FORMAT " MiB",
                          request->size_mib);
-    return drv_virt_resize_disk(
+    return drv_block_resize(
         session.domain, request->target, request->size_mib * MIB, error);
 }
 

@@ -111,7 +111,7 @@ take(const char *file, const char *const *suffixes, GError **error)
     for (guint i = 0; suffixes[i]; i++) {
         g_autofree char *name = g_strconcat(base, suffixes[i], NULL);
 
-        drv_stage_take(stage, name);
+        drv_stage_remove(stage, name);
     }
     return drv_stage_commit(stage, error);
 }
@@ -183,7 +183,7 @@ kvm_checkpoint_move_paths(DrvXml *xml, const char *file)
         g_autofree char *moved = rest ? g_strconcat(folder, rest, NULL) : NULL;
 
         if (moved && strcmp(path, collapsed) != 0)
-            drv_node_set_text(node, moved);
+            drv_xml_node_set_text(node, moved);
     }
 }
 
@@ -194,6 +194,6 @@ kvm_checkpoint_forget_chains(DrvXml *xml)
         drv_xml_all(xml, NULL, "/domain/devices/disk/backingStore");
 
     for (guint i = 0; i < chains->len; i++)
-        drv_node_remove(g_ptr_array_index(chains, i));
+        drv_xml_node_remove(g_ptr_array_index(chains, i));
     kvm_resolve_links(xml);
 }

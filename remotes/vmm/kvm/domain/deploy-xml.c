@@ -54,7 +54,7 @@ kvm_resolve_links(DrvXml *domain)
         g_autofree char *file = drv_xml_text(domain, source, "@file");
         g_autofree char *target = kvm_link_target(file);
 
-        drv_node_set(source, "file", target);
+        drv_xml_node_set(source, "file", target);
     }
 }
 
@@ -69,7 +69,7 @@ format_of(const char *path, const char **format, GError **error)
 
     if (!drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_FOLLOW, &info, error))
         return FALSE;
-    *format = drv_image_format_name(info.format);
+    *format = drv_inspect_format_name(info.format);
     return TRUE;
 }
 
@@ -91,7 +91,7 @@ convert(const char *from, const char *path, const char *format, GError **error)
     drv_cmd_argf(cmd, "%s/vars", drv_stage_path(stage));
     if (!drv_cmd_run(cmd, error))
         return FALSE;
-    drv_stage_put(stage, "vars", name);
+    drv_stage_publish(stage, "vars", name);
     return drv_stage_commit(stage, error);
 }
 
@@ -105,7 +105,7 @@ kvm_make_nvram(DrvXml *domain, const DrvConfig *config, GError **error)
 
     if (path == NULL)
         return TRUE;
-    if (!drv_check_path("nvram", path, error))
+    if (!drv_request_check_path("nvram", path, error))
         return FALSE;
     if (strcmp(want, "raw") != 0 && strcmp(want, "qcow2") != 0)
         return drv_throw(error, DRV_ERROR_REFUSED, "nvram of format '%s'", want);

@@ -92,7 +92,7 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in;
     if (config == NULL)
         return FALSE;
-    if (strcmp(drv_node_name(drv_xml_root(xml)), "domain") != 0)
+    if (strcmp(drv_xml_node_name(drv_xml_root(xml)), "domain") != 0)
         return drv_throw(error, DRV_ERROR_DUMP, "stdin is not a domain's XML");
     virt = vmm_open(config, error);
     if (virt == NULL || !store(request, error))
@@ -109,9 +109,9 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
     }
     vmm_snapshots_redefine(domain, folder);
     /* Older front-ends look for what they get by name; all later calls take either. */
-    *result =
-        g_strdup(drv_release_at_least(drv_release(), 5, 12, 0) ? drv_domain_uuid(domain)
-                                                               : drv_domain_name(domain));
+    *result = g_strdup(drv_release_at_least(drv_action_release(), 5, 12, 0)
+                           ? drv_domain_uuid(domain)
+                           : drv_domain_name(domain));
     return TRUE;
 }
 

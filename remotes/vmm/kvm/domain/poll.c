@@ -13,9 +13,9 @@
 
 /* Paused by whoever, or for a time: an error only from 5.6 on. */
 static char
-state_letter(const DrvVirtUsage *stats)
+state_letter(const DrvStats *stats)
 {
-    gboolean old = !drv_release_at_least(drv_release(), 5, 6, 0);
+    gboolean old = !drv_release_at_least(drv_action_release(), 5, 6, 0);
 
     switch (stats->state) {
     case VIR_DOMAIN_SHUTOFF:
@@ -50,7 +50,7 @@ append_counter(GString *out, unsigned there, const char *name, guint64 value)
 
 /* @before may be NULL: then there is no CPU usage to tell. */
 static void
-append_stats(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
+append_stats(GString *out, const DrvStats *stats, const DrvStats *before)
 {
     g_string_append_printf(out, "STATE=%c", state_letter(stats));
     if (before && (before->has & stats->has & DRV_STAT_CPU) &&
@@ -74,12 +74,12 @@ poll_one(DrvVirt *virt, const VmmHead *request, char **result, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(DrvDomain) domain = vmm_find(virt, request, &why);
-    g_autoptr(DrvVirtUsage) before = domain ? drv_virt_one(domain, &why) : NULL;
-    g_autoptr(DrvVirtUsage) now = NULL;
+    g_autoptr(DrvStats) before = domain ? drv_stats_one(domain, &why) : NULL;
+    g_autoptr(DrvStats) now = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
 
     if (before && drv_poll(NULL, 0, SAMPLE_MS, &why) == 0)
-        now = drv_virt_one(domain, &why);
+        now = drv_stats_one(domain, &why);
     if (now == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -92,11 +92,11 @@ poll_one(DrvVirt *virt, const VmmHead *request, char **result, GError **error)
     return TRUE;
 }
 
-static const DrvVirtUsage *
+static const DrvStats *
 find_stats(GPtrArray *all, const char *uuid)
 {
     for (guint i = 0; i < all->len; i++) {
-        const DrvVirtUsage *stats = g_ptr_array_index(all, i);
+        const DrvStats *stats = g_ptr_array_index(all, i);
 
         if (g_str_equal(stats->uuid, uuid))
             return stats;
@@ -117,7 +117,7 @@ vm_number(const char *name)
 }
 
 static void
-append_vm(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
+append_vm(GString *out, const DrvStats *stats, const DrvStats *before)
 {
     gint64 id = vm_number(stats->name);
 
@@ -133,7 +133,7 @@ append_vm(GString *out, const DrvVirtUsage *stats, const DrvVirtUsage *before)
 static gboolean
 poll_all(DrvVirt *virt, char **result, GError **error)
 {
-    g_autoptr(GPtrArray) before = drv_virt_all(virt, TRUE, error);
+    g_autoptr(GPtrArray) before = drv_stats_all(virt, TRUE, error);
     g_autoptr(GPtrArray) now = NULL;
     g_autoptr(GString) out = g_string_new("VM_POLL=YES");
 
@@ -141,11 +141,11 @@ poll_all(DrvVirt *virt, char **result, GError **error)
         return FALSE;
     if (before->len > 0 && drv_poll(NULL, 0, SAMPLE_MS, error) < 0)
         return FALSE;
-    now = drv_virt_all(virt, TRUE, error);
+    now = drv_stats_all(virt, TRUE, error);
     if (now == NULL)
         return FALSE;
     for (guint i = 0; i < now->len; i++) {
-        const DrvVirtUsage *stats = g_ptr_array_index(now, i);
+        const DrvStats *stats = g_ptr_array_index(now, i);
 
         append_vm(out, stats, find_stats(before, stats->uuid));
     }

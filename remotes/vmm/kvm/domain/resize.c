@@ -44,10 +44,10 @@ dimm_xml(DrvXml *live, guint64 kib)
     g_autofree char *cell = drv_xml_get(live, NULL, "/domain/cpu/numa/cell/@id");
     DrvNode *target;
 
-    drv_node_set(drv_xml_root(xml), "model", "dimm");
-    target = drv_node_add(drv_xml_root(xml), "target", NULL);
-    drv_node_set(drv_node_add(target, "size", size), "unit", "KiB");
-    (void)drv_node_add(target, "node", cell ? cell : "0");
+    drv_xml_node_set(drv_xml_root(xml), "model", "dimm");
+    target = drv_xml_node_add(drv_xml_root(xml), "target", NULL);
+    drv_xml_node_set(drv_xml_node_add(target, "size", size), "unit", "KiB");
+    (void)drv_xml_node_add(target, "node", cell ? cell : "0");
     return drv_xml_to_text(xml);
 }
 

@@ -130,7 +130,7 @@ finish(DrvDomain *domain, const VmmCheckpoint *request, const DrvConfig *config)
     g_autofree char *folder = g_path_get_dirname(request->file);
 
     if (vmm_config_bool(config, "SYNC_TIME", FALSE))
-        drv_domain_sync_time_later(domain);
+        drv_agent_sync_time_later(domain);
     kvm_checkpoint_remove(request->file);
     vmm_snapshots_redefine(domain, folder);
 }

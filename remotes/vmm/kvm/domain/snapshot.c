@@ -85,7 +85,7 @@ create(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     if (there)
         drv_info("%s is there already", name);
-    else if (!drv_domain_snapshot(place.domain, name, error))
+    else if (!drv_domain_snapshot_create(place.domain, name, error))
         return FALSE;
     DRV_CANCEL_SHIELD();
     if (!check_active(place.domain, error))

@@ -129,7 +129,7 @@ run_exec(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (!parse_command(request, &words, error) || !session_open(&session, request, error))
         return FALSE;
     json = kvm_exec_json(words, request->input);
-    answer = drv_domain_agent(session.domain, json, AGENT_TIMEOUT_S, error);
+    answer = drv_agent_command(session.domain, json, AGENT_TIMEOUT_S, error);
     if (answer == NULL)
         return FALSE;
     pid = kvm_exec_pid(answer);
@@ -160,7 +160,7 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
         char *words[] = { (char *)"kill", (char *)"-9", pid, NULL };
 
         json = kvm_exec_json(words, "");
-        answer = drv_domain_agent(session.domain, json, AGENT_TIMEOUT_S, error);
+        answer = drv_agent_command(session.domain, json, AGENT_TIMEOUT_S, error);
         if (answer == NULL)
             return FALSE;
     }

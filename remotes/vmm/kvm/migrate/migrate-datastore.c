@@ -48,7 +48,7 @@ plan(KvmMigration *migration, GError **error)
         Move *move = g_new0(Move, 1);
 
         g_ptr_array_add(moves, move);
-        move->disk = drv_domain_disk(migration->domain, migration->copied[i], error);
+        move->disk = drv_disk_find(migration->domain, migration->copied[i], error);
         move->file = move->disk ? new_path(migration, move->disk->source) : NULL;
         if (move->file)
             continue;
@@ -64,14 +64,14 @@ plan(KvmMigration *migration, GError **error)
     return moves;
 }
 
-static DrvVirtCopy
+static DrvBlockCopy
 copy_of(const Move *move, const char *file)
 {
-    return (DrvVirtCopy){ .target = move->disk->target,
-                          .file = file,
-                          .format = move->disk->format,
-                          .reuse = TRUE,
-                          .pivot = TRUE };
+    return (DrvBlockCopy){ .target = move->disk->target,
+                           .file = file,
+                           .format = move->disk->format,
+                           .reuse = TRUE,
+                           .pivot = TRUE };
 }
 
 /* Back to where it was, the newest data included. */
@@ -82,14 +82,13 @@ undo(KvmMigration *migration, GPtrArray *moves)
 
     for (guint i = 0; i < moves->len; i++) {
         Move *move = g_ptr_array_index(moves, i);
-        DrvVirtCopy there = copy_of(move, move->file);
-        DrvVirtCopy back = copy_of(move, move->disk->source);
+        DrvBlockCopy there = copy_of(move, move->file);
+        DrvBlockCopy back = copy_of(move, move->disk->source);
         g_autoptr(GError) error = NULL;
 
         if (move->how == COPIED)
-            drv_virt_copy_abort(migration->domain, &there);
-        else if (move->how == MOVED &&
-                 !drv_virt_copy_disk(migration->domain, &back, &error))
+            drv_block_copy_abort(migration->domain, &there);
+        else if (move->how == MOVED && !drv_block_copy(migration->domain, &back, &error))
             drv_error_log("disk '%s' stays at '%s': %s",
                           move->disk->target,
                           move->file,
@@ -102,17 +101,17 @@ copy_all(KvmMigration *migration, GPtrArray *moves, GError **error)
 {
     for (guint i = 0; i < moves->len; i++) {
         Move *move = g_ptr_array_index(moves, i);
-        DrvVirtCopy copy = copy_of(move, move->file);
+        DrvBlockCopy copy = copy_of(move, move->file);
 
-        if (!drv_virt_copy_begin(migration->domain, &copy, error))
+        if (!drv_block_copy_begin(migration->domain, &copy, error))
             return FALSE;
         move->how = COPIED;
     }
     for (guint i = 0; i < moves->len; i++) {
         Move *move = g_ptr_array_index(moves, i);
-        DrvVirtCopy copy = copy_of(move, move->file);
+        DrvBlockCopy copy = copy_of(move, move->file);
 
-        if (!drv_virt_copy_end(migration->domain, &copy, error))
+        if (!drv_block_copy_end(migration->domain, &copy, error))
             return FALSE;
         move->how = MOVED;
     }
@@ -136,8 +135,8 @@ move_cds(KvmMigration *migration, GError **error)
 
         if (moved == NULL)
             continue;
-        drv_node_set(source, "file", moved);
-        xml = drv_node_to_text(drive);
+        drv_xml_node_set(source, "file", moved);
+        xml = drv_xml_node_to_text(drive);
         if (!drv_domain_update(migration->domain, xml, TRUE, error))
             return drv_prefix(error, "CD '%s'", file);
     }

@@ -69,7 +69,7 @@ send(const KvmExec *exec, const char *host, GError **error)
     g_autoptr(DrvSource) in = drv_source_new_fd(dup(exec->fd), exec->aside);
     g_autofree char *result = NULL;
 
-    return drv_place_run(host, &vmm_receive_op, request, in, &result, error);
+    return drv_dispatch(host, &vmm_receive_op, request, in, &result, error);
 }
 
 void

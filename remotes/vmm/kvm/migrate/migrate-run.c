@@ -69,7 +69,7 @@ make_options(KvmMigration *migration, GError **error)
 
 /* One migration and its proof.  @why gets what libvirt said, if it has not arrived. */
 static gboolean
-fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **error)
+run_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **error)
 {
     g_autoptr(DrvMigration) options = make_options(migration, error);
     gboolean called;
@@ -94,17 +94,17 @@ fly_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
 
 /* Try until it has arrived; only a domain that is intact at the source is tried again. */
 gboolean
-kvm_fly(KvmMigration *migration,
-        gboolean was_running,
-        DrvMigrationEnd *end,
-        GError **error)
+kvm_migrate_run(KvmMigration *migration,
+                gboolean was_running,
+                DrvMigrationEnd *end,
+                GError **error)
 {
     guint tries = vmm_config_uint(migration->config, "VIRSH_TRIES", DEFAULT_TRIES);
 
     for (guint i = 1;; i++) {
         g_autoptr(GError) why = NULL;
 
-        if (!fly_once(migration, end, &why, error))
+        if (!run_once(migration, end, &why, error))
             return FALSE;
         if (*end == DRV_MIGRATION_ARRIVED)
             return TRUE;

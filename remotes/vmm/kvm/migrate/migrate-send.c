@@ -21,7 +21,7 @@ send(const KvmSender *sender, VmmReceive *request, DrvSource *in, GError **error
 {
     g_autofree char *result = NULL;
 
-    return drv_place_run(sender->host, &vmm_receive_op, request, in, &result, error) ||
+    return drv_dispatch(sender->host, &vmm_receive_op, request, in, &result, error) ||
            drv_prefix(error, "cannot make '%s' at the destination", request->name);
 }
 

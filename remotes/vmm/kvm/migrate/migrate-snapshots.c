@@ -64,7 +64,7 @@ kvm_snapshots_take(KvmSnapshots *snapshots,
     /* An earlier migration that was killed may have left libvirt without them. */
     if (folder)
         vmm_snapshots_redefine(domain, folder);
-    if (!drv_domain_snapshots(domain, &names, &snapshots->current, error) ||
+    if (!drv_domain_snapshot_list(domain, &names, &snapshots->current, error) ||
         !read_all(snapshots, domain, names, error))
         return FALSE;
     if (names[0] && folder)

@@ -80,7 +80,7 @@ send_folder(const KvmSender *sender, const char *below, GError **error)
 gboolean
 kvm_storage_send(KvmMigration *migration, const char *host, GError **error)
 {
-    g_autoptr(GPtrArray) disks = drv_domain_disks(migration->domain, error);
+    g_autoptr(GPtrArray) disks = drv_disk_list(migration->domain, error);
     KvmSender sender = { migration, host, disks, NULL };
     gboolean ok;
 
@@ -89,7 +89,7 @@ kvm_storage_send(KvmMigration *migration, const char *host, GError **error)
     if (migration->folder == NULL)
         return drv_throw(
             error, DRV_ERROR_UNSUPPORTED, "the domain's metadata name no folder to move");
-    if (!drv_check_path("DISK_TARGET_PATH", migration->request->folder, error))
+    if (!drv_request_check_path("DISK_TARGET_PATH", migration->request->folder, error))
         return FALSE;
     sender.copied = g_ptr_array_new();
     ok = send_folder(&sender, NULL, error);

@@ -32,7 +32,7 @@ open_host(const DrvConfig *config, const char *host, GError **error)
     gboolean ssh = g_str_has_suffix(protocol, "+ssh");
     g_autofree char *uri = NULL;
 
-    if (!drv_check_host("host", host, error))
+    if (!drv_request_check_host("host", host, error))
         return NULL;
     uri = g_strdup_printf("%s://%s/system%s", protocol, host, ssh ? "?no_tty=1" : "");
     return drv_virt_open(uri, error);
@@ -52,7 +52,7 @@ settle(KvmMigration *migration, gboolean resume, GError **error)
     if (resume && !drv_domain_resume(there, error))
         return drv_prefix(error, "it has arrived, but does not run");
     if (vmm_config_bool(migration->config, "SYNC_TIME", FALSE))
-        drv_domain_sync_time_later(there);
+        drv_agent_sync_time_later(there);
     vmm_compact_memory(migration->config, TRUE);
     return TRUE;
 }
@@ -75,7 +75,7 @@ go(KvmMigration *migration, GError **error)
     }
     kvm_exec_take(&exec, migration->domain);
     ok = kvm_snapshots_take(&snapshots, migration->domain, migration->folder, error) &&
-         kvm_fly(migration, running, &end, error);
+         kvm_migrate_run(migration, running, &end, error);
     DRV_CANCEL_SHIELD();
     if (end == DRV_MIGRATION_ARRIVED)
         kvm_snapshots_put(&snapshots, migration->destination, migration->uuid);

@@ -50,10 +50,10 @@ gboolean kvm_throw_end(const KvmMigration *migration,
 /* Call, prove, and call again where that may help.  TRUE: it has arrived.  *end says
  * where it is, as far as that is known (STAYED from the caller).
  */
-gboolean kvm_fly(KvmMigration *migration,
-                 gboolean was_running,
-                 DrvMigrationEnd *end,
-                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean kvm_migrate_run(KvmMigration *migration,
+                         gboolean was_running,
+                         DrvMigrationEnd *end,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Snapshots while a domain is on its way: libvirt moves none that has any. */
 typedef struct {
