@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/remote.h"
+#include "transport/build.h"
 
 const char *
 drv_build(void)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/dispatch.h"
+
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "request/op.h"
 #include "transport/remote.h"
 
 gboolean

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "transport/build.h"
 #include "transport/push-worker.h"
 #include "transport/session.h"
 #include "transport/ssh.h"

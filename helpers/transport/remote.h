@@ -39,6 +39,3 @@ gboolean drv_remote_run_here(const char *name,
                              DrvSource *in,
                              char **result,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Build of this program, "0.1.0-1a2b3c4d": front-end and worker must be of the same. */
-const char *drv_build(void);

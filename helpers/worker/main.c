@@ -11,6 +11,7 @@
 
 #include "base/action.h"
 #include "base/error.h"
+#include "transport/build.h"
 #include "transport/remote.h"
 #include "worker/worker.h"
 

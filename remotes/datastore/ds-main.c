@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "datastore/ds.h"
 #include "transport/bridge.h"
+#include "transport/dispatch.h"
 
 char *
 ds_new_name(GError **error)

@@ -4,8 +4,8 @@
  */
 #include "base/error.h"
 #include "base/log.h"
-#include "request/op.h"
 #include "scratch.h"
+#include "transport/dispatch.h"
 
 typedef struct {
     guint runs;

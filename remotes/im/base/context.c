@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "im/base/im.h"
-#include "im/state/states.h"
 #include "request/dump.h"
 
 #define DEFAULT_DB "/var/tmp/one_db"
@@ -61,7 +60,8 @@ im_context_free(ImContext *im)
         im->virt_close(im->virt);
     g_clear_error(&im->virt_hung);
     im_samples_free(im->samples);
-    im_states_free(im->states);
+    if (im->states)
+        im->states_free(im->states);
     g_clear_pointer(&im->guests, g_hash_table_unref);
     g_clear_pointer(&im->forecasts, g_hash_table_unref);
     drv_xml_free(im->config);

@@ -33,8 +33,9 @@ typedef struct {
     void (*virt_close)(DrvVirt *virt);
     GError *virt_hung; /* why it could not be connected in time, and when */
     gint64 virt_hung_at;
-    ImSamples *samples;    /* of counters; see im_samples() */
-    ImStates *states;      /* see im_states() */
+    ImSamples *samples; /* of counters; see im_samples() */
+    ImStates *states;   /* of VMs; see im/state/states.h */
+    void (*states_free)(ImStates *states);
     GHashTable *guests;    /* see im_vm_guest() */
     GHashTable *forecasts; /* see forecast.h */
     gboolean lasting;      /* the client: memory serves instead of files in db */

@@ -179,7 +179,7 @@ im_watch_states(const ImClient *client, int signal_fd, int system_fd, GError **e
 
     if (im == NULL)
         return FALSE;
-    im->states = im_states_new();
+    im_states_keep(im);
     watch.signal_fd = signal_fd;
     watch.system_fd = system_fd;
     watch.period_ms = (gint64)im_config_number(im, "PROBES_PERIOD/STATE_VM", 5) * 1000;

@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "im/base/im.h"
 #include "virt/agent.h"
-#include "vmm/kvm/exec/exec.h"
+#include "virt/exec-files.h"
 
 #define FOLDER KVM_EXEC_FOLDER
 #define ASIDE KVM_EXEC_ASIDE

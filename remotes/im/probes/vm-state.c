@@ -23,7 +23,7 @@ load(ImContext *im, gint64 *last_sync, gint64 *last_look)
     g_autofree char *text = NULL;
     g_auto(GStrv) parts = NULL;
 
-    im->states = im_states_new();
+    im_states_keep(im);
     if (!g_file_get_contents(file, &text, NULL, NULL))
         return;
     parts = g_strsplit(text, "\n", 3);

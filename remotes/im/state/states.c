@@ -28,6 +28,13 @@ im_states_new(void)
 }
 
 void
+im_states_keep(ImContext *im)
+{
+    im->states = im_states_new();
+    im->states_free = im_states_free;
+}
+
+void
 im_states_free(ImStates *states)
 {
     if (states == NULL)

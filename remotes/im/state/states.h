@@ -9,13 +9,14 @@
 
 #include <glib.h>
 
+#include "im/base/im.h"
 #include "virt/stats.h"
-
-typedef struct ImStates ImStates;
 
 ImStates *im_states_new(void);
 void im_states_free(ImStates *states);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImStates, im_states_free)
+/* A new table, kept in @im as long as that lives. */
+void im_states_keep(ImContext *im);
 
 typedef struct {
     gboolean sync;       /* tell all, not only what is new */

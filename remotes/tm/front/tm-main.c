@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "request/core.h"
 #include "tm/tm.h"
+#include "transport/dispatch.h"
 
 char *
 tm_disk_name(gconstpointer request)

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "cmd/cmd.h"
 #include "tm/tm.h"
+#include "transport/dispatch.h"
 
 #define N_ARGS 5 /* without document and caller */
 

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "tm/front/tm-context.h"
 #include "tm/tm.h"
+#include "transport/dispatch.h"
 
 #define LABEL "CONTEXT"
 

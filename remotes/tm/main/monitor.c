@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "tm/tm.h"
 #include "transport/bridge.h"
+#include "transport/dispatch.h"
 
 static gboolean
 act(TmMonitor *request, int argc, char **argv, char **text, GError **error)

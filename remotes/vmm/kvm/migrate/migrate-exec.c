@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "transport/dispatch.h"
 #include "vmm/kvm/exec/exec.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/receive.h"

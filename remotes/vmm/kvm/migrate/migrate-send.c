@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "image/inspect.h"
+#include "transport/dispatch.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/receive.h"
 
