@@ -55,6 +55,31 @@ find_locations(void)
     }
 }
 
+/* The PATH that sshd and service managers give has no sbin, where mkfs is.  Ours and our
+ * tools' is the caller's, but for relative folders, and after it the system's.
+ */
+static void
+extend_path(void)
+{
+    static const char *const system_dirs[] = { "/sbin", "/usr/sbin", "/bin", "/usr/bin" };
+    const char *given = g_getenv("PATH");
+    g_auto(GStrv) dirs = g_strsplit(given ? given : "", ":", -1);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new();
+    g_autofree char *path = NULL;
+
+    for (guint i = 0; dirs[i]; i++) {
+        if (g_path_is_absolute(dirs[i]))
+            g_ptr_array_add(kept, dirs[i]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(system_dirs); i++) {
+        if (!g_strv_contains((const char *const *)dirs, system_dirs[i]))
+            g_ptr_array_add(kept, (gpointer)system_dirs[i]);
+    }
+    g_ptr_array_add(kept, NULL);
+    path = g_strjoinv(":", (char **)kept->pdata);
+    g_setenv("PATH", path, TRUE);
+}
+
 void
 drv_action_init(int argc, char **argv)
 {
@@ -62,6 +87,7 @@ drv_action_init(int argc, char **argv)
 
     hold_standard_fds();
     name_ourselves(argc > 0 ? argv[0] : "unknown/unknown/unknown");
+    extend_path();
     find_locations();
     drv_log_set_debug(g_strcmp0(g_getenv("ONE_MAD_DEBUG"), "1") == 0);
     if (!drv_cancel_init(&error))

@@ -15,8 +15,11 @@
 
 #include "base/release.h"
 
-/* Set up locale, signals, descriptors 0 to 2, and the names below.  Ends the process
+/* Set up locale, signals, descriptors 0 to 2, PATH and the names below.  Ends the process
  * with a message when even that fails.
+ *
+ * PATH becomes the caller's without relative directories, followed by those of /sbin,
+ * /usr/sbin, /bin and /usr/bin that it lacks.
  */
 void drv_action_init(int argc, char **argv);
 

@@ -17,6 +17,18 @@ typedef struct {
 /* --- the driver ------------------------------------------------------------------------
  */
 
+/* Run a program and say in which PATH it ran. */
+static int
+run_tool(const char *program)
+{
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(program, "-V", NULL);
+    g_autoptr(GError) error = NULL;
+
+    if (!drv_cmd_run(cmd, &error))
+        return drv_action_fail(error);
+    return drv_action_reply("%s", g_getenv("PATH"));
+}
+
 static int
 act(int argc, char **argv)
 {
@@ -37,6 +49,8 @@ act(int argc, char **argv)
         return drv_action_reply("%s raw", text);
     if (g_str_equal(what, "reply-text"))
         return drv_action_reply_text("a\nb\n");
+    if (g_str_equal(what, "tool"))
+        return run_tool(text);
     if (g_str_equal(what, "names"))
         return drv_action_reply("%s %s %s %s %s",
                                 drv_action_name(),
@@ -214,6 +228,49 @@ test_closed_descriptors(void)
     g_assert_cmpint(run.status, ==, 0);
 }
 
+/* Under which PATH programs are looked for, by the one that the caller gave. */
+static const struct {
+    const char *given;
+    const char *path;
+} paths[] = {
+    { "PATH=/usr/local/bin:/usr/bin:/bin:/usr/games", /* sshd's own */
+      "/usr/local/bin:/usr/bin:/bin:/usr/games:/sbin:/usr/sbin" },
+    { "PATH=/opt/tools:/usr/sbin", "/opt/tools:/usr/sbin:/sbin:/bin:/usr/bin" },
+    { "PATH=bin::/opt/tools:.:", "/opt/tools:/sbin:/usr/sbin:/bin:/usr/bin" },
+    { "PATH=", "/sbin:/usr/sbin:/bin:/usr/bin" },
+    { "-uPATH", "/sbin:/usr/sbin:/bin:/usr/bin" },
+};
+
+static void
+test_search_path(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *script = g_strdup_printf("exec env '%s' \"$@\"", paths[i].given);
+        g_autofree char *wanted = g_strconcat(paths[i].path, "\n", NULL);
+        g_auto(Run) run = { 0 };
+
+        run_self(&run, "7.4.0", script, "tool", "mkfs.ext4", "");
+        g_assert_cmpstr(run.err->str, ==, "");
+        g_assert_cmpstr(run.out->str, ==, wanted);
+    }
+}
+
+/* What lies in the folder we happen to be in is none of our tools. */
+static void
+test_search_path_relative(void)
+{
+    g_auto(Run) run = { 0 };
+
+    run_self(
+        &run,
+        "7.4.0",
+        "cd \"${DRV_TEST_SELF%%/tm/*}\" && cp /bin/true evil-tool && PATH=.: exec \"$@\"",
+        "tool",
+        "evil-tool",
+        "");
+    g_assert_cmpstr(run.err->str, ==, "evil-tool: program not found\n");
+}
+
 static void
 test_names(gconstpointer data)
 {
@@ -242,6 +299,8 @@ main(int argc, char **argv)
     g_test_add_func("/action/done", test_done);
     g_test_add_func("/action/reply-lost", test_reply_lost);
     g_test_add_func("/action/closed-descriptors", test_closed_descriptors);
+    g_test_add_func("/action/search-path", test_search_path);
+    g_test_add_func("/action/search-path/relative", test_search_path_relative);
     g_test_add_data_func("/action/names/package", "", test_names);
     g_test_add_data_func("/action/names/self-contained", "/srv/one", test_names);
     return g_test_run();
