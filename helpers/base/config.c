@@ -282,3 +282,11 @@ drv_config_get_bool(const DrvConfig *config,
                          text);
     return TRUE;
 }
+
+gboolean
+drv_config_has_agent(void)
+{
+    const char *path = g_getenv("SSH_AUTH_SOCK");
+
+    return path && *path;
+}

@@ -35,3 +35,6 @@ gboolean drv_config_get_bool(const DrvConfig *config,
                              gboolean fallback,
                              gboolean *value,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when there is an ssh agent (SSH_AUTH_SOCK). */
+gboolean drv_config_has_agent(void);

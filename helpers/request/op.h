@@ -16,6 +16,7 @@
 #include <glib.h>
 
 #include "request/request.h"
+#include "source/peer.h"
 #include "source/source.h"
 
 typedef gboolean (*DrvOpRun)(gconstpointer request,
@@ -28,6 +29,11 @@ struct DrvOp {
     const char *name; /* unique: "overlay.clone" */
     const DrvRequestType *request;
     DrvOpRun run;
+    /* In place of @run, for ops that converse with who calls them: transport/remote.h. */
+    gboolean (*converse)(gconstpointer request,
+                         DrvPeer *peer,
+                         char **result,
+                         GError **error);
     /* Says whether this request needs the running domain.  Then the op of name @live, of
      * the worker that links libvirt, does it instead.  NULL: never.
      */

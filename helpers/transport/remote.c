@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "transport/build.h"
+#include "transport/dispatch.h"
 #include "transport/push-worker.h"
 #include "transport/session.h"
 #include "transport/ssh.h"
@@ -36,6 +37,7 @@ struct DrvRemote {
     char *dir;          /* the host's remotes */
     const char *worker; /* below it */
     gboolean reused;    /* the connection was there already */
+    gboolean here;      /* no ssh */
     gboolean greeted;   /* the worker has said hello */
 };
 
@@ -260,10 +262,17 @@ replace_worker(DrvRemote *remote, const GError *reason, GError **error)
 static gboolean
 connect_worker(DrvRemote *remote, GError **error)
 {
-    const char *host = remote->ssh.host;
+    const char *host = remote->here ? "this machine" : remote->ssh.host;
     g_autoptr(GError) why = NULL;
-    Hello hello = greet_patiently(remote, &why);
+    Hello hello;
 
+    if (remote->here) {
+        DrvFrame frame;
+
+        return drv_session_next(&remote->talk, REUSED_HELLO_MS, &frame, error) &&
+               judge_hello(&frame, host, error) == HELLO_OK;
+    }
+    hello = greet_patiently(remote, &why);
     if (hello == HELLO_UNREACHABLE) {
         drv_ignore(&why, "the shared connection is dead, a new one is tried");
         drv_ssh_forget(&remote->ssh);
@@ -312,8 +321,20 @@ drv_remote_free(DrvRemote *remote)
     g_free(remote);
 }
 
-DrvRemote *
-drv_remote_open(const char *host, gboolean live, GError **error)
+/* A worker on this machine is a child like any other, without ssh. */
+static gboolean
+start_here(DrvRemote *remote, GError **error)
+{
+    g_autofree char *path =
+        g_build_filename(drv_action_remotes_dir(), remote->worker, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
+
+    drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK");
+    return drv_session_start(&remote->talk, cmd, "this machine", error);
+}
+
+static DrvRemote *
+open_remote(const char *host, gboolean live, gboolean agent, GError **error)
 {
     g_autoptr(DrvRemote) remote = g_new0(DrvRemote, 1);
 
@@ -321,12 +342,28 @@ drv_remote_open(const char *host, gboolean live, GError **error)
     remote->ssh = (DrvSsh)DRV_SSH_INIT;
     remote->worker = live ? LIVE_WORKER : WORKER;
     remote->dir = host_remotes_dir(error);
+    remote->here = drv_dispatch_is_here(host);
     if (remote->dir == NULL)
         return NULL;
-    if (drv_ssh_open(&remote->ssh, host, error) && start(remote, error))
+    if (remote->here ? start_here(remote, error)
+                     : ((agent ? drv_ssh_open_with_agent(&remote->ssh, host, error)
+                               : drv_ssh_open(&remote->ssh, host, error)) &&
+                        start(remote, error)))
         return g_steal_pointer(&remote);
     (void)nothing_begun(error);
     return NULL;
+}
+
+DrvRemote *
+drv_remote_open(const char *host, gboolean live, GError **error)
+{
+    return open_remote(host, live, FALSE, error);
+}
+
+DrvRemote *
+drv_remote_open_with_agent(const char *host, gboolean live, GError **error)
+{
+    return open_remote(host, live, TRUE, error);
 }
 
 gboolean
@@ -346,17 +383,31 @@ drv_remote_run(DrvRemote *remote,
 }
 
 gboolean
+drv_remote_converse(DrvRemote *remote,
+                    const char *name,
+                    GVariant *fields,
+                    DrvPeerTalk talk,
+                    gpointer data,
+                    char **result,
+                    GError **error)
+{
+    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
+
+    if (!connect_worker(remote, error))
+        return nothing_begun(error);
+    remote->greeted = TRUE;
+    return drv_session_converse(&remote->talk, name, packed, talk, data, result, error);
+}
+
+gboolean
 drv_remote_run_here(
     const char *name, GVariant *fields, DrvSource *in, char **result, GError **error)
 {
-    g_autoptr(GVariant) packed = g_variant_ref_sink(fields);
-    g_autofree char *path = g_build_filename(drv_action_remotes_dir(), LIVE_WORKER, NULL);
-    g_autoptr(DrvCmd) cmd = drv_cmd_new(path, drv_build(), NULL);
-    g_auto(DrvSession) talk = DRV_SESSION_INIT;
-    DrvFrame frame;
+    g_autoptr(DrvRemote) remote = drv_remote_open("", TRUE, error);
 
-    return drv_session_start(&talk, cmd, "this machine", error) &&
-           drv_session_next(&talk, REUSED_HELLO_MS, &frame, error) &&
-           judge_hello(&frame, "this machine", error) == HELLO_OK &&
-           drv_session_run(&talk, name, packed, in, result, error);
+    if (remote == NULL) {
+        g_variant_unref(g_variant_ref_sink(fields));
+        return FALSE;
+    }
+    return drv_remote_run(remote, name, fields, in, result, error);
 }

@@ -18,6 +18,11 @@ typedef struct DrvRemote DrvRemote;
  */
 DrvRemote *drv_remote_open(const char *host, gboolean live, GError **error);
 
+/* The same for a worker that shall reach a third host with our user's keys: ssh's agent,
+ * if there is one, goes along, over a connection that is not shared.
+ */
+DrvRemote *drv_remote_open_with_agent(const char *host, gboolean live, GError **error);
+
 /* Freed without drv_remote_run(), the worker ends without having done anything. */
 void drv_remote_free(DrvRemote *remote);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRemote, drv_remote_free)
@@ -32,6 +37,17 @@ gboolean drv_remote_run(DrvRemote *remote,
                         DrvSource *in,
                         char **result,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for an op that converses: @talk is our side.  When both sides fail, the error
+ * is the one that came first.
+ */
+gboolean drv_remote_converse(DrvRemote *remote,
+                             const char *name,
+                             GVariant *fields,
+                             DrvPeerTalk talk,
+                             gpointer data,
+                             char **result,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same by a worker process on this machine (for live ops). */
 gboolean drv_remote_run_here(const char *name,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/session.h"
+#include "transport/session-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,6 @@
 
 #define STDERR_KEPT (16 * 1024)
 #define READ_SIZE (64 * 1024)
-#define BLOCK_SIZE (1024 * 1024) /* of the data stream */
-#define PIECE_SIZE (64 * 1024)   /* what is looked at for zeros */
-#define OUT_HIGH (4 * BLOCK_SIZE)
 #define UNWIND_MS 1500 /* what a worker gets to clean up */
 
 static void
@@ -26,6 +23,7 @@ begin(DrvSession *talk, const char *where)
     talk->in = g_byte_array_new();
     talk->out = g_byte_array_new();
     talk->err = g_string_new(NULL);
+    talk->data = g_byte_array_new();
 }
 
 static gboolean
@@ -118,12 +116,15 @@ write_some(DrvSession *talk)
     if (talk->out_done == talk->out->len) {
         g_byte_array_set_size(talk->out, 0);
         talk->out_done = 0;
+    } else if (talk->out_done >= talk->out->len / 2) { /* it need not grow for ever */
+        g_byte_array_remove_range(talk->out, 0, (guint)talk->out_done);
+        talk->out_done = 0;
     }
 }
 
 /* Wait for any of the three pipes and serve it.  0 when the time is over. */
-static int
-serve_pipes(DrvSession *talk, int timeout_ms, GError **error)
+int
+drv_session_serve(DrvSession *talk, int timeout_ms, GError **error)
 {
     struct pollfd fds[3] = {
         { .fd = talk->child.stdout_fd, .events = POLLIN },
@@ -147,7 +148,7 @@ gboolean
 drv_session_status(DrvSession *talk, int *status, GError **error)
 {
     while (talk->child.stderr_fd >= 0) {
-        int ready = serve_pipes(talk, UNWIND_MS, error);
+        int ready = drv_session_serve(talk, UNWIND_MS, error);
 
         if (ready < 0)
             return FALSE;
@@ -163,8 +164,8 @@ drv_session_status(DrvSession *talk, int *status, GError **error)
  * -------------------------------------------------------------------------------- */
 
 /* TRUE with *size 0 when more bytes are needed. */
-static gboolean
-parse_next(DrvSession *talk, DrvFrame *frame, gsize *size, GError **error)
+gboolean
+drv_session_parse(DrvSession *talk, DrvFrame *frame, gsize *size, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autofree char *start = NULL;
@@ -198,14 +199,14 @@ drv_session_next(DrvSession *talk, guint timeout_ms, DrvFrame *frame, GError **e
         gsize size;
         int ready;
 
-        if (!parse_next(talk, frame, &size, error))
+        if (!drv_session_parse(talk, frame, &size, error))
             return FALSE;
         if (size > 0)
             return TRUE;
         if (talk->child.stdout_fd < 0)
             return drv_throw(
                 error, DRV_ERROR_REMOTE, "%s: the connection ended", talk->where);
-        ready = serve_pipes(talk, (int)MAX(left_ms, 0), error);
+        ready = drv_session_serve(talk, (int)MAX(left_ms, 0), error);
         if (ready < 0)
             return FALSE;
         if (ready == 0)
@@ -217,170 +218,9 @@ drv_session_next(DrvSession *talk, guint timeout_ms, DrvFrame *frame, GError **e
     }
 }
 
-static void
-show_log(const DrvFrame *frame)
-{
-    g_autofree char *text = drv_frame_text(frame);
-
-    if (*text >= '0' && *text <= '3')
-        drv_log((DrvLogLevel)(*text - '0'), text + 1);
-}
-
-/* What has no worker there is for us to say: here the work has begun. */
-static gboolean
-throw_failed(const DrvFrame *frame, GError **error)
-{
-    g_autoptr(GError) why = NULL;
-
-    (void)drv_frame_throw(frame, &why);
-    if (drv_error_is(why, DRV_ERROR_NO_HOST))
-        why->code = DRV_ERROR_REMOTE;
-    g_propagate_error(error, g_steal_pointer(&why));
-    return FALSE;
-}
-
-/* Serve frames until the last one.  *done tells that it came. */
-static gboolean
-handle_frame(const DrvFrame *frame, char **result, gboolean *done, GError **error)
-{
-    switch (frame->type) {
-    case DRV_FRAME_LOG:
-        show_log(frame);
-        return TRUE;
-    case DRV_FRAME_ALIVE:
-        return TRUE;
-    case DRV_FRAME_DONE:
-        *done = TRUE;
-        if (frame->size > 0 && result)
-            *result = drv_frame_text(frame);
-        return TRUE;
-    case DRV_FRAME_FAILED:
-        return throw_failed(frame, error);
-    case DRV_FRAME_HELLO:
-    case DRV_FRAME_REQUEST:
-    case DRV_FRAME_DATA:
-    case DRV_FRAME_ZEROS:
-    case DRV_FRAME_END:
-    default:
-        return drv_throw(
-            error, DRV_ERROR_REMOTE, "the worker sent a frame that is not its to send");
-    }
-}
-
-/* While we send, see what came in without waiting for it. */
-static gboolean
-check_incoming(DrvSession *talk, GError **error)
-{
-    DrvFrame frame;
-    gboolean done = FALSE;
-    gsize size;
-
-    do {
-        if (!parse_next(talk, &frame, &size, error))
-            return FALSE;
-        if (size > 0 && !handle_frame(&frame, NULL, &done, error))
-            return FALSE;
-    } while (size > 0);
-    if (done || talk->child.stdout_fd < 0)
-        return drv_throw(
-            error, DRV_ERROR_REMOTE, "%s: the worker ended too early", talk->where);
-    return TRUE;
-}
-
-/* --- the data stream
- * ------------------------------------------------------------------------ */
-
-static gboolean
-is_zero(const guint8 *data, gsize size)
-{
-    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
-/* Queue @data as frames, runs of zero pieces as their length only. */
-static void
-queue_block(DrvSession *talk, const guint8 *data, gsize size)
-{
-    gsize at = 0;
-
-    while (at < size) {
-        gsize start = at;
-        gboolean zero = is_zero(data + at, MIN(PIECE_SIZE, size - at));
-
-        while (at < size && is_zero(data + at, MIN(PIECE_SIZE, size - at)) == zero)
-            at += MIN(PIECE_SIZE, size - at);
-        if (zero)
-            drv_frame_append_u64(talk->out, DRV_FRAME_ZEROS, at - start);
-        else
-            drv_frame_append(talk->out, DRV_FRAME_DATA, data + start, at - start);
-    }
-}
-
-static gboolean
-send_out(DrvSession *talk, gsize until, GError **error)
-{
-    while (talk->out->len - talk->out_done > until) {
-        int ready = serve_pipes(talk, DRV_TALK_SILENCE_MS, error);
-
-        if (ready < 0 || !check_incoming(talk, error))
-            return FALSE;
-        if (ready == 0)
-            return drv_throw(error,
-                             DRV_ERROR_REMOTE,
-                             "%s takes no data since %d s",
-                             talk->where,
-                             DRV_TALK_SILENCE_MS / 1000);
-    }
-    return TRUE;
-}
-
-static gboolean
-send_stream(DrvSession *talk, DrvSource *in, GError **error)
-{
-    g_autofree guint8 *block = g_malloc(BLOCK_SIZE);
-    gssize got;
-
-    while ((got = drv_source_read_full(in, block, BLOCK_SIZE, error)) > 0) {
-        queue_block(talk, block, (gsize)got);
-        if (!send_out(talk, OUT_HIGH, error))
-            return FALSE;
-    }
-    if (got < 0)
-        return FALSE;
-    drv_frame_append(talk->out, DRV_FRAME_END, NULL, 0);
-    return send_out(talk, 0, error);
-}
-
-static gboolean
-converse(DrvSession *talk,
-         const char *op,
-         GVariant *fields,
-         DrvSource *in,
-         char **result,
-         GError **error)
-{
-    g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
-    gboolean done = FALSE;
-    gsize size;
-    gconstpointer data = g_bytes_get_data(request, &size);
-
-    if (size > DRV_FRAME_MAX)
-        return drv_throw(error, DRV_ERROR_USAGE, "the request is too large");
-    drv_frame_append(talk->out, DRV_FRAME_REQUEST, data, size);
-    if (in && !send_stream(talk, in, error))
-        return FALSE;
-    while (!done) {
-        DrvFrame frame;
-
-        if (!drv_session_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
-            !handle_frame(&frame, result, &done, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 /* A worker whose stdin ends knows that nobody wants its work any more. */
-static void
-say_stop(DrvSession *talk)
+void
+drv_session_say_stop(DrvSession *talk)
 {
     if (talk->stop_by)
         return;
@@ -391,49 +231,10 @@ say_stop(DrvSession *talk)
 }
 
 /* What is left of the time that it gets, once. */
-static gint64
-stop_left_ms(const DrvSession *talk)
+gint64
+drv_session_stop_left_ms(const DrvSession *talk)
 {
     return MAX((talk->stop_by - g_get_monotonic_time()) / 1000, 0);
-}
-
-/* Stopped, we wait for the worker to unwind.  It may have been past the point where it
- * could: then all is done, and must not be told as cancelled.
- */
-static gboolean
-is_done_after_all(DrvSession *talk, char **result)
-{
-    DRV_CANCEL_SHIELD();
-    g_autoptr(GError) ignored = NULL;
-    gboolean done = FALSE;
-
-    say_stop(talk);
-    while (!done) {
-        DrvFrame frame;
-
-        if (!drv_session_next(talk, (guint)stop_left_ms(talk), &frame, &ignored) ||
-            !handle_frame(&frame, result, &done, &ignored))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-gboolean
-drv_session_run(DrvSession *talk,
-                const char *op,
-                GVariant *fields,
-                DrvSource *in,
-                char **result,
-                GError **error)
-{
-    g_autoptr(GError) why = NULL;
-
-    if (converse(talk, op, fields, in, result, &why))
-        return TRUE;
-    if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&why));
-    return FALSE;
 }
 
 static void
@@ -442,9 +243,9 @@ let_unwind(DrvSession *talk)
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) ignored = NULL;
 
-    say_stop(talk);
+    drv_session_say_stop(talk);
     while (talk->child.stdout_fd >= 0 && g_get_monotonic_time() < talk->stop_by) {
-        if (serve_pipes(talk, (int)stop_left_ms(talk), &ignored) <= 0)
+        if (drv_session_serve(talk, (int)drv_session_stop_left_ms(talk), &ignored) <= 0)
             return;
         g_byte_array_set_size(talk->in, 0);
     }
@@ -458,6 +259,7 @@ drv_session_drop(DrvSession *talk)
     g_clear_pointer(&talk->where, g_free);
     g_clear_pointer(&talk->in, g_byte_array_unref);
     g_clear_pointer(&talk->out, g_byte_array_unref);
+    g_clear_pointer(&talk->data, g_byte_array_unref);
     if (talk->err)
         g_string_free(g_steal_pointer(&talk->err), TRUE);
     *talk = (DrvSession)DRV_SESSION_INIT;

@@ -13,15 +13,18 @@
 #define DRV_TALK_SILENCE_MS 60000
 
 typedef struct {
-    DrvChild child;  /* or its pipes only, of a session without a process */
-    int control;     /* such a session's socket (transport/ssh-mux.h), or -1 */
-    char *where;     /* "host01" or "this machine", for messages */
-    GByteArray *in;  /* read, not yet parsed */
-    GByteArray *out; /* to be written */
-    gsize out_done;  /* bytes of @out already written */
-    gsize parsed;    /* bytes of @in that belong to the last frame */
-    GString *err;    /* what it said on stderr, bounded */
-    gint64 stop_by;  /* when a worker that was told to stop has to be gone; 0: not told */
+    DrvChild child;     /* or its pipes only, of a session without a process */
+    int control;        /* such a session's socket (transport/ssh-mux.h), or -1 */
+    char *where;        /* "host01" or "this machine", for messages */
+    GByteArray *in;     /* read, not yet parsed */
+    GByteArray *out;    /* to be written */
+    gsize out_done;     /* bytes of @out already written */
+    gsize parsed;       /* bytes of @in that belong to the last frame */
+    gboolean converses; /* the worker may send data, too */
+    GByteArray *data;   /* of those, what was not asked for yet; from @data_done on */
+    gsize data_done;
+    GString *err;   /* what it said on stderr, bounded */
+    gint64 stop_by; /* when a worker that was told to stop has to be gone; 0: not told */
 } DrvSession;
 #define DRV_SESSION_INIT                                                                 \
     {                                                                                    \
@@ -69,6 +72,15 @@ gboolean drv_session_run(DrvSession *talk,
                          DrvSource *in,
                          char **result,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Send the request, converse by @talk_fn, and follow the op to its end. */
+gboolean drv_session_converse(DrvSession *talk,
+                              const char *op,
+                              GVariant *fields,
+                              DrvPeerTalk talk_fn,
+                              gpointer data,
+                              char **result,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How the child ended, when its stream is at its end: waitpid(2)'s status. */
 gboolean drv_session_status(DrvSession *talk,

@@ -172,6 +172,19 @@ drv_ssh_open(DrvSsh *ssh, const char *host, GError **error)
     return take_slot(ssh, folder, error);
 }
 
+gboolean
+drv_ssh_open_with_agent(DrvSsh *ssh, const char *host, GError **error)
+{
+    if (!drv_config_has_agent())
+        return drv_ssh_open(ssh, host, error);
+    if (!drv_request_check_host("host", host, error) || !read_settings(ssh, error))
+        return FALSE;
+    ssh->host = g_strdup(host);
+    ssh->multiplex = FALSE;
+    ssh->agent = TRUE;
+    return TRUE;
+}
+
 void
 drv_ssh_clear(DrvSsh *ssh)
 {
@@ -217,6 +230,10 @@ drv_ssh_cmd(const DrvSsh *ssh, const char *program, const char *batch)
     drv_cmd_argf(cmd, "ConnectTimeout=%u", ssh->connect_timeout_s);
     drv_cmd_option(cmd, "-o", "ServerAliveInterval=" ALIVE_INTERVAL_S);
     drv_cmd_option(cmd, "-o", "ServerAliveCountMax=" ALIVE_COUNT);
+    if (ssh->agent) {
+        drv_cmd_option(cmd, "-o", "ForwardAgent=yes");
+        drv_cmd_option(cmd, "-o", "ControlPath=none");
+    }
     if (ssh->multiplex) {
         drv_cmd_option(cmd, "-o", "ControlMaster=auto");
         drv_cmd_arg(cmd, "-o");

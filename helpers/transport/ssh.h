@@ -29,16 +29,24 @@ typedef struct {
     int lock_fd;        /* -1 or the host's lock file with our slot locked */
     guint master;       /* which connection */
     gboolean opening;   /* we hold the lock of whoever opens it */
+    gboolean agent;     /* ForwardAgent */
 } DrvSsh;
 #define DRV_SSH_INIT                                                                     \
     {                                                                                    \
-        NULL, FALSE, 0, 0, NULL, -1, 0, FALSE                                            \
+        NULL, FALSE, 0, 0, NULL, -1, 0, FALSE, FALSE                                     \
     }
 
 /* Get a session slot for @host; waits when all are taken. */
 gboolean
 drv_ssh_open(DrvSsh *ssh, const char *host, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void drv_ssh_clear(DrvSsh *ssh);
+
+/* The same for a session that gets our ssh agent, if there is one.  A connection that is
+ * shared would hand it to all sessions, so this one is not.
+ */
+gboolean drv_ssh_open_with_agent(DrvSsh *ssh,
+                                 const char *host,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvSsh, drv_ssh_clear)
 
 /* "ssh … -- host", to which the remote command is appended; or the same for sftp, with

@@ -13,6 +13,7 @@
 
 #define ALIVE_INTERVAL_US (5 * G_USEC_PER_SEC)
 #define READ_SIZE (256 * 1024)
+#define SILENCE_MS 60000 /* a caller that converses and says nothing is gone */
 
 struct WorkerPort {
     int in_fd;
@@ -23,6 +24,7 @@ struct WorkerPort {
     guint64 zeros;      /* of a Z frame, still to be read */
     const guint8 *data; /* of a D frame, still to be read; inside @in */
     gsize data_size;
+    gboolean converses;
     GThread *alive;
     GMutex stop_lock;
     GCond stop_cond;
@@ -155,6 +157,18 @@ worker_port_failed(WorkerPort *port, const GError *error)
  */
 
 static gboolean
+await_caller(WorkerPort *port, GError **error)
+{
+    struct pollfd fd = { .fd = port->in_fd, .events = POLLIN };
+    int ready = drv_poll(&fd, 1, SILENCE_MS, error);
+
+    return ready > 0 || (ready == 0 && drv_throw(error,
+                                                 DRV_ERROR_CANCELLED,
+                                                 "nothing came from the caller for %d s",
+                                                 SILENCE_MS / 1000));
+}
+
+static gboolean
 next_frame(WorkerPort *port, DrvFrame *frame, GError **error)
 {
     gsize size = 0;
@@ -170,6 +184,8 @@ next_frame(WorkerPort *port, DrvFrame *frame, GError **error)
             return FALSE;
         if (size > 0)
             break;
+        if (port->converses && !await_caller(port, error))
+            return FALSE;
         g_byte_array_set_size(port->in, had + READ_SIZE);
         got = drv_fd_read(port->in_fd, port->in->data + had, READ_SIZE, "a frame", error);
         g_byte_array_set_size(port->in, had + (guint)MAX(got, 0));
@@ -244,4 +260,44 @@ worker_port_stream(WorkerPort *port)
     static const DrvSourceOps ops = { .read = stream_read };
 
     return drv_source_new(&ops, port, "the front-end's stream");
+}
+
+/* --- conversing ------------------------------------------------------------------------
+ */
+
+static gssize
+peer_read(gpointer state, gpointer data, gsize size, GError **error)
+{
+    gssize got = stream_read(state, data, size, error);
+
+    if (got == 0)
+        (void)drv_throw(error, DRV_ERROR_REMOTE, "the caller ended too early");
+    return got > 0 ? got : -1;
+}
+
+static gboolean
+peer_write(gpointer state, gconstpointer data, gsize size, GError **error)
+{
+    WorkerPort *port = state;
+    g_autoptr(GByteArray) buffer = g_byte_array_new();
+    gboolean sent;
+
+    for (gsize at = 0; at < size; at += DRV_FRAME_MAX)
+        drv_frame_append(buffer,
+                         DRV_FRAME_DATA,
+                         (const guint8 *)data + at,
+                         MIN(size - at, DRV_FRAME_MAX));
+    g_mutex_lock(&port->out_lock);
+    sent = drv_fd_write_all(port->out_fd, buffer->data, buffer->len, "a frame", error);
+    g_mutex_unlock(&port->out_lock);
+    return sent;
+}
+
+DrvPeer
+worker_port_peer(WorkerPort *port)
+{
+    port->converses = TRUE;
+    return (DrvPeer){
+        .read = peer_read, .write = peer_write, .state = port, .name = "the caller"
+    };
 }

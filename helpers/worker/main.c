@@ -37,16 +37,21 @@ run_request(WorkerPort *port, char **result, GError **error)
     g_autoptr(DrvRequest) request = NULL;
     g_autoptr(DrvSource) in = NULL;
     const DrvOp *op;
+    DrvPeer peer;
 
     if (!worker_port_request(port, &name, &fields, error))
         return FALSE;
     op = find_op(name);
-    if (op == NULL || op->run == NULL)
+    if (op == NULL || (op->run == NULL && op->converse == NULL))
         return drv_throw(
             error, DRV_ERROR_UNSUPPORTED, "the worker knows no op '%s'", name);
     request = drv_request_new(op->request);
     if (!drv_request_unpack(request, fields, error))
         return FALSE;
+    if (op->converse) {
+        peer = worker_port_peer(port);
+        return op->converse(request, &peer, result, error);
+    }
     in = worker_port_stream(port);
     return op->run(request, in, result, error);
 }

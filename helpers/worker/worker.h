@@ -23,5 +23,8 @@ gboolean worker_port_request(WorkerPort *port,
                              GVariant **fields,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The caller, for an op that converses; borrows @port. */
+DrvPeer worker_port_peer(WorkerPort *port);
+
 /* The data stream that follows the request; borrows @port. */
 DrvSource *worker_port_stream(WorkerPort *port);
