@@ -59,7 +59,19 @@ drv_stage_remove(DrvStage *stage, const char *target)
     add_step(stage->steps, FALSE, name, target);
 }
 
-/* The plan as a note: three lines per step, "put NAME TARGET" or "take TARGET NAME". */
+void
+drv_stage_set_aside(DrvStage *stage, const char *target, const char *aside)
+{
+    DrvStageStep *step;
+
+    add_step(stage->steps, FALSE, aside, target);
+    step = stage->steps->pdata[stage->steps->len - 1];
+    step->keep = TRUE;
+}
+
+/* The plan as a note: three lines per step, "put NAME TARGET", "take TARGET NAME" or
+ * "keep TARGET NAME".
+ */
 static char *
 plan_text(const DrvStage *stage)
 {
@@ -73,7 +85,8 @@ plan_text(const DrvStage *stage)
         if (step->put)
             g_string_append_printf(text, "put\n%s\n%s\n", name, target);
         else
-            g_string_append_printf(text, "take\n%s\n%s\n", target, name);
+            g_string_append_printf(
+                text, "%s\n%s\n%s\n", step->keep ? "keep" : "take", target, name);
     }
     return g_string_free(text, FALSE);
 }
@@ -81,8 +94,9 @@ plan_text(const DrvStage *stage)
 static gboolean
 is_step(char **words)
 {
-    return (g_str_equal(words[0], "put") || g_str_equal(words[0], "take")) && words[1] &&
-           *words[1] && words[2] && *words[2];
+    return (g_str_equal(words[0], "put") || g_str_equal(words[0], "take") ||
+            g_str_equal(words[0], "keep")) &&
+           words[1] && *words[1] && words[2] && *words[2];
 }
 
 static gboolean
@@ -94,14 +108,26 @@ read_plan(DrvStage *stage, char **words, GError **error)
         if (!is_step(words + i))
             return drv_throw(
                 error, DRV_ERROR_FAILED, "'%s/plan' is damaged", stage->path);
-        add_step(
-            stage->steps, put, words[put ? i + 1 : i + 2], words[put ? i + 2 : i + 1]);
+        if (g_str_equal(words[i], "keep"))
+            drv_stage_set_aside(stage, words[i + 1], words[i + 2]);
+        else
+            add_step(stage->steps,
+                     put,
+                     words[put ? i + 1 : i + 2],
+                     words[put ? i + 2 : i + 1]);
     }
     return TRUE;
 }
 
 /* --- doing it -------------------------------------------------------------------------
  */
+
+/* Where a step's other name is. */
+static int
+step_fd(const DrvStage *stage, const DrvStageStep *step)
+{
+    return step->keep ? stage->dir_fd : stage->fd;
+}
 
 /* Steps can be done again: what has moved is not there to be moved a second time. */
 static gboolean
@@ -116,12 +142,12 @@ do_step(DrvStage *stage, DrvStageStep *step, gboolean again, GError **error)
                                       stage->where,
                                       again,
                                       error);
-    else if (again && drv_path_exists(stage->fd, step->name))
+    else if (again && drv_path_exists(step_fd(stage, step), step->name))
         step->done = TRUE; /* and what is at the target now is what was put there */
     else
         step->done = drv_stage_rename(stage->dir_fd,
                                       step->target,
-                                      stage->fd,
+                                      step_fd(stage, step),
                                       step->name,
                                       stage->where,
                                       TRUE,
@@ -164,7 +190,7 @@ undo_steps(DrvStage *stage)
                                                               stage->where,
                                                               FALSE,
                                                               &ignored)
-                                           : drv_stage_rename(stage->fd,
+                                           : drv_stage_rename(step_fd(stage, step),
                                                               step->name,
                                                               stage->dir_fd,
                                                               step->target,
@@ -357,6 +383,12 @@ conclude(DrvStage *stage)
     g_ptr_array_set_size(stage->steps, 0);
     if (!drv_stage_empty(stage, TRUE, &why))
         drv_ignore(&why, "all is done, and the stage is emptied once more at the end");
+}
+
+gboolean
+drv_stage_adopt(DrvStage *stage, int from_fd, const char *name, GError **error)
+{
+    return drv_stage_rename(from_fd, name, stage->fd, name, stage->where, FALSE, error);
 }
 
 gboolean

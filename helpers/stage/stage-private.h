@@ -12,9 +12,12 @@
 #define DRV_STAGE_PLAN "plan"
 #define DRV_STAGE_PROMISE "promise"
 
-/* One line of the plan: @name in the stage becomes @target (put), or the reverse. */
+/* One line of the plan: @name in the stage becomes @target (put), or the reverse (take),
+ * or @target becomes @name in the same folder (keep).
+ */
 typedef struct {
     gboolean put;
+    gboolean keep;
     char *name;
     char *target;
     gboolean done;     /* the names have changed */

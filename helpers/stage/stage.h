@@ -59,6 +59,13 @@ void drv_stage_publish(DrvStage *stage, const char *name, const char *target);
 /* Plan: @target in the folder disappears, a file or a whole tree; fine if absent. */
 void drv_stage_remove(DrvStage *stage, const char *target);
 
+/* Plan: @target in the folder gets the name @aside there, which is new; it stays. */
+void drv_stage_set_aside(DrvStage *stage, const char *target, const char *aside);
+
+/* Move @name, made in the folder @from_fd of the same file system, into the stage. */
+gboolean drv_stage_adopt(DrvStage *stage, int from_fd, const char *name, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* Sync what was made, and do the plan in its order, all or nothing.  The plan is empty
  * afterwards and the stage stays held.  When a step fails, those before it are taken
  * back; if even that fails, or a file was replaced already, the next owner will finish
