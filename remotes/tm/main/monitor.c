@@ -44,6 +44,8 @@ main(int argc, char **argv)
         return drv_action_fail(tm_unsupported(&error));
     if (!act(request, argc, argv, &text, &error))
         return drv_action_fail(error);
+    if (text == NULL) /* its hosts say so themselves */
+        return drv_action_done();
     answer = tm_monitor_answer(text);
     return drv_action_reply_text(answer);
 }

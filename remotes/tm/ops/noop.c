@@ -24,3 +24,4 @@ TM_NOTHING(tm_noop_resize, "tm.no-resize", tm_resize);
 TM_NOTHING(tm_noop_snapshot, "tm.no-snapshot", tm_snapshot);
 TM_NOTHING(tm_noop_migrate, "tm.no-migrate", tm_migrate);
 TM_NOTHING(tm_noop_put, "tm.no-put", tm_put);
+TM_NOTHING(tm_noop_monitor, "tm.no-monitor", tm_monitor);

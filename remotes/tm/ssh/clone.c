@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clone, ln: an image goes to the host, with its snapshots.  Persistent or not makes no
+ * difference until the disk is brought back by mvds.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "tm/ssh/ssh.h"
+#include "transfer/status.h"
+#include "transport/remote.h"
+
+static gboolean
+send_image(DrvPeer *peer, gpointer data, GError **error)
+{
+    const TmClone *request = data;
+    g_autofree char *source = drv_path_collapse(request->source);
+    g_autofree char *where = g_path_get_dirname(source);
+    g_autofree char *name = g_path_get_basename(source);
+    g_autofree char *as = g_path_get_basename(request->target);
+    g_autofree char *snap = g_strconcat(name, ".snap", NULL);
+    g_autofree char *snap_as = g_strconcat(as, ".snap", NULL);
+    g_auto(DrvFd) dir_fd = drv_path_open_dir(where, error);
+    DrvSendRoot roots[] = {
+        { .dir_fd = dir_fd, .where = where, .name = name, .as = as },
+        { .dir_fd = dir_fd, .where = where, .name = snap, .as = snap_as },
+    };
+    DrvSend send = { .roots = roots, .n_roots = 1, .from = snap, .to = snap_as };
+    DrvReceipt receipt;
+    DrvPlace place;
+
+    if (dir_fd < 0)
+        return FALSE;
+    if (request->disk_id >= 0 && drv_path_exists(dir_fd, snap))
+        send.n_roots = 2;
+    return drv_transfer_send(peer, &send, &place, &receipt, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    TmClone *request = (TmClone *)data;
+    g_autofree char *object = tm_disk_name(request);
+    g_autoptr(DrvRemote) remote = NULL;
+    gboolean ok;
+
+    (void)in, (void)result;
+    drv_status_begin("clone", object, request->source, request->host);
+    remote = drv_remote_open(request->host, FALSE, error);
+    ok = remote && drv_remote_converse(remote,
+                                       "ssh.clone_receive",
+                                       drv_request_pack(request),
+                                       send_image,
+                                       request,
+                                       NULL,
+                                       error);
+    drv_status_end();
+    return ok;
+}
+
+const DrvOp ssh_clone = {
+    .name = "ssh.clone",
+    .request = &tm_clone,
+    .run = run,
+    .here = TRUE,
+};
+DRV_OP_REGISTER(ssh_clone);
+
+/* --- on the host -----------------------------------------------------------------------
+ */
+
+static gboolean
+settle(int dir_fd, const char *where, gpointer data, GError **error)
+{
+    const TmClone *request = data;
+    g_autofree char *name = g_path_get_basename(request->target);
+
+    return request->disk_id < 0 || ssh_grow(request, dir_fd, where, name, error);
+}
+
+static gboolean
+receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
+{
+    const TmClone *request = data;
+    g_autofree char *target = drv_path_collapse(request->target);
+    g_autofree char *dir = g_path_get_dirname(target);
+    g_autofree char *ds = g_path_get_dirname(dir);
+    g_autofree char *name = g_path_get_basename(target);
+    g_autofree char *snap = g_strconcat(name, ".snap", NULL);
+    g_autofree char *object = tm_disk_name(request);
+    const char *const drop[] = { snap, NULL };
+    DrvReceive receive = {
+        .dir = dir, .key = name, .drop = drop, .settle = settle, .data = (gpointer)request
+    };
+    gboolean ok;
+
+    (void)result;
+    drv_status_begin("clone", object, request->source, request->host);
+    ok = ssh_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
+    drv_status_end();
+    return ok;
+}
+
+const DrvOp ssh_clone_receive = {
+    .name = "ssh.clone_receive",
+    .request = &tm_clone,
+    .converse = receive,
+};
+DRV_OP_REGISTER(ssh_clone_receive);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ends of mv: the source is locked while it is sent, and goes only against the
+ * receipt; what stands in the way at the destination is set aside.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "stage/stage.h"
+#include "tm/ssh/ssh.h"
+#include "transfer/status.h"
+#include "transport/remote.h"
+
+/* --- sending ---------------------------------------------------------------------------
+ */
+
+/* A file in our stage, by which the receiver finds out whether it sees this directory. */
+static char *
+make_nonce(DrvStage *stage, GError **error)
+{
+    g_autofree char *name =
+        g_strdup_printf("nonce-%08x%08x", g_random_int(), g_random_int());
+    g_autofree char *folder = g_path_get_basename(drv_stage_path(stage));
+    g_auto(DrvFd) fd = drv_stage_create(stage, name, error);
+
+    return fd < 0 ? NULL : g_build_filename(folder, name, NULL);
+}
+
+/* Stages that dead drivers left inside are settled first, so that nothing of them
+ * travels.
+ */
+static gboolean
+sweep_inside(int dir_fd, const char *where, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(where, name, NULL);
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(dir_fd, where, name, O_RDONLY | O_DIRECTORY, 0, error);
+
+    if (fd >= 0)
+        drv_stage_sweep(fd, path);
+    return fd >= 0;
+}
+
+static gboolean
+send_folder(SshMoveEnd *end, DrvPeer *peer, int dir_fd, const char *where, GError **error)
+{
+    g_autofree char *name = g_path_get_basename(end->request->source);
+    g_autofree char *as = g_path_get_basename(end->request->target);
+    g_autoptr(DrvStage) stage = drv_stage_open(dir_fd, where, name, error);
+    g_autofree char *nonce = stage ? make_nonce(stage, error) : NULL;
+    DrvSendRoot root = { .dir_fd = dir_fd, .where = where, .name = name, .as = as };
+    DrvSend send = { .roots = &root, .n_roots = 1, .nonce = nonce };
+    DrvReceipt receipt;
+    DrvPlace place;
+
+    if (nonce == NULL || !sweep_inside(dir_fd, where, name, error) ||
+        !drv_transfer_send(peer, &send, &place, &receipt, error))
+        return FALSE;
+    if (place != DRV_PLACE_FAR) {
+        end->result = g_strdup(place == DRV_PLACE_SAME ? "same" : "near");
+        return TRUE;
+    }
+    end->result = drv_receipt_text(&receipt);
+    drv_stage_remove(stage, name);
+    return drv_stage_commit(stage, error);
+}
+
+gboolean
+ssh_mv_send_talk(DrvPeer *peer, gpointer data, GError **error)
+{
+    SshMoveEnd *end = data;
+    g_autofree char *source = drv_path_collapse(end->request->source);
+    g_autofree char *where = g_path_get_dirname(source);
+    g_autofree char *name = g_path_get_basename(source);
+    g_auto(DrvFd) dir_fd = drv_path_open_dir(where, error);
+
+    if (dir_fd < 0)
+        return FALSE;
+    return send_folder(end, peer, dir_fd, where, error);
+}
+
+static void
+begin_status(const TmMove *request)
+{
+    g_autofree char *object = g_strdup_printf("VM %" G_GUINT64_FORMAT, request->vm_id);
+
+    drv_status_begin("mv", object, request->source_host, request->host);
+}
+
+static gboolean
+send_to_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
+{
+    SshMoveEnd end = { .request = data };
+    gboolean ok;
+
+    begin_status(data);
+    ok = ssh_mv_send_talk(peer, &end, error);
+    drv_status_end();
+    *result = end.result;
+    return ok;
+}
+
+const DrvOp ssh_mv_send = {
+    .name = "ssh.mv_send",
+    .request = &tm_mv,
+    .converse = send_to_caller,
+};
+DRV_OP_REGISTER(ssh_mv_send);
+
+/* --- sending to a third host -----------------------------------------------------------
+ */
+
+static gboolean
+push(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmMove *request = data;
+    SshMoveEnd end = { .request = request };
+    g_autoptr(GError) why = NULL;
+    g_autoptr(DrvRemote) to = NULL;
+
+    (void)in;
+    begin_status(request);
+    to = drv_remote_open(request->host, FALSE, &why);
+    if (to && drv_remote_converse(to,
+                                  ssh_mv_receive.name,
+                                  drv_request_pack(request),
+                                  ssh_mv_send_talk,
+                                  &end,
+                                  NULL,
+                                  &why)) {
+        drv_status_end();
+        *result = end.result;
+        return TRUE;
+    }
+    drv_status_end();
+    g_free(end.result);
+    if (!drv_error_is(why, DRV_ERROR_NO_HOST)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    *result = g_strconcat("unreachable ", why->message, NULL);
+    return TRUE;
+}
+
+const DrvOp ssh_mv_push = {
+    .name = "ssh.mv_push",
+    .request = &tm_mv,
+    .run = push,
+};
+DRV_OP_REGISTER(ssh_mv_push);
+
+/* --- receiving -------------------------------------------------------------------------
+ */
+
+gboolean
+ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error)
+{
+    const SshMoveEnd *end = data;
+    g_autofree char *target = drv_path_collapse(end->request->target);
+    g_autofree char *dir = g_path_get_dirname(target);
+    g_autofree char *name = g_path_get_basename(target);
+    DrvReceive receive = { .dir = dir, .key = name, .keep = TRUE };
+
+    return ssh_monitor(dir, error) && drv_transfer_receive(peer, &receive, error);
+}
+
+static gboolean
+receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
+{
+    SshMoveEnd end = { .request = data };
+    gboolean ok;
+
+    (void)result;
+    begin_status(data);
+    ok = ssh_mv_receive_talk(peer, &end, error);
+    drv_status_end();
+    return ok;
+}
+
+const DrvOp ssh_mv_receive = {
+    .name = "ssh.mv_receive",
+    .request = &tm_mv,
+    .converse = receive_from_caller,
+};
+DRV_OP_REGISTER(ssh_mv_receive);

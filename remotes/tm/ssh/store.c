@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mvds, cpds: a disk comes back from its host and becomes an image. */
+#include "base/error.h"
+#include "base/path.h"
+#include "tm/ssh/ssh.h"
+#include "transfer/status.h"
+#include "transport/remote.h"
+
+/* --- here, where the image is ----------------------------------------------------------
+ */
+
+typedef struct {
+    const TmStore *request;
+    gboolean with_snapshots; /* those of the image are replaced by the disk's */
+} Store;
+
+static gboolean
+receive_image(DrvPeer *peer, gpointer data, GError **error)
+{
+    const Store *store = data;
+    g_autofree char *image = drv_path_collapse(store->request->image);
+    g_autofree char *dir = g_path_get_dirname(image);
+    g_autofree char *name = g_path_get_basename(image);
+    g_autofree char *snap = g_strconcat(name, ".snap", NULL);
+    g_autofree char *sum = g_strconcat(name, ".md5sum", NULL);
+    const char *const drop[] = { sum, store->with_snapshots ? snap : NULL, NULL };
+    DrvReceive receive = { .dir = dir, .key = name, .drop = drop };
+
+    return drv_transfer_receive(peer, &receive, error);
+}
+
+static gboolean
+store(const TmStore *request,
+      const char *action,
+      const char *op,
+      gboolean live,
+      gboolean with_snapshots,
+      GError **error)
+{
+    Store what = { .request = request, .with_snapshots = with_snapshots };
+    g_autofree char *object = tm_disk_name(request);
+    g_autoptr(DrvRemote) remote = NULL;
+    gboolean ok;
+
+    drv_status_begin(action, object, request->host, request->image);
+    remote = drv_remote_open(request->host, live, error);
+    ok = remote &&
+         drv_remote_converse(
+             remote, op, drv_request_pack(request), receive_image, &what, NULL, error);
+    drv_status_end();
+    return ok;
+}
+
+static gboolean
+run_mvds(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return store(data, "mvds", "ssh.mvds_send", FALSE, TRUE, error);
+}
+
+const DrvOp ssh_mvds = {
+    .name = "ssh.mvds",
+    .request = &tm_mvds,
+    .run = run_mvds,
+    .here = TRUE,
+};
+DRV_OP_REGISTER(ssh_mvds);
+
+static gboolean
+run_cpds(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const TmStore *request = data;
+    gboolean live =
+        request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
+
+    (void)in, (void)result;
+    return store(request,
+                 "cpds",
+                 live ? "ssh.cpds_live_send" : "ssh.cpds_send",
+                 live,
+                 FALSE,
+                 error);
+}
+
+const DrvOp ssh_cpds = {
+    .name = "ssh.cpds",
+    .request = &tm_cpds,
+    .run = run_cpds,
+    .here = TRUE,
+};
+DRV_OP_REGISTER(ssh_cpds);
