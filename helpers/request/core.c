@@ -188,6 +188,7 @@ post_by_curl(
     curl = curl_easy_init();
     headers = curl_slist_append(NULL, "Content-Type: text/xml");
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "one-native");
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call);

@@ -236,7 +236,8 @@ drv_http_plain_post(
     if (address == NULL)
         return throw_core(&deadline, DRV_ERROR_CORE, "it is no address of HTTP", error);
     g_string_printf(text,
-                    "POST %s HTTP/1.0\r\nHost: %s%s%s:%d\r\nContent-Type: text/xml\r\n"
+                    "POST %s HTTP/1.0\r\nHost: %s%s%s:%d\r\n"
+                    "User-Agent: one-native\r\nContent-Type: text/xml\r\n"
                     "Content-Length: %zu\r\n\r\n%s",
                     *path ? path : "/",
                     v6 ? "[" : "",

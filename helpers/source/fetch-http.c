@@ -16,6 +16,8 @@
 #define CONNECT_MS 30000
 #define STALL_MS 60000
 #define RETRY_MS 1000
+#define DRV_FETCH_AGENT                                                                  \
+    "one-native" /* RFC 9110, 10.1.5: many servers refuse requests without */
 #define UNKNOWN DRV_SOURCE_SIZE_UNKNOWN
 
 typedef struct {
@@ -236,6 +238,7 @@ set_options(Http *http)
     CURL *easy = http->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, http->target.url);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, DRV_FETCH_AGENT);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);

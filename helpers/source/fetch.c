@@ -119,7 +119,7 @@ drv_fetch_parse_rate(const char *text, guint64 *bytes_per_second, GError **error
     if (text == NULL || *text == '\0')
         return TRUE;
     value = g_ascii_strtoull(text, &end, 10);
-    if (!g_ascii_isdigit(*text) || value == 0)
+    if (!g_ascii_isdigit(*text))
         return throw_rate(text, error);
     if (*end) {
         unit = strchr(units, g_ascii_tolower(*end));
