@@ -102,8 +102,7 @@ drv_inspect_parse_vhd(const DrvImageReader *reader, DrvImageInfo *info, GError *
 #define VHDX_TABLE_SIZE ((gsize)64 * 1024)
 #define VHDX_MAX_ENTRIES 2047
 #define VHDX_ENTRY 32
-/* Of a stream: where all this usually is. */
-#define VHDX_SEEN ((guint64)4 * 1024 * 1024)
+#define VHDX_TABLES_END (VHDX_REGIONS_2 + VHDX_TABLE_SIZE)
 
 /* GUIDs as they lie in the file. */
 static const guint8 guid_metadata[16] = {
@@ -189,6 +188,14 @@ vhdx_read_metadata(const DrvImageReader *reader,
     return TRUE;
 }
 
+/* All of the region that @entry of the table names. */
+static gboolean
+vhdx_sees_metadata(const DrvImageReader *reader, const guint8 *entry)
+{
+    return drv_inspect_sees(
+        reader, drv_inspect_le(entry + 16, 8), drv_inspect_le(entry + 24, 4));
+}
+
 /* Both copies of the table: whichever a reader takes, it must not have a parent. */
 static gboolean
 vhdx_read_regions(const DrvImageReader *reader,
@@ -213,6 +220,8 @@ vhdx_read_regions(const DrvImageReader *reader,
         if (memcmp(entry, guid_metadata, 16) != 0)
             continue;
         *found = TRUE;
+        if (!vhdx_sees_metadata(reader, entry))
+            return TRUE;
         if (!vhdx_read_metadata(reader, drv_inspect_le(entry + 16, 8), info, error))
             return FALSE;
     }
@@ -225,12 +234,14 @@ drv_inspect_parse_vhdx(const DrvImageReader *reader, DrvImageInfo *info, GError 
     gboolean found = FALSE;
 
     info->virtual_size = 0;
-    if (!drv_inspect_sees(reader, 0, VHDX_SEEN))
+    if (!drv_inspect_sees(reader, 0, VHDX_TABLES_END))
         return TRUE;
     if (!vhdx_read_headers(reader, info, error) ||
         !vhdx_read_regions(reader, VHDX_REGIONS_1, &found, info, error) ||
         !vhdx_read_regions(reader, VHDX_REGIONS_2, &found, info, error))
         return FALSE;
+    if (found && info->virtual_size == 0 && reader->fd < 0)
+        return TRUE; /* not seen */
     if (!found || info->virtual_size == 0 || info->virtual_size > DRV_IMAGE_MAX_SIZE ||
         info->cluster_size == 0)
         return drv_inspect_invalid(reader, error, "its metadata are incomplete");

@@ -38,8 +38,9 @@ typedef enum {
 typedef struct {
     DrvImageFormat format;
     guint64 file_size;    /* of the file, bytes */
-    guint64 virtual_size; /* what a guest sees, bytes; 0 where the header does not tell
-                           * (cloop, dmg) */
+    guint64 virtual_size; /* what a guest sees, bytes; 0: not known.  The header does
+                           * not tell (cloop, dmg), or not in what was seen of a stream
+                           * (vhdx) */
     guint version;        /* of the format, where it has one (qcow2: 2 or 3) */
     guint64 cluster_size; /* bytes; 0: the format has none */
 

@@ -9,6 +9,10 @@
 #include "base/load-archive.h"
 #include "source/unpack-private.h"
 
+#define HEAD ((gsize)16)                   /* bytes that tell what it is */
+#define SKIPPABLE_HEAD ((gsize)8)          /* magic and length */
+#define PEEK_MAX ((gsize)16 * 1024 * 1024) /* drv_source_peek()'s */
+
 static const char zstd_magic[] = { 0x28, (char)0xb5, 0x2f, (char)0xfd };
 
 static const struct {
@@ -44,12 +48,62 @@ is_bzip2(const guint8 *data, gsize size)
             memcmp(data + 4, "\x17rE8P\x90", 6) == 0);
 }
 
-/* What parallel zstd writes: a skippable frame of 4 bytes, then the first real one. */
+/* Of an archive, or compressed in a way that is not undone here: no disk, whatever a
+ * guest would make of it.
+ */
+static const struct {
+    const char *name;
+    gsize size;
+    const char *magic;
+} refused[] = {
+    { "7z", 6, "7z\xbc\xaf\x27\x1c" }, { "rar", 6, "Rar!\x1a\x07" },
+    { "lzip", 5, "LZIP\1" },           { "lzop", 9, "\x89LZO\0\r\n\x1a\n" },
+    { "compress", 3, "\x1f\x9d\x90" },
+};
+
+/* .lzma has no magic: properties as all writers set them, a size of the dictionary, the
+ * size or -1, and the first byte of its coder, which is 0.
+ */
 static gboolean
-is_pzstd(const guint8 *data, gsize size)
+is_lzma(const guint8 *data, gsize size)
 {
-    return size >= 16 && memcmp(data, "\x50\x2a\x4d\x18\x04\0\0\0", 8) == 0 &&
-           memcmp(data + 12, zstd_magic, sizeof zstd_magic) == 0;
+    guint64 dictionary = 0, content = 0;
+
+    if (size < 14 || data[0] != 0x5d || data[13] != 0)
+        return FALSE;
+    for (guint i = 0; i < 4; i++)
+        dictionary |= (guint64)data[1 + i] << (8 * i);
+    for (guint i = 0; i < 8; i++)
+        content |= (guint64)data[5 + i] << (8 * i);
+    return dictionary >= 4096 && (dictionary & (dictionary - 1)) == 0 &&
+           (content == G_MAXUINT64 || content < (guint64)1 << 50);
+}
+
+/* NULL: none of them. */
+static const char *
+find_refused(const guint8 *data, gsize size)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+        if (size >= refused[i].size &&
+            memcmp(data, refused[i].magic, refused[i].size) == 0)
+            return refused[i].name;
+    }
+    return is_lzma(data, size) ? "lzma" : NULL;
+}
+
+/* Frames that say "skip me" may come before the first of zstd or lz4 (RFC 8878, 3.1.2);
+ * *after is where the next begins.
+ */
+static gboolean
+is_skippable(const guint8 *data, gsize size, gsize *after)
+{
+    if (size < SKIPPABLE_HEAD || (data[0] & 0xf0) != 0x50 ||
+        memcmp(data + 1, "\x2a\x4d\x18", 3) != 0)
+        return FALSE;
+    *after = SKIPPABLE_HEAD;
+    for (guint i = 0; i < 4; i++)
+        *after += (gsize)data[4 + i] << (8 * i);
+    return TRUE;
 }
 
 DrvUnpackFilter
@@ -62,7 +116,9 @@ drv_unpack_detect(const guint8 *data, gsize size)
         if (i != DRV_UNPACK_BZIP2 || is_bzip2(data, size))
             return (DrvUnpackFilter)i;
     }
-    return is_pzstd(data, size) ? DRV_UNPACK_ZSTD : DRV_UNPACK_NONE;
+    if (size >= 4 && memcmp(data, "\x02\x21\x4c\x18", 4) == 0)
+        return DRV_UNPACK_LZ4; /* as "lz4 -l" writes it */
+    return DRV_UNPACK_NONE;
 }
 
 gssize
@@ -220,18 +276,54 @@ new_by_archive(DrvSource *inner, DrvUnpackFilter filter, GError **error)
     return drv_source_new(&ops, self, drv_source_name(inner));
 }
 
+static gboolean
+refuse(DrvSource *inner, const char *what, GError **error)
+{
+    return drv_throw(
+        error,
+        DRV_ERROR_REFUSED,
+        "%s is not supported: unpack '%s' first, or set NO_DECOMPRESS in the "
+        "datastore if it is a disk",
+        what,
+        drv_source_name(inner));
+}
+
+static gboolean
+find_filter(DrvSource *inner, DrvUnpackFilter *filter, GError **error)
+{
+    gsize at = 0, wanted = HEAD;
+
+    for (;;) {
+        const guint8 *head;
+        gssize got = drv_source_peek(inner, wanted, &head, error);
+        gsize left, after;
+        const char *bad;
+
+        if (got < 0)
+            return FALSE;
+        left = (gsize)got > at ? (gsize)got - at : 0;
+        if (is_skippable(head + at, left, &after) && at + after + HEAD <= PEEK_MAX) {
+            at += after;
+            wanted = at + HEAD;
+            continue;
+        }
+        *filter = drv_unpack_detect(head + at, left);
+        bad = find_refused(head + at, left);
+        if (at > 0 && *filter != DRV_UNPACK_ZSTD && *filter != DRV_UNPACK_LZ4)
+            bad = "what follows a skippable frame";
+        return bad == NULL || refuse(inner, bad, error);
+    }
+}
+
 DrvSource *
 drv_source_new_unpacked(DrvSource *inner, DrvUnpackFilter *filter, GError **error)
 {
-    const guint8 *head;
-    gssize size = drv_source_peek(inner, 16, &head, error);
     DrvUnpackFilter found;
 
-    if (size < 0) {
+    if (!find_filter(inner, &found, error)) {
         drv_source_free(inner);
         return NULL;
     }
-    found = drv_unpack_detect(head, (gsize)size);
     if (filter)
         *filter = found;
     if (found == DRV_UNPACK_NONE)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source/unpack.h - decompression as a stage, and tar and zip into a folder.
+/* source/unpack.h - decompression as a stage, and what is an archive.
  *
  * One layer of gzip, bzip2, xz, zstd or lz4 is recognised by content and taken off; what
- * is inside is data, even if compressed again.  Several members after one another are one
- * stream.  Truncated or damaged input, and anything but zero bytes behind the last
- * member, is DRV_ERROR_REFUSED "cannot decompress '<name>' (gzip): …".  Use a limited
- * stage behind it: a small file may expand without end.
+ * is inside is data, even if compressed again.  Of 7z, rar, lzip, lzop, lzma and compress
+ * it is only known that they are no disks: DRV_ERROR_REFUSED "<what> is not supported:
+ * …".  Several members after one another are one stream.  Truncated or damaged input, and
+ * anything but zero bytes behind the last member, is DRV_ERROR_REFUSED "cannot decompress
+ * '<name>' (gzip): …".  Use a limited stage behind it: a small file may expand without
+ * end.
  */
 #pragma once
 
@@ -38,28 +40,10 @@ DrvSource *drv_source_new_unpacked(DrvSource *inner,
 
 typedef enum { DRV_ARCHIVE_NONE, DRV_ARCHIVE_TAR, DRV_ARCHIVE_ZIP } DrvArchiveKind;
 
-/* Whether the file is an archive, by content: a tar header with a right checksum, or a
- * zip's first header.  FALSE only when it cannot be read.
+/* Whether the file is an archive, by content: a tar header with a right checksum (those
+ * of the first tars have no magic), or a zip's first header.  FALSE only when it cannot
+ * be read.
  */
 gboolean drv_unpack_is_archive(int fd,
                                DrvArchiveKind *kind,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-typedef struct {
-    guint64 max_bytes; /* of all files together */
-    guint max_entries; /* files and folders; 0: 10000 */
-} DrvUnpackLimits;
-
-/* Unpack the tar or zip @fd (read from its begin) below @dir_fd, which should be an empty
- * folder of its own: on failure what was unpacked stays for the caller to remove.
- *
- * Regular files (0644) and folders (0755) only; DRV_ERROR_REFUSED for links, devices,
- * absolute names, "..", a name that is there already; DRV_ERROR_NO_SPACE beyond @limits.
- * Owners, times, modes and attributes are not taken over; holes are made of zero runs.
- * @name is for messages.
- */
-gboolean drv_unpack_archive(int fd,
-                            int dir_fd,
-                            const DrvUnpackLimits *limits,
-                            const char *name,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

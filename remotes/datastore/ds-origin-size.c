@@ -2,13 +2,16 @@
 /* How large an image will be, before it comes in. */
 #include <sys/stat.h>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "datastore/ds-origin.h"
 #include "image/inspect.h"
 #include "source/fetch.h"
 
-#define HEAD_SIZE (256 * 1024) /* bytes that are enough to know an image */
+#define HEAD_SIZE (256 * 1024)        /* bytes that are enough to know most images */
+#define LARGE_HEAD (16 * 1024 * 1024) /* and for those that tell their size further on   \
+                                       */
 
 static guint64
 folder_size(const char *path)
@@ -52,33 +55,59 @@ count_bytes(DrvSource *source, guint64 *size, GError **error)
     return got == 0;
 }
 
+/* The size of the disk is not that of its file. */
+static gboolean
+has_own_size(const DrvImageInfo *info)
+{
+    return info->format != DRV_IMAGE_RAW && info->format != DRV_IMAGE_LUKS;
+}
+
+/* A file is looked at as a whole; of a stream as much as it takes. */
+static gboolean
+inspect(DrvSource *source, guint64 total, DrvImageInfo *info, GError **error)
+{
+    static const gsize sizes[] = { HEAD_SIZE, LARGE_HEAD };
+    const char *name = drv_source_name(source);
+    int fd = drv_source_plain_fd(source);
+
+    if (fd >= 0)
+        return drv_inspect_fd(fd, name, info, error);
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        const guint8 *head;
+        gssize got = drv_source_peek(source, sizes[i], &head, error);
+
+        drv_inspect_info_clear(info);
+        if (got < 0 || !drv_inspect_memory(head, (gsize)got, total, name, info, error))
+            return FALSE;
+        if (has_own_size(info) && info->virtual_size == 0)
+            continue;
+        return TRUE;
+    }
+    return TRUE;
+}
+
 static gboolean
 stream_size(DsCp *request, guint64 *size, GError **error)
 {
     g_autoptr(DrvSource) source = NULL;
     g_auto(DrvImageInfo) info = { 0 };
-    const guint8 *head;
-    guint64 hint;
-    gssize got;
 
     if (!ds_origin_open(request, &source, error))
         return FALSE;
-    hint = request->is_packed ? DRV_SOURCE_SIZE_UNKNOWN : drv_source_size_hint(source);
-    got = drv_source_peek(source, HEAD_SIZE, &head, error);
-    if (got < 0 ||
-        !drv_inspect_memory(head, (gsize)got, hint, request->path, &info, error))
+    *size = request->is_packed ? DRV_SOURCE_SIZE_UNKNOWN : drv_source_size_hint(source);
+    if (!inspect(source, *size, &info, error))
         return FALSE;
-    if (info.format != DRV_IMAGE_RAW && info.format != DRV_IMAGE_LUKS &&
-        info.virtual_size > 0) {
-        *size = info.virtual_size;
-        return TRUE;
-    }
-    *size = hint;
-    return hint != DRV_SOURCE_SIZE_UNKNOWN || count_bytes(source, size, error);
+    if (!has_own_size(&info))
+        return *size != DRV_SOURCE_SIZE_UNKNOWN || count_bytes(source, size, error);
+    *size = info.virtual_size;
+    return *size > 0 || drv_throw(error,
+                                  DRV_ERROR_REFUSED,
+                                  "the size of the disk in this %s image is not known",
+                                  drv_inspect_format_name(info.format));
 }
 
-gboolean
-ds_origin_size(DsCp *request, guint64 *size, GError **error)
+static gboolean
+any_size(DsCp *request, guint64 *size, GError **error)
 {
     g_auto(DrvFd) fd = -1;
     struct stat info;
@@ -91,4 +120,11 @@ ds_origin_size(DsCp *request, guint64 *size, GError **error)
             return folder_size_of(fd, size, error);
     }
     return stream_size(request, size, error);
+}
+
+gboolean
+ds_origin_size(DsCp *request, guint64 *size, GError **error)
+{
+    return any_size(request, size, error) &&
+           (*size > 0 || drv_throw(error, DRV_ERROR_REFUSED, "it is empty"));
 }

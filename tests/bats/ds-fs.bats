@@ -89,17 +89,61 @@ load lib/ds
     assert_only "$DS"
 }
 
-@test "cp: a tar becomes a folder, one that leaves it is refused" {
-    mkdir "$SAFE/bundle"
-    cp "$SAFE/os.raw" "$SAFE/bundle/disk.vmdk"
-    tar -C "$SAFE" -cf "$SAFE/good.tar" bundle
-    tar -C "$SAFE" --transform 's,bundle/,../../,' -Pcf "$SAFE/bad.tar" bundle/disk.vmdk
-    register good.tar
-    cmp "$SAFE/os.raw" "$SOURCE/bundle/disk.vmdk"
-    dump_path "$SAFE/bad.tar"
-    run_ds fs/cp 8
-    assert_error "cannot register image 8: "
-    assert_only "$DS" "${SOURCE##*/}"
+@test "cp: an archive is no disk, packed or not" {
+    cp "$SAFE/os.raw" "$SAFE/disk.vmdk"
+    echo '<Envelope/>' >"$SAFE/vm.ovf"
+    tar -C "$SAFE" -cf "$SAFE/vm.ova" vm.ovf disk.vmdk
+    tar -C "$SAFE" -czf "$SAFE/vm.tar.gz" disk.vmdk
+    (cd "$SAFE" && python3 -m zipfile -c vm.zip disk.vmdk)
+    for type in 0 1 2; do
+        for file in vm.ova vm.tar.gz vm.zip; do
+            dump_path "$SAFE/$file" TYPE=$type
+            run_ds fs/cp 7
+            assert_failure
+            assert_error "^cannot register image 7: (an OVA|a tar|a zip) is no disk: unpack it and register the disks? in it"
+        done
+    done
+    assert_only "$DS"
+}
+
+@test "cp and stat: nothing is neither a size nor an image" {
+    : >"$SAFE/empty.raw"
+    gzip -k "$SAFE/empty.raw"
+    mkdir "$SAFE/none"
+    for file in empty.raw empty.raw.gz none; do
+        dump_path "$SAFE/$file"
+        run_ds fs/stat 7
+        assert_failure
+        assert_error "^cannot find the size for request 7: it is empty"
+    done
+    for file in empty.raw empty.raw.gz; do
+        dump_path "$SAFE/$file"
+        run_ds fs/cp 7
+        assert_failure
+        assert_error "^cannot register image 7: '$SAFE/$file' is empty"
+    done
+    assert_only "$DS"
+}
+
+@test "stat: the size of the disk, not of its file, in every format, packed or not" {
+    for format in raw qcow2 vmdk vdi vhdx vpc; do
+        options=()
+        [ $format != vpc ] || options=(-o force_size)
+        qemu-img create -q -f $format "${options[@]}" "$SAFE/a.$format" 2G
+        gzip -k "$SAFE/a.$format"
+        for file in a.$format a.$format.gz; do
+            dump_path "$SAFE/$file"
+            run_ds fs/stat 7
+            assert_success
+            assert_output 2048
+        done
+    done
+    # The part with the size is where nobody looks in a stream.
+    head -c 1M "$SAFE/a.vhdx" | gzip >"$SAFE/cut.gz"
+    dump_path "$SAFE/cut.gz"
+    run_ds fs/stat 7
+    assert_failure
+    assert_error "the size of the disk in this vhdx image is not known"
 }
 
 @test "cp: a missing file, and a truncated archive, leave nothing" {

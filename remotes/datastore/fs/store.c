@@ -2,6 +2,7 @@
 /* cp's op: the stream becomes an image.  It gets its name when it is complete, admitted
  * and, if the datastore wants one format, converted.
  */
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/error.h"
@@ -54,19 +55,31 @@ write_stream(
     return drv_copy_source(limited, fd, request->sparse, NULL, error);
 }
 
-/* A bundle becomes folder "folder"; nothing in it is ever opened by a tool of ours. */
+/* No VM has a use for what would come of it. */
 static gboolean
-unpack_bundle(const DsCp *request, const FsImage *image, int fd, GError **error)
+refuse_archive(const DsCp *request, DrvArchiveKind kind, GError **error)
 {
-    DrvStage *stage = image->stage;
-    g_auto(DrvFd) dir = drv_path_make_beneath(
-        drv_stage_fd(stage), drv_stage_path(stage), "folder", error);
-    DrvUnpackLimits limits = { .max_bytes = request->expand_limit_mb * MIB };
-    struct statvfs info;
+    gboolean is_ova = g_str_has_suffix(request->path, ".ova");
 
-    if (limits.max_bytes == 0 && fstatvfs(image->dir_fd, &info) == 0)
-        limits.max_bytes = (guint64)info.f_bavail * info.f_frsize;
-    return dir >= 0 && drv_unpack_archive(fd, dir, &limits, request->path, error);
+    return drv_throw(error,
+                     DRV_ERROR_REFUSED,
+                     "%s: unpack it and register the disk%s in it ('%s')",
+                     is_ova                    ? "an OVA is no disk"
+                     : kind == DRV_ARCHIVE_ZIP ? "a zip is no disk"
+                                               : "a tar is no disk",
+                     is_ova ? "s" : "",
+                     request->path);
+}
+
+static gboolean
+refuse_empty(const DsCp *request, int fd, GError **error)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return drv_throw_errno(error, "cannot look at what was written");
+    return info.st_size > 0 ||
+           drv_throw(error, DRV_ERROR_REFUSED, "'%s' is empty", request->path);
 }
 
 static gboolean
@@ -111,15 +124,14 @@ admit(const DsCp *request,
 
     *made = "data";
     *format = "raw";
+    if (!refuse_empty(request, fd, error))
+        return FALSE;
     if (request->ds_type == DS_TYPE_FILE)
         return TRUE;
     if (!drv_unpack_is_archive(fd, &kind, error))
         return FALSE;
-    if (kind != DRV_ARCHIVE_NONE) {
-        *made = "folder";
-        *format = "dir";
-        return unpack_bundle(request, image, fd, error);
-    }
+    if (kind != DRV_ARCHIVE_NONE)
+        return refuse_archive(request, kind, error);
     if (!drv_inspect_fd(fd, request->path, &info, error) ||
         !drv_inspect_admit(&info, request->path, error))
         return FALSE;
