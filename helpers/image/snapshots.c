@@ -122,3 +122,35 @@ drv_snapshots_highest(int base_fd, const char *base, const char *snap_dir)
 
     return numbers->len ? (gint64)g_array_index(numbers, guint64, numbers->len - 1) : -1;
 }
+
+gboolean
+drv_snapshots_is_chain(int base_fd, const char *snap_dir)
+{
+    g_autofree char *name = g_path_get_basename(snap_dir);
+    g_autofree char *self = g_build_filename(snap_dir, name, NULL);
+    g_autofree char *first = g_build_filename(snap_dir, "0", NULL);
+    g_autofree char *self_link = drv_path_read_link(base_fd, self);
+    g_autofree char *first_link = drv_path_read_link(base_fd, first);
+
+    return self_link || first_link;
+}
+
+char *
+drv_snapshots_newest(const char *path)
+{
+    char *image = drv_path_collapse(path);
+    g_autofree char *dir = g_path_get_dirname(image);
+    g_autofree char *name = g_path_get_basename(image);
+    g_autofree char *snap_dir = g_strconcat(name, ".snap", NULL);
+    g_auto(DrvFd) fd = drv_path_open_dir(dir, NULL);
+    g_autofree char *link = fd < 0 ? NULL : drv_path_read_link(fd, name);
+    gint64 highest;
+
+    if (fd < 0 || link || !drv_snapshots_is_chain(fd, snap_dir))
+        return image;
+    highest = drv_snapshots_highest(fd, dir, snap_dir);
+    if (highest < 0)
+        return image;
+    g_free(image);
+    return g_strdup_printf("%s/%s/%" G_GINT64_FORMAT, dir, snap_dir, highest);
+}

@@ -26,5 +26,17 @@ GArray *drv_snapshots_numbers(int base_fd, const char *base, const char *snap_di
 /* The highest of them, -1 without any. */
 gint64 drv_snapshots_highest(int base_fd, const char *base, const char *snap_dir);
 
+/* TRUE when the snapshots are overlays on one another (the transfer managers qcow2 and
+ * shared), not copies: then their folder has a link to itself, or, if a front-end of 4.14
+ * made it, its first file is a link to the image.
+ */
+gboolean drv_snapshots_is_chain(int base_fd, const char *snap_dir);
+
+/* Path of the file that holds the newest content of the image @path: the last of its
+ * chain of snapshots, also when all others were deleted; or @path itself, collapsed.
+ * Whatever reads an image reads this file.  Caller frees.
+ */
+char *drv_snapshots_newest(const char *path);
+
 /* TRUE when @name is a number as these files have. */
 gboolean drv_snapshots_is_number(const char *name);

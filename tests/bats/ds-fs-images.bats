@@ -161,3 +161,50 @@ load lib/ds
     assert_output "<IMPORT_INFO><IMPORT_SOURCE>$SOURCE</IMPORT_SOURCE><MD5>${md5%% *}</MD5>\
 <SIZE>8</SIZE><FORMAT>qcow2</FORMAT><DISPOSE>NO</DISPOSE></IMPORT_INFO>"
 }
+
+# The image as guests left it: what was written since its first snapshot is in the last file.
+make_written_chain() {
+    register os.qcow2
+    make_chain
+    qemu-img convert -f qcow2 -O raw "$SOURCE.snap/2" "$BATS_TEST_TMPDIR/newest"
+}
+
+# All snapshots are deleted, as ALLOW_ORPHANS lets front-ends do: one file is left.
+orphan_chain() {
+    qemu-img rebase -f qcow2 -b "" "$SOURCE.snap/2"
+    rm "$SOURCE.snap/0" "$SOURCE.snap/1"
+}
+
+assert_newest() { # FILE
+    qemu-img compare -f raw -F qcow2 "$BATS_TEST_TMPDIR/newest" "$1"
+}
+
+@test "clone of an image with snapshots is its newest content, in one file" {
+    make_written_chain
+    DUMP=$(ds_dump PATH="$SOURCE" FORMAT=qcow2)
+    run_ds fs/clone 8
+    assert_success
+    assert_newest "$output"
+    assert_chain "$output" qcow2
+    orphan_chain
+    run_ds fs/clone 9
+    assert_success
+    assert_newest "$output"
+    DUMP=$(ds_dump PATH="$SOURCE" FORMAT=qcow2 DRIVER=raw)
+    run_ds fs/clone 10
+    assert_success
+    cmp "$BATS_TEST_TMPDIR/newest" "${output% *}"
+}
+
+@test "export of an image with snapshots: the one file with all, or a refusal" {
+    make_written_chain
+    DUMP=$(ds_dump SOURCE="$SOURCE" SIZE=8)
+    run_ds fs/export 8
+    assert_failure
+    assert_error "^cannot export image for app 8: it has snapshots, so its newest data are in several files"
+    orphan_chain
+    run_ds fs/export 8
+    assert_success
+    assert_output --partial "<IMPORT_SOURCE>$SOURCE.snap/2</IMPORT_SOURCE>"
+    assert_output --partial "<MD5>$(md5sum <"$SOURCE.snap/2" | cut -d' ' -f1)</MD5>"
+}

@@ -119,3 +119,13 @@ END
     [ "$(mb "$VM/disk.0")" -ge 5 ]
     [ "$(mb "$VM/disk.2")" -ge 1 ]
 }
+
+@test "clone: an image whose snapshots were deleted is used with its newest content" {
+    mkdir "$DS/qcow2.snap"
+    ln -s . "$DS/qcow2.snap/qcow2.snap"
+    cp "$DS/qcow2" "$DS/qcow2.snap/1"
+    qemu-io -f qcow2 -c "write -P 7 1M 64k" "$DS/qcow2.snap/1" >/dev/null
+    clone qcow2 0
+    assert_success
+    has "$VM/disk.0" 7
+}

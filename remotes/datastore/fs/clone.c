@@ -6,6 +6,7 @@
 #include "image/chain.h"
 #include "image/inspect.h"
 #include "image/qemu-img.h"
+#include "image/snapshots.h"
 #include "source/copy.h"
 
 static gboolean
@@ -35,24 +36,52 @@ convert(const DsClone *request, FsImage *image, int fd, GError **error)
     return drv_cmd_run(cmd, error);
 }
 
+/* An image with a chain of snapshots becomes one file. */
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+flatten(const DsClone *request, FsImage *image, const char *newest, GError **error)
 {
-    const DsClone *request = data;
-    gboolean converts = *request->driver != '\0';
-    g_auto(FsImage) image = FS_IMAGE_INIT;
-    g_auto(DrvFd) fd = -1;
+    g_autofree char *clean = drv_path_collapse(request->source);
+    g_autofree char *dir = g_path_get_dirname(clean);
+    g_autofree char *root = g_path_get_dirname(dir);
+    const char *driver = *request->driver ? request->driver : "qcow2";
+    g_autoptr(DrvCmd) cmd =
+        drv_qemu_img_convert(newest, "qcow2", "converted", driver, TRUE);
 
-    (void)result;
-    if (!fs_image_new(&image, request->base_path, request->name, error))
+    if (!drv_chain_check(root, newest, "qcow2", error))
         return FALSE;
-    fd = drv_stage_create(image.stage, "data", error);
+    drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    return drv_cmd_run(cmd, error);
+}
+
+static gboolean
+copy(const DsClone *request, DrvSource *in, FsImage *image, GError **error)
+{
+    g_auto(DrvFd) fd = drv_stage_create(image->stage, "data", error);
+
     if (fd < 0)
         return FALSE;
     if (request->source_bridges[0] ? !drv_copy_source(in, fd, TRUE, NULL, error)
                                    : !copy_from_here(request, fd, error))
         return FALSE;
-    if (converts && !convert(request, &image, fd, error))
+    return *request->driver == '\0' || convert(request, image, fd, error);
+}
+
+static gboolean
+run(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    const DsClone *request = data;
+    g_autofree char *clean = drv_path_collapse(request->source);
+    g_autofree char *newest =
+        request->source_bridges[0] ? NULL : drv_snapshots_newest(clean);
+    gboolean flattens = newest && !g_str_equal(newest, clean);
+    gboolean converts = flattens || *request->driver;
+    g_auto(FsImage) image = FS_IMAGE_INIT;
+
+    (void)result;
+    if (!fs_image_new(&image, request->base_path, request->name, error))
+        return FALSE;
+    if (flattens ? !flatten(request, &image, newest, error)
+                 : !copy(request, in, &image, error))
         return FALSE;
     return fs_image_publish(&image, converts ? "converted" : "data", error);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export's op: result "MD5 FORMAT". */
+/* export's op: result "MD5 FORMAT FILE". */
 #include "base/fd.h"
-#include "base/path.h"
 #include "datastore/fs/fs.h"
-#include "image/chain.h"
 #include "image/inspect.h"
 #include "source/digest.h"
 
@@ -11,23 +9,24 @@ static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
-    g_auto(DrvFd) fd = drv_chain_open_image(request->source, error);
+    g_auto(DrvFd) fd = -1;
     g_auto(DrvImageInfo) info = { 0 };
+    g_autofree char *path = NULL;
     g_autofree char *md5 = NULL;
     const char *format = request->format;
 
     (void)in;
-    if (fd < 0)
+    if (!fs_open_newest(request->source, &path, &fd, error))
         return FALSE;
     if (*format == '\0') {
-        if (!drv_inspect_fd(fd, request->source, &info, error))
+        if (!drv_inspect_fd(fd, path, &info, error))
             return FALSE;
         format = drv_inspect_core_format(info.format);
     }
-    md5 = drv_digest_fd(fd, DRV_DIGEST_MD5, request->source, error);
+    md5 = drv_digest_fd(fd, DRV_DIGEST_MD5, path, error);
     if (md5 == NULL)
         return FALSE;
-    *result = g_strdup_printf("%s %s", md5, format);
+    *result = g_strdup_printf("%s %s %s", md5, format, path);
     return TRUE;
 }
 

@@ -88,12 +88,7 @@ fs_image_publish(FsImage *image, const char *made, GError **error)
 gboolean
 fs_image_is_chain(const FsImage *image)
 {
-    g_autofree char *self = g_build_filename(image->snap_dir, image->snap_dir, NULL);
-    g_autofree char *first = g_build_filename(image->snap_dir, "0", NULL);
-    g_autofree char *self_link = drv_path_read_link(image->dir_fd, self);
-    g_autofree char *first_link = drv_path_read_link(image->dir_fd, first);
-
-    return self_link || first_link;
+    return drv_snapshots_is_chain(image->dir_fd, image->snap_dir);
 }
 
 char *

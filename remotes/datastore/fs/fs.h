@@ -45,10 +45,7 @@ gboolean fs_image_publish(FsImage *image,
                           const char *made,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE when snapshots are overlays on one another (the transfer managers qcow2 and
- * shared), not copies: then their folder has a link to itself, or, if a front-end of 4.14
- * made it, its first file is a link to the image.
- */
+/* drv_snapshots_is_chain() of it. */
 gboolean fs_image_is_chain(const FsImage *image);
 
 /* "<snap_dir>/<id>", or what "<id>.current" names; caller frees. */
@@ -56,6 +53,17 @@ char *fs_image_snapshot(const FsImage *image, gint64 id);
 
 /* The same, NULL with DRV_ERROR_NOT_FOUND when there is no such snapshot (any more). */
 char *fs_image_find_snapshot(const FsImage *image, gint64 id, GError **error);
+
+/* Open the one file with all of the newest content of the image @source, *path (caller
+ * frees; set on failure, too); DRV_ERROR_REFUSED when there are several, a chain.
+ */
+gboolean fs_open_newest(const char *source,
+                        char **path,
+                        int *fd,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* On the bridge from which an image is cloned: result is that path. */
+extern const DrvOp fs_newest;
 
 /* Plan that checksum files of the image, which are stale then, go too. */
 void fs_image_take_sidecars(FsImage *image);

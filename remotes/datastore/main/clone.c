@@ -6,9 +6,10 @@
  * FORMAT is printed when DRIVER changes it, and only to releases that expect it: those
  * that send the dump on stdin.  To the others nothing is converted.
  */
-#include "datastore/ds.h"
+#include "datastore/fs/fs.h"
 #include "source/fetch.h"
 #include "transport/bridge.h"
+#include "transport/dispatch.h"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)
@@ -33,6 +34,7 @@ open_remote(gpointer data, DrvSource **in, GError **error)
     const DsClone *request = data;
     DrvFetchRequest wanted = DRV_FETCH_REQUEST_INIT;
     g_autofree char *host = NULL;
+    g_autofree char *file = NULL;
     g_autofree char *url = NULL;
 
     if (request->source_bridges[0] == NULL)
@@ -40,9 +42,9 @@ open_remote(gpointer data, DrvSource **in, GError **error)
     host = drv_bridge_host((const char *const *)request->source_bridges,
                            g_ascii_strtoull(request->image_id, NULL, 10),
                            error);
-    if (host == NULL)
+    if (host == NULL || !drv_dispatch(host, &fs_newest, data, NULL, &file, error))
         return FALSE;
-    url = g_strdup_printf("ssh://%s:%s", host, request->source);
+    url = g_strdup_printf("ssh://%s:%s", host, file);
     wanted.url = url;
     *in = drv_fetch_open(&wanted, error);
     return *in != NULL;

@@ -6,17 +6,17 @@
 #include "datastore/ds.h"
 #include "request/dump.h"
 
-/* The op's result is "MD5 FORMAT". */
+/* The op's result is "MD5 FORMAT FILE". */
 static char *
 answer(gpointer data, const char *result)
 {
     const DsImage *request = data;
-    g_auto(GStrv) parts = g_strsplit(result, " ", 2);
+    g_auto(GStrv) parts = g_strsplit(result, " ", 3);
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, request->size_mb);
     g_autofree char *remote =
         request->bridges[0]
-            ? g_strdup_printf("ssh://%s:%s", request->bridges[0], request->source)
-            : g_strdup(request->source);
+            ? g_strdup_printf("ssh://%s:%s", request->bridges[0], parts[2])
+            : g_strdup(parts[2]);
     const char *const children[] = {
         "IMPORT_SOURCE", remote,   "MD5",     parts[0], "SIZE", size,
         "FORMAT",        parts[1], "DISPOSE", "NO",     NULL,

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "image/qemu-img.h"
+#include "image/snapshots.h"
 #include "stage/stage.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ops/tm-image.h"
@@ -113,7 +114,8 @@ static gboolean
 clone_in(gconstpointer data, TmDir *dir, gpointer overlay_if_unsaid, GError **error)
 {
     const TmClone *request = data;
-    g_autofree char *path = tm_dir_image_path(dir, request->source);
+    g_autofree char *source = tm_dir_image_path(dir, request->source);
+    g_autofree char *path = drv_snapshots_newest(source);
     gboolean is_disk = request->disk_id >= 0;
     gboolean unsaid = *request->format == '\0';
     g_auto(TmImage) image = TM_IMAGE_INIT;
