@@ -9,9 +9,9 @@
 #include "image/inspect.h"
 #include "source/fetch.h"
 
-#define HEAD_SIZE (256 * 1024)        /* bytes that are enough to know most images */
-#define LARGE_HEAD (16 * 1024 * 1024) /* and for those that tell their size further on   \
-                                       */
+/* Bytes that tell what most images are, and the size of all. */
+#define HEAD_SIZE (256 * 1024)
+#define LARGE_HEAD (16 * 1024 * 1024)
 
 static guint64
 folder_size(const char *path)

@@ -94,6 +94,11 @@ typedef struct {
 extern const DrvRequestType ds_monitor;
 DRV_REQUEST_AUTOPTR(DsMonitor)
 
+/* On the bridge from which an image is cloned, with a DsClone: result is the path of the
+ * file to fetch.
+ */
+extern const DrvOp ds_newest;
+
 enum { DS_TYPE_FILE = 2 };
 enum { DS_IMAGE_CDROM = 1 };
 

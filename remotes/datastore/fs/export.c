@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export's op: result "MD5 FORMAT FILE". */
 #include "base/fd.h"
-#include "datastore/fs/fs.h"
+#include "datastore/ops/newest.h"
 #include "image/inspect.h"
 #include "source/digest.h"
 
@@ -16,7 +16,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     const char *format = request->format;
 
     (void)in;
-    if (!fs_open_newest(request->source, &path, &fd, error))
+    if (!ds_open_newest(request->source, &path, &fd, error))
         return FALSE;
     if (*format == '\0') {
         if (!drv_inspect_fd(fd, path, &info, error))

@@ -54,17 +54,6 @@ char *fs_image_snapshot(const FsImage *image, gint64 id);
 /* The same, NULL with DRV_ERROR_NOT_FOUND when there is no such snapshot (any more). */
 char *fs_image_find_snapshot(const FsImage *image, gint64 id, GError **error);
 
-/* Open the one file with all of the newest content of the image @source, *path (caller
- * frees; set on failure, too); DRV_ERROR_REFUSED when there are several, a chain.
- */
-gboolean fs_open_newest(const char *source,
-                        char **path,
-                        int *fd,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* On the bridge from which an image is cloned: result is that path. */
-extern const DrvOp fs_newest;
-
 /* Plan that checksum files of the image, which are stale then, go too. */
 void fs_image_take_sidecars(FsImage *image);
 

@@ -6,7 +6,7 @@
  * FORMAT is printed when DRIVER changes it, and only to releases that expect it: those
  * that send the dump on stdin.  To the others nothing is converted.
  */
-#include "datastore/fs/fs.h"
+#include "datastore/ds.h"
 #include "source/fetch.h"
 #include "transport/bridge.h"
 #include "transport/dispatch.h"
@@ -42,7 +42,7 @@ open_remote(gpointer data, DrvSource **in, GError **error)
     host = drv_bridge_host((const char *const *)request->source_bridges,
                            g_ascii_strtoull(request->image_id, NULL, 10),
                            error);
-    if (host == NULL || !drv_dispatch(host, &fs_newest, data, NULL, &file, error))
+    if (host == NULL || !drv_dispatch(host, &ds_newest, data, NULL, &file, error))
         return FALSE;
     url = g_strdup_printf("ssh://%s:%s", host, file);
     wanted.url = url;

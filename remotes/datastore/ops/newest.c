@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "datastore/fs/fs.h"
+#include "datastore/ops/newest.h"
 #include "image/chain.h"
 #include "image/inspect.h"
 #include "image/snapshots.h"
@@ -26,7 +26,7 @@ open_last(const char *root, const char *path, int *fd, GError **error)
 }
 
 gboolean
-fs_open_newest(const char *source, char **path, int *fd, GError **error)
+ds_open_newest(const char *source, char **path, int *fd, GError **error)
 {
     g_autofree char *image = drv_path_collapse(source);
     g_autofree char *dir = g_path_get_dirname(image);
@@ -46,8 +46,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_auto(DrvFd) fd = -1;
 
     (void)in;
-    return fs_open_newest(request->source, result, &fd, error);
+    return ds_open_newest(request->source, result, &fd, error);
 }
 
-const DrvOp fs_newest = { .name = "fs.newest", .request = &ds_clone, .run = run };
-DRV_OP_REGISTER(fs_newest);
+const DrvOp ds_newest = { .name = "ds.newest", .request = &ds_clone, .run = run };
+DRV_OP_REGISTER(ds_newest);
