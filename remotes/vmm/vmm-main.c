@@ -42,19 +42,11 @@ take_from_argv(const DrvRequestType *type, int argc, char **argv, GString *text)
 static DrvDump *
 parse(const DrvRequestType *type, const GString *text, GError **error)
 {
-    g_autoptr(GError) why = NULL;
-    g_autofree char *mended = NULL;
-    DrvDump *dump = drv_dump_parse(text->str, text->len, &why);
+    g_autofree char *mended = type == &vmm_deploy ? vmm_repair_domain(text->str) : NULL;
 
-    if (dump)
-        return dump;
-    if (type == &vmm_deploy) {
-        mended = vmm_repair_domain(text->str);
-        dump = drv_dump_parse(mended, strlen(mended), NULL);
-    }
-    if (dump == NULL)
-        g_propagate_error(error, g_steal_pointer(&why));
-    return dump;
+    if (mended)
+        return drv_dump_parse(mended, strlen(mended), error);
+    return drv_dump_parse(text->str, text->len, error);
 }
 
 /* The document as plain XML, known to be whole.  A domain's own XML is not a document of

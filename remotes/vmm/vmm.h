@@ -138,8 +138,9 @@ gboolean vmm_session_open(VmmSession *session,
 void vmm_session_clear(VmmSession *session);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmmSession, vmm_session_clear)
 
-/* Front-ends write a VM's name into its domain's XML as it is: "a & <b>".  The XML with
- * such a title and bare ampersands made proper; caller frees.
+/* Front-ends write some values into a domain's XML as they are, a VM's name as its title
+ * and attributes among them.  The XML with what they hold as text ("R&D; <x>", "]]>", a
+ * quote in a value), whatever else is right unchanged; caller frees.
  */
 char *vmm_repair_domain(const char *xml);
 

@@ -174,6 +174,18 @@ test_mend(void)
           "<d><title><![CDATA[a & <b>]]></title></d>" },
         { "<d x='a&b&#38;&lt;'><![CDATA[&]]>&</d>",
           "<d x='a&amp;b&#38;&lt;'><![CDATA[&]]>&amp;</d>" },
+        { "<d><title>R&D; a&nbsp;b &#0; &#x1f;&#xd800;&#65;&#x110000;</title></d>",
+          "<d><title>R&amp;D; a&amp;nbsp;b &amp;#0; "
+          "&amp;#x1f;&amp;#xd800;&#65;&amp;#x110000;</title></d>" },
+        { "<d><title>x]]>y\1</title></d>", "<d><title>x]]&gt;y?</title></d>" },
+        { "<d>\n<title>a</title><devices/><title>b</title>\n<x/></d>",
+          "<d>\n<title>a&lt;/title>&lt;devices/>&lt;title>b</title>\n<x/></d>" },
+        { "<d><serial>1 < 2 <3 ]]> &</serial></d>",
+          "<d><serial>1 &lt; 2 &lt;3 ]]&gt; &amp;</serial></d>" },
+        { "<d x='a<b> it's' y=\"a\"b' \"/>",
+          "<d x='a&lt;b> it&apos;s' y=\"a&quot;b' \"/>" },
+        { "<?xml version='1.0'?><d><!-- it's & <b --></d>",
+          "<?xml version='1.0'?><d><!-- it's & <b --></d>" },
         { "<d><title>a", "<d><title>a" },
     };
 
@@ -181,6 +193,9 @@ test_mend(void)
         g_autofree char *got = vmm_repair_domain(cases[i][0]);
 
         g_assert_cmpstr(got, ==, cases[i][1]);
+        g_free(got);
+        got = vmm_repair_domain(cases[i][1]);
+        g_assert_cmpstr(got, ==, cases[i][1]); /* what is right stays as it is */
     }
 }
 

@@ -1,79 +1,171 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Front-ends write some values into a domain as they are: the VM's name as its title, all
+ * attributes, loader and serial.  What is right stays as it is; what no XML can be is
+ * text (XML 1.0, 2.2, 2.4, 4.1 and 4.6; a domain has no DTD, so no other entities).
+ */
 #include <string.h>
 
 #include "vmm/vmm.h"
 
 #define CDATA "<![CDATA["
+#define TITLE "<title>"
+#define TITLE_END "</title>"
+#define MAX_CODE_POINT 0x10ffff
 
-/* TRUE when @at, an ampersand, begins a reference: "&lt;", "&#38;", "&#x26;". */
+static gboolean
+is_character(guint64 code)
+{
+    return code == '\t' || code == '\n' || code == '\r' ||
+           (code >= 0x20 && code < 0xd800) || (code >= 0xe000 && code < 0xfffe) ||
+           (code >= 0x10000 && code <= MAX_CODE_POINT);
+}
+
+/* "&#38;", "&#x26;": of a character that a document may hold. */
+static gboolean
+is_numbered(const char *at)
+{
+    gboolean hex = at[2] == 'x';
+    const char *digits = at + (hex ? 3 : 2);
+    gsize n = strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789");
+
+    return n > 0 && digits[n] == ';' &&
+           is_character(g_ascii_strtoull(digits, NULL, hex ? 16 : 10));
+}
+
+/* TRUE when @at, an ampersand, begins a reference. */
 static gboolean
 begins_reference(const char *at)
 {
-    gsize n;
+    static const char *const entities[] = { "&lt;", "&gt;", "&amp;", "&quot;", "&apos;" };
 
-    at++;
-    if (*at == '#')
-        at++;
-    n = strspn(at, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    return n > 0 && at[n] == ';';
+    for (guint i = 0; i < G_N_ELEMENTS(entities); i++) {
+        if (g_str_has_prefix(at, entities[i]))
+            return TRUE;
+    }
+    return at[1] == '#' && is_numbered(at);
 }
 
 static void
-append_mended(GString *out, const char *text, gsize size, gboolean is_title)
+append_text(GString *out, const char *at)
 {
-    for (gsize i = 0; i < size; i++) {
-        if (text[i] == '&' && !begins_reference(text + i))
-            g_string_append(out, "&amp;");
-        else if (text[i] == '<' && is_title)
-            g_string_append(out, "&lt;");
-        else
-            g_string_append_c(out, text[i]);
-    }
+    if (*at == '&' && !begins_reference(at))
+        g_string_append(out, "&amp;");
+    else if (*at == '<')
+        g_string_append(out, "&lt;");
+    else if (*at == '>' && g_str_has_suffix(out->str, "]]"))
+        g_string_append(out, "&gt;");
+    else
+        g_string_append_c(out, is_character((guchar)*at) ? *at : '?');
 }
 
-/* Where the next piece that must stay as it is begins, and how long it is. */
-static const char *
-find_cdata(const char *text, gsize *size)
+/* How much at @at stays as it is, whatever it says; 0: nothing. */
+static gsize
+verbatim_size(const char *at)
 {
-    const char *begin = strstr(text, CDATA);
-    const char *end = begin ? strstr(begin, "]]>") : NULL;
+    static const char *const pairs[][2] = { { CDATA, "]]>" }, { "<!--", "-->" } };
+
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        const char *end =
+            g_str_has_prefix(at, pairs[i][0]) ? strstr(at, pairs[i][1]) : NULL;
+
+        if (end)
+            return (gsize)(end - at) + 3;
+    }
+    return 0;
+}
+
+/* The size of a raw title that begins at @at.  A name may hold an end tag, too: the last
+ * one of its line is the front-end's.
+ */
+static gsize
+title_size(const char *at)
+{
+    const char *line = at + strcspn(at, "\n");
+    const char *end = g_strrstr_len(at, line - at, TITLE_END);
 
     if (end == NULL)
-        return NULL;
-    *size = (gsize)(end - begin) + 3;
-    return begin;
+        end = strstr(at, TITLE_END);
+    return end == NULL || g_str_has_prefix(at, CDATA) ? 0 : (gsize)(end - at);
 }
 
-static void
-append_outside_title(GString *out, const char *text)
+static gboolean
+begins_tag(const char *at)
 {
-    const char *cdata;
-    gsize size;
+    return *at == '<' && (g_ascii_isalpha(at[1]) || (at[1] && strchr("/!?_:", at[1])) ||
+                          (guchar)at[1] >= 0x80);
+}
 
-    while ((cdata = find_cdata(text, &size))) {
-        append_mended(out, text, (gsize)(cdata - text), FALSE);
-        g_string_append_len(out, cdata, (gssize)size);
-        text = cdata + size;
+/* A quote ends a value only before what may follow one. */
+static gboolean
+ends_value(const char *at, char quote)
+{
+    return *at == quote && (at[1] == '\0' || strchr(" \t\r\n/>?", at[1]));
+}
+
+/* One character inside a tag; *quote: of the value that it is in, 0 for none.  FALSE when
+ * the tag ends with it.
+ */
+static gboolean
+append_in_tag(GString *out, const char *at, char *quote)
+{
+    gboolean ends = *quote && ends_value(at, *quote);
+
+    if (*quote && !ends && *at == *quote)
+        g_string_append(out, *quote == '"' ? "&quot;" : "&apos;");
+    else if (*quote && !ends && *at != '>')
+        append_text(out, at);
+    else
+        g_string_append_c(out, *at);
+    if (ends)
+        *quote = '\0';
+    else if (*quote == '\0' && (*at == '"' || *at == '\''))
+        *quote = *at;
+    return *quote || *at != '>';
+}
+
+/* From @at, outside of tags: what is taken in one piece.  Returns its size, or 0. */
+static gsize
+append_piece(GString *out, const char *at)
+{
+    gsize size = verbatim_size(at);
+
+    if (size > 0) {
+        g_string_append_len(out, at, (gssize)size);
+    } else if (g_str_has_prefix(at, TITLE)) {
+        const char *text = at + strlen(TITLE);
+
+        size = strlen(TITLE) + title_size(text);
+        g_string_append(out, TITLE);
+        for (; text < at + size; text++)
+            append_text(out, text);
     }
-    append_mended(out, text, strlen(text), FALSE);
+    return size;
 }
 
 char *
 vmm_repair_domain(const char *xml)
 {
     GString *out = g_string_new(NULL);
-    const char *title = strstr(xml, "<title>");
-    const char *end = title ? strstr(title, "</title>") : NULL;
-    g_autofree char *before = NULL;
+    gboolean in_tag = FALSE;
+    char quote = '\0';
 
-    if (end == NULL || strncmp(title + 7, CDATA, strlen(CDATA)) == 0) {
-        append_outside_title(out, xml);
-        return g_string_free(out, FALSE);
+    while (*xml) {
+        gsize size = in_tag ? 0 : append_piece(out, xml);
+
+        if (size > 0) {
+            xml += size;
+            continue;
+        }
+        if (in_tag) {
+            in_tag = append_in_tag(out, xml, &quote);
+        } else {
+            in_tag = begins_tag(xml);
+            if (in_tag)
+                g_string_append_c(out, *xml);
+            else
+                append_text(out, xml);
+        }
+        xml++;
     }
-    title += strlen("<title>");
-    before = g_strndup(xml, (gsize)(title - xml));
-    append_outside_title(out, before);
-    append_mended(out, title, (gsize)(end - title), TRUE);
-    append_outside_title(out, end);
     return g_string_free(out, FALSE);
 }
