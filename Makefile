@@ -28,6 +28,7 @@ PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib yaml-0.1
 PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl -lm
 VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)
+RBDLIBS  := -lrbd -lrados
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -include helpers/base/banned.h \
@@ -74,17 +75,21 @@ FAMILIES := $(patsubst remotes/%/main,%,$(wildcard remotes/*/main))
 all:
 $(foreach f,$(FAMILIES),$(eval $(call family,$(f))))
 
-# --- the worker: every op in one program; live ops need libvirt and go in a second ------
+# --- the worker: ops in one program; those that need libvirt or librbd in another each --
 LIVE_OPS := $(filter %-live.o,$(OPS))
-WORKERS  := $(OUT)/remotes/drv/bin/worker $(OUT)/remotes/drv/bin/worker-virt
+RBD_OPS  := $(filter %-rbd.o,$(OPS))
+WORKERS  := $(addprefix $(OUT)/remotes/drv/bin/,worker worker-virt worker-rbd)
 WORKER_MAIN := $(call obj,helpers/worker/*.c)
 
-$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
+$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS) $(RBD_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
 $(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
+$(OUT)/remotes/drv/bin/worker-rbd: $(WORKER_MAIN) $(RBD_OPS) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) $(RBDLIBS)
 
 # --- monitoring: four folders are a library, every other source an executable -----------
 IM_ROOMS   := base client state probes

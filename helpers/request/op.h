@@ -24,16 +24,24 @@ typedef gboolean (*DrvOpRun)(gconstpointer request,
                              char **result,
                              GError **error);
 
+/* The programs of which each has some ops (docs/worker.md). */
+typedef enum {
+    DRV_WORKER_PLAIN, /* files; such ops are linked into the actions, too */
+    DRV_WORKER_VIRT,  /* with libvirt: *-live.c */
+    DRV_WORKER_RBD,   /* with librbd: *-rbd.c */
+} DrvWorker;
+
 typedef struct DrvOp DrvOp;
 struct DrvOp {
     const char *name; /* unique: "overlay.clone" */
     const DrvRequestType *request;
-    DrvOpRun run;
+    DrvOpRun run; /* NULL where another program has it: @worker */
     /* In place of @run, for ops that converse with who calls them: transport/remote.h. */
     gboolean (*converse)(gconstpointer request,
                          DrvPeer *peer,
                          char **result,
                          GError **error);
+    DrvWorker worker;
     /* Says whether this request needs the running domain.  Then the op of name @live, of
      * the worker that links libvirt, does it instead.  NULL: never.
      */
@@ -43,6 +51,15 @@ struct DrvOp {
     gboolean (*is_noop)(gconstpointer request);
     /* The work is the same everywhere and needs no stream: never ask a host. */
     gboolean here;
+    /* Fill in, on the front-end, what neither argv nor XML tells: settings; NULL:
+     * nothing. */
+    gboolean (*prepare)(gpointer request, GError **error);
+    /* Hosts that may do it in the front-end's place, the first that can be reached (a
+     * vector for g_strfreev(), or NULL with @error); NULL: nobody may.
+     */
+    char **(*stand_ins)(gconstpointer request, GError **error);
+    /* What it results in is the front-end's answer, word for word. */
+    gboolean answers;
 };
 
 /* All registered ops of a program lie in one section, so that the worker needs no list.

@@ -136,7 +136,7 @@ part_of(const DrvField *field, const char *text)
 
     if (field->flags & DRV_HOST_OF)
         return colon ? g_strndup(text, (gsize)(colon - text)) : g_strdup("");
-    if (field->flags & DRV_PATH_OF)
+    if (field->flags & (DRV_PATH_OF | DRV_NAME_OF))
         return g_strdup(colon ? colon + 1 : text);
     if (field->flags & DRV_DISK_OF) {
         const char *name = strrchr(text, '/');
@@ -158,7 +158,7 @@ check_text(const DrvField *field, const char *text, GError **error)
     if ((field->flags & (DRV_PATH | DRV_PATH_OF)) &&
         !drv_request_check_path(field->name, text, error))
         return FALSE;
-    if (field->flags & DRV_LINE && !check_line(field->name, text, error))
+    if (field->flags & (DRV_LINE | DRV_NAME_OF) && !check_line(field->name, text, error))
         return FALSE;
     return !(field->flags & DRV_HOST_OF) ||
            drv_request_check_host(field->name, text, error);

@@ -39,6 +39,7 @@ enum {
     DRV_DISK_OF = 1 << 4,  /* ".../disk.N": N; -1 when the last component is another */
     DRV_SECRET = 1 << 5,   /* never shown */
     DRV_LINE = 1 << 6,     /* one line: it gets into an answer */
+    DRV_NAME_OF = 1 << 7,  /* "host:name": the name, checked as DRV_LINE */
 };
 
 typedef struct {

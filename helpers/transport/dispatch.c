@@ -16,21 +16,17 @@ drv_dispatch_is_here(const char *host)
 
 static gboolean
 run_there(const char *host,
-          const DrvOp *op,
-          gboolean live,
+          DrvWorker worker,
+          const char *name,
           gpointer request,
           DrvSource *in,
           char **result,
           GError **error)
 {
-    g_autoptr(DrvRemote) remote = drv_remote_open(host, live, error);
+    g_autoptr(DrvRemote) remote = drv_remote_open(host, worker, error);
 
-    return remote && drv_remote_run(remote,
-                                    live ? op->live : op->name,
-                                    drv_request_pack(request),
-                                    in,
-                                    result,
-                                    error);
+    return remote &&
+           drv_remote_run(remote, name, drv_request_pack(request), in, result, error);
 }
 
 gboolean
@@ -43,17 +39,19 @@ drv_dispatch(const char *host,
 {
     gboolean live = op->is_live && op->is_live(request);
     gboolean here = op->here || drv_dispatch_is_here(host);
+    DrvWorker worker = live ? DRV_WORKER_VIRT : op->worker;
+    const char *name = live ? op->live : op->name;
 
     if (op->is_noop && op->is_noop(request))
         return TRUE;
-    if (op->run == NULL && !live)
+    if (op->run == NULL && worker == DRV_WORKER_PLAIN)
         return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
-    if (here && live)
+    if (here && worker != DRV_WORKER_PLAIN)
         return drv_remote_run_here(
-            op->live, drv_request_pack(request), in, result, error);
+            worker, name, drv_request_pack(request), in, result, error);
     if (here)
         return op->run(request, in, result, error);
-    return run_there(host, op, live, request, in, result, error);
+    return run_there(host, worker, name, request, in, result, error);
 }
 
 gboolean
@@ -67,11 +65,11 @@ drv_dispatch_incomplete(const char *host,
 {
     g_autoptr(DrvRemote) remote = NULL;
 
-    if (op->run == NULL || op->is_live || op->is_noop || op->here ||
-        drv_dispatch_is_here(host))
+    if ((op->run == NULL && op->worker == DRV_WORKER_PLAIN) || op->is_live ||
+        op->is_noop || op->here || drv_dispatch_is_here(host))
         return complete(request, data, error) &&
                drv_dispatch(host, op, request, NULL, result, error);
-    remote = drv_remote_open(host, FALSE, error);
+    remote = drv_remote_open(host, op->worker, error);
     return remote && complete(request, data, error) &&
            drv_remote_run(
                remote, op->name, drv_request_pack(request), NULL, result, error);

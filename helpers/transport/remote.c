@@ -16,11 +16,15 @@
 #include "transport/session.h"
 #include "transport/ssh.h"
 
-#define WORKER "drv/bin/worker"
-#define LIVE_WORKER "drv/bin/worker-virt"
 #define REUSED_HELLO_MS 5000 /* over a connection that is up, a hello takes 15 ms */
 #define TURNED_AWAY_TRIES 8
 #define TURNED_AWAY_WAIT_MS 2000 /* at most, between two tries */
+
+static const char *const programs[] = {
+    [DRV_WORKER_PLAIN] = "drv/bin/worker",
+    [DRV_WORKER_VIRT] = "drv/bin/worker-virt",
+    [DRV_WORKER_RBD] = "drv/bin/worker-rbd",
+};
 
 /* What came of an attempt to get a worker that can take the request. */
 typedef enum {
@@ -334,13 +338,13 @@ start_here(DrvRemote *remote, GError **error)
 }
 
 static DrvRemote *
-open_remote(const char *host, gboolean live, gboolean agent, GError **error)
+open_remote(const char *host, DrvWorker worker, gboolean agent, GError **error)
 {
     g_autoptr(DrvRemote) remote = g_new0(DrvRemote, 1);
 
     remote->talk = (DrvSession)DRV_SESSION_INIT;
     remote->ssh = (DrvSsh)DRV_SSH_INIT;
-    remote->worker = live ? LIVE_WORKER : WORKER;
+    remote->worker = programs[worker];
     remote->dir = host_remotes_dir(error);
     remote->here = drv_dispatch_is_here(host);
     if (remote->dir == NULL)
@@ -355,15 +359,15 @@ open_remote(const char *host, gboolean live, gboolean agent, GError **error)
 }
 
 DrvRemote *
-drv_remote_open(const char *host, gboolean live, GError **error)
+drv_remote_open(const char *host, DrvWorker worker, GError **error)
 {
-    return open_remote(host, live, FALSE, error);
+    return open_remote(host, worker, FALSE, error);
 }
 
 DrvRemote *
-drv_remote_open_with_agent(const char *host, gboolean live, GError **error)
+drv_remote_open_with_agent(const char *host, DrvWorker worker, GError **error)
 {
-    return open_remote(host, live, TRUE, error);
+    return open_remote(host, worker, TRUE, error);
 }
 
 gboolean
@@ -400,10 +404,14 @@ drv_remote_converse(DrvRemote *remote,
 }
 
 gboolean
-drv_remote_run_here(
-    const char *name, GVariant *fields, DrvSource *in, char **result, GError **error)
+drv_remote_run_here(DrvWorker worker,
+                    const char *name,
+                    GVariant *fields,
+                    DrvSource *in,
+                    char **result,
+                    GError **error)
 {
-    g_autoptr(DrvRemote) remote = drv_remote_open("", TRUE, error);
+    g_autoptr(DrvRemote) remote = drv_remote_open("", worker, error);
 
     if (remote == NULL) {
         g_variant_unref(g_variant_ref_sink(fields));

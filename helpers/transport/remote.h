@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transport/remote.h - have an op run by the worker of another host.
  *
- * The remote command is always "<remotes>/drv/bin/worker BUILD"; what to do travels as a
- * frame (transport/frame.h) once the worker has said hello, so a connection or worker
+ * The remote command is always "<remotes>/drv/bin/<worker> BUILD"; what to do travels as
+ * a frame (transport/frame.h) once the worker has said hello, so a connection or worker
  * that turns out to be unusable has never begun to act and may be replaced.
  */
 #pragma once
@@ -13,15 +13,15 @@
 
 typedef struct DrvRemote DrvRemote;
 
-/* Begin to connect to the worker of @host, without waiting for it.  @live asks for the
- * worker that links libvirt.  NULL with DRV_ERROR_NO_HOST, or what is wrong here.
+/* Begin to connect to that worker of @host, without waiting for it.  NULL with
+ * DRV_ERROR_NO_HOST, or what is wrong here.
  */
-DrvRemote *drv_remote_open(const char *host, gboolean live, GError **error);
+DrvRemote *drv_remote_open(const char *host, DrvWorker worker, GError **error);
 
 /* The same for a worker that shall reach a third host with our user's keys: ssh's agent,
  * if there is one, goes along, over a connection that is not shared.
  */
-DrvRemote *drv_remote_open_with_agent(const char *host, gboolean live, GError **error);
+DrvRemote *drv_remote_open_with_agent(const char *host, DrvWorker worker, GError **error);
 
 /* Freed without drv_remote_run(), the worker ends without having done anything. */
 void drv_remote_free(DrvRemote *remote);
@@ -49,8 +49,9 @@ gboolean drv_remote_converse(DrvRemote *remote,
                              char **result,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same by a worker process on this machine (for live ops). */
-gboolean drv_remote_run_here(const char *name,
+/* The same by a worker process on this machine (for ops that this program lacks). */
+gboolean drv_remote_run_here(DrvWorker worker,
+                             const char *name,
                              GVariant *fields,
                              DrvSource *in,
                              char **result,

@@ -56,7 +56,8 @@ act(const DsAction *action,
     g_free(request->image_id);
     request->image_id = g_strdup(id);
     if (!drv_request_read_dump(request, dump, error) ||
-        (action->prepare && !action->prepare(request, dump, error)))
+        (action->prepare && !action->prepare(request, dump, error)) ||
+        (ds_op->prepare && !ds_op->prepare(request, error)))
         return FALSE;
     bridges = (const char *const *)request->bridges;
     if (ds_op->here || (ds_op->is_noop && ds_op->is_noop(request)))
@@ -69,7 +70,7 @@ int
 ds_main(int argc, char **argv, const DsAction *action)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(DrvRequest) request = drv_request_new(action->type);
+    g_autoptr(DrvRequest) request = NULL;
     g_autoptr(DrvDump) dump = NULL;
     g_autofree char *result = NULL;
     g_autofree char *answer = NULL;
@@ -86,11 +87,13 @@ ds_main(int argc, char **argv, const DsAction *action)
                         drv_action_name());
         return drv_action_fail(error);
     }
+    request = drv_request_new(ds_op->request);
     if (!act(action, (DsHead *)request, dump, id, &result, &error)) {
         (void)drv_prefix(&error, "cannot %s %s", action->subject, id);
         return drv_action_fail(error);
     }
-    answer = action->answer && !ds_op->here ? action->answer(request, result)
-                                            : g_strdup(result);
+    answer = action->answer && !ds_op->here && !ds_op->answers
+                 ? action->answer(request, result)
+                 : g_strdup(result);
     return answer ? drv_action_reply("%s", g_strchomp(answer)) : drv_action_done();
 }

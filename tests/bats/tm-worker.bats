@@ -18,7 +18,7 @@ teardown() {
     ! lab_exec host01 mountpoint -q "$BIN" || lab_exec host01 umount "$BIN"
     ! lab_exec host01 mountpoint -q /var/tmp/one || lab_exec host01 umount /var/tmp/one
     mkdir -p "${THERE%/*}"
-    rm -rf "$THERE"*[^t] # all but worker-virt
+    rm -rf "$THERE"*[^td] # all but worker-virt and worker-rbd
     install "$SHIPPED" "$THERE"
     lab_exec fe sh -c "rm -rf $SYS/1 $SYS/.drv*"
 }
@@ -29,7 +29,7 @@ assert_mended() {
     assert_disk
     cmp "$SHIPPED" "$THERE"
     run ls "${THERE%/*}"
-    assert_output $'worker\nworker-virt'
+    assert_output $'worker\nworker-rbd\nworker-virt'
 }
 
 # A stand-in that says hello as a worker for another machine, or of another build.
@@ -199,6 +199,6 @@ build() { cat "$DRV_OUT/build-id"; }
     assert_all_well $(seq 2 11)
     cmp "$SHIPPED" "$THERE"
     run ls "${THERE%/*}"
-    assert_output $'worker\nworker-virt'
+    assert_output $'worker\nworker-rbd\nworker-virt'
     lab_exec fe sh -c "rm -r $SYS/*"
 }

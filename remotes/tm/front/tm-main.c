@@ -57,7 +57,32 @@ complete(gpointer request, gpointer data, GError **error)
     const TmAction *action = data;
 
     return read_facts(request, error) &&
-           (action->prepare == NULL || action->prepare(request, error));
+           (action->prepare == NULL || action->prepare(request, error)) &&
+           (tm_op->prepare == NULL || tm_op->prepare(request, error));
+}
+
+/* The disk of a VM that is on no host belongs to the front-end, which may not see its
+ * storage.
+ */
+static gboolean
+run_instead(const TmAction *action, TmHead *request, char **result, GError **error)
+{
+    g_auto(GStrv) hosts = NULL;
+
+    if (!complete(request, (gpointer)action, error))
+        return FALSE;
+    hosts = tm_op->stand_ins(request, error);
+    return hosts && drv_dispatch_any(
+                        (const char *const *)hosts, tm_op, request, NULL, result, error);
+}
+
+static gboolean
+run(const TmAction *action, TmHead *request, char **result, GError **error)
+{
+    if (tm_op->stand_ins && drv_dispatch_is_here(request->host))
+        return run_instead(action, request, result, error);
+    return drv_dispatch_incomplete(
+        request->host, tm_op, request, complete, (gpointer)action, result, error);
 }
 
 static gboolean
@@ -72,8 +97,7 @@ act(const TmAction *action,
 
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
-    if (drv_dispatch_incomplete(
-            request->host, tm_op, request, complete, (gpointer)action, result, error))
+    if (run(action, request, result, error))
         return TRUE;
     what = action->subject(request); /* with what the core has told of it */
     return drv_prefix(error, "cannot %s", what);
@@ -91,12 +115,13 @@ int
 tm_main(int argc, char **argv, const TmAction *action)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(DrvRequest) request = drv_request_new(action->type);
+    g_autoptr(DrvRequest) request = NULL;
     g_autofree char *result = NULL;
 
     drv_action_init(argc, argv);
     if (&tm_op == NULL)
         return drv_action_fail(tm_unsupported(&error));
+    request = drv_request_new(tm_op->request);
     if (!act(action, (TmHead *)request, argc, argv, &result, &error))
         return drv_action_fail(error);
     return result ? drv_action_reply_text(result) : drv_action_done();

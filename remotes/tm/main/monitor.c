@@ -23,6 +23,8 @@ act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
         return FALSE;
     if (!drv_release_at_least(drv_action_release(), 5, 10, 0))
         request->vms = TRUE;
+    if (tm_op->prepare && !tm_op->prepare(request, error))
+        return FALSE;
     hosts = drv_bridge_hosts(
         (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
     if (hosts == NULL ||
@@ -35,13 +37,14 @@ int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(TmMonitor) request = drv_request_new(&tm_monitor);
+    g_autoptr(TmMonitor) request = NULL;
     g_autofree char *text = NULL;
     g_autofree char *answer = NULL;
 
     drv_action_init(argc, argv);
     if (&tm_op == NULL)
         return drv_action_fail(tm_unsupported(&error));
+    request = drv_request_new(tm_op->request);
     if (!act(request, argc, argv, &text, &error))
         return drv_action_fail(error);
     if (text == NULL) /* its hosts say so themselves */

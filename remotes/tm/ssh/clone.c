@@ -47,7 +47,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in, (void)result;
     drv_status_begin("clone", object, request->source, request->host);
-    remote = drv_remote_open(request->host, FALSE, error);
+    remote = drv_remote_open(request->host, DRV_WORKER_PLAIN, error);
     ok = remote && drv_remote_converse(remote,
                                        "ssh.clone_receive",
                                        drv_request_pack(request),

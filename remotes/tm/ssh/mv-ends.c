@@ -123,7 +123,7 @@ push(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in;
     begin_status(request);
-    to = drv_remote_open(request->host, FALSE, &why);
+    to = drv_remote_open(request->host, DRV_WORKER_PLAIN, &why);
     if (to && drv_remote_converse(to,
                                   ssh_mv_receive.name,
                                   drv_request_pack(request),

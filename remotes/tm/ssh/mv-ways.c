@@ -13,8 +13,8 @@ open_end(const TmMove *request, gboolean source, gboolean agent, GError **error)
 {
     const char *host = source ? request->source_host : request->host;
 
-    return agent ? drv_remote_open_with_agent(host, FALSE, error)
-                 : drv_remote_open(host, FALSE, error);
+    return agent ? drv_remote_open_with_agent(host, DRV_WORKER_PLAIN, error)
+                 : drv_remote_open(host, DRV_WORKER_PLAIN, error);
 }
 
 static gboolean

@@ -43,7 +43,8 @@ store(const TmStore *request,
     gboolean ok;
 
     drv_status_begin(action, object, request->host, request->image);
-    remote = drv_remote_open(request->host, live, error);
+    remote =
+        drv_remote_open(request->host, live ? DRV_WORKER_VIRT : DRV_WORKER_PLAIN, error);
     ok = remote &&
          drv_remote_converse(
              remote, op, drv_request_pack(request), receive_image, &what, NULL, error);
