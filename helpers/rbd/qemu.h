@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rbd/qemu.h - qemu-img with RBD images. */
+#pragma once
+
+#include "cmd/cmd.h"
+#include "rbd/pool.h"
+
+/* How qemu names an image: "rbd:pool/image:id=…"; special characters are escaped.  Caller
+ * frees.
+ */
+char *drv_rbd_qemu_name(const DrvRbdSite *site, const char *pool, const char *image);
+
+/* Write the content of @fd, a file in @format, to image @name, which is there and empty.
+ */
+gboolean drv_rbd_qemu_convert(DrvRbdPool *pool,
+                              int fd,
+                              const char *format,
+                              const char *name,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rbd/usage.h - what images take of the cluster, as `rbd du` says, from object maps. */
+#pragma once
+
+#include "rbd/pool.h"
+
+/* One line "VM_ID<blank>DISK_SIZE=[ID=0,SIZE=12] …" for each VM with disks in the pool:
+ * images one-<image>-<vm>-<disk> and one-sys-<vm>-<disk>.  MiB, rounded up.  Caller
+ * frees.
+ */
+char *drv_rbd_usage_vms(DrvRbdPool *pool, GError **error);
+
+/* Bytes that are written to @name and not shared with a snapshot or a parent. */
+gboolean drv_rbd_usage_image(DrvRbdPool *pool,
+                             const char *name,
+                             guint64 *used,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
