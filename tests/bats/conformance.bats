@@ -27,10 +27,10 @@ teardown() { drv_teardown; }
 
 programs() { # of all drivers, as paths below the remotes
     local mad action
-    for mad in fs dummy dev; do
+    for mad in fs ceph dummy dev; do
         for action in $DS_ACTIONS; do echo "datastore/$mad/$action"; done
     done
-    for mad in shared qcow2 dummy dev; do
+    for mad in shared qcow2 ceph dummy dev; do
         for action in $TM_ACTIONS; do echo "tm/$mad/$action"; done
     done
 }
