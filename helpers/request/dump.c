@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define DRV_ALLOW_PRIVATE
 #include "request/dump.h"
 
-#include <libxml/parser.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "request/xml-private.h"
 
 struct DrvDump {
     xmlDoc *doc;
@@ -28,41 +29,14 @@ drv_dump_free(DrvDump *dump)
     g_free(dump);
 }
 
-static void
-keep_quiet(void *context, xmlError *error)
-{
-    (void)context;
-    (void)error;
-}
-
 static DrvDump *
 parse_xml(const char *xml, gsize size, GError **error)
 {
     g_autoptr(DrvDump) dump = g_new0(DrvDump, 1);
-    xmlError *why;
 
-    if (size > DRV_DUMP_MAX) {
-        (void)drv_throw(
-            error, DRV_ERROR_DUMP, "the dump is larger than %d bytes", DRV_DUMP_MAX);
+    dump->doc = drv_xml_read("the dump", xml, size, error);
+    if (dump->doc == NULL)
         return NULL;
-    }
-    xmlSetStructuredErrorFunc(NULL, keep_quiet);
-    dump->doc =
-        xmlReadMemory(xml, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
-    if (dump->doc == NULL) {
-        g_autofree char *text = NULL;
-
-        why = xmlGetLastError();
-        text = g_strdup(why && why->message ? why->message : "empty");
-        (void)drv_throw(
-            error, DRV_ERROR_DUMP, "the dump is not XML: %s", g_strstrip(text));
-        return NULL;
-    }
-    if (xmlGetIntSubset(dump->doc)) {
-        (void)drv_throw(
-            error, DRV_ERROR_DUMP, "the dump has a document type declaration");
-        return NULL;
-    }
     dump->xpath = xmlXPathNewContext(dump->doc);
     return g_steal_pointer(&dump);
 }

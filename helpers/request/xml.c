@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define DRV_ALLOW_PRIVATE
 #include "request/xml.h"
 
-#include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "request/dump.h"
+#include "request/xml-private.h"
 
 #define ONE_NAMESPACE "http://opennebula.org/xmlns/libvirt/1.0"
 #define S(text) ((const xmlChar *)(text))
@@ -19,13 +18,6 @@ struct DrvXml {
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlXPathObject, xmlXPathFreeObject)
-
-static void
-keep_quiet(void *context, xmlError *error)
-{
-    (void)context;
-    (void)error;
-}
 
 static DrvXml *
 wrap(xmlDoc *doc)
@@ -46,30 +38,9 @@ wrap(xmlDoc *doc)
 DrvXml *
 drv_xml_parse(const char *what, const char *text, gssize size, GError **error)
 {
-    gsize n = size < 0 ? strlen(text) : (gsize)size;
-    xmlDoc *doc;
+    xmlDoc *doc = drv_xml_read(what, text, size < 0 ? strlen(text) : (gsize)size, error);
 
-    if (n > DRV_DUMP_MAX) {
-        (void)drv_throw(error, DRV_ERROR_DUMP, "%s is too large", what);
-        return NULL;
-    }
-    xmlSetStructuredErrorFunc(NULL, keep_quiet);
-    doc = xmlReadMemory(text, (int)n, NULL, NULL, XML_PARSE_NONET);
-    if (doc == NULL) {
-        xmlError *why = xmlGetLastError();
-        g_autofree char *reason = g_strdup(why && why->message ? why->message : "empty");
-
-        (void)drv_throw(
-            error, DRV_ERROR_DUMP, "%s is not XML: %s", what, g_strstrip(reason));
-        return NULL;
-    }
-    if (xmlGetIntSubset(doc)) {
-        xmlFreeDoc(doc);
-        (void)drv_throw(
-            error, DRV_ERROR_DUMP, "%s has a document type declaration", what);
-        return NULL;
-    }
-    return wrap(doc);
+    return doc ? wrap(doc) : NULL;
 }
 
 DrvXml *

@@ -186,6 +186,9 @@ void vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder);
 /* Finds a device in a domain's XML; NULL when it is not there. */
 typedef DrvNode *(*VmmFindDevice)(DrvXml *domain, gconstpointer data);
 
+/* How long a guest has to release what is unplugged. */
+#define VMM_UNPLUG_MS 20000
+
 /* Unplug the device @find finds, and wait until the guest has let go of it.  A device
  * that is not there is a success; one that the guest keeps is an error and still in use.
  */

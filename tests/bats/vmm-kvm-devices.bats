@@ -130,6 +130,11 @@ resize() { # TEMPLATE-XML
     STDIN=$(vmm_document 1 "$1") run_vmm host01 resize one-1 1 host01
 }
 
+assert_cpus() {
+    run lab_virsh host01 vcpucount --live --active one-1
+    assert_output "$1"
+}
+
 @test "memory and CPUs change while the guest runs" {
     # shellcheck disable=SC2046
     STDIN=$(vm_domain host01 1 $(with_kernel) | sed -e "s|<vcpu><!\[CDATA\[1\]\]></vcpu>|<vcpu current='1'>2</vcpu>|") \
@@ -146,7 +151,27 @@ resize() { # TEMPLATE-XML
     resize "<VCPU>2</VCPU><MEMORY>many</MEMORY><RESIZE><VCPU>1</VCPU><MEMORY>256</MEMORY></RESIZE>"
     assert_error "MEMORY: not a number: 'many'"
     resize "<VCPU>9</VCPU><RESIZE><VCPU>2</VCPU></RESIZE>"
-    assert_error "CPUs to 9"
+    assert_error "CPUs to 9: the domain was started with 2 at most"
+    # Both or neither: what is known before, what libvirt refuses, what the guest keeps.
+    resize "<VCPU>1</VCPU><MEMORY>4096</MEMORY><RESIZE><VCPU>2</VCPU><MEMORY>192</MEMORY></RESIZE>"
+    assert_error "memory to 4096 MiB: the domain was started with 256 MiB at most"
+    assert_cpus 2
+    resize "<VCPU>1</VCPU><MEMORY>256</MEMORY><RESIZE><VCPU>2</VCPU><MEMORY>192</MEMORY></RESIZE>"
+    assert_error "CPUs to 1: .*[Tt]imed out"
+    run lab_virsh host01 dumpxml --xpath '/domain/currentMemory/text()' one-1
+    assert_output $((192 * 1024))
+}
+
+@test "a resize whose memory cannot be had leaves the CPUs as they are" {
+    # shellcheck disable=SC2046
+    STDIN=$(vm_domain host01 1 $(with_kernel) | sed -e "s|<vcpu><!\[CDATA\[1\]\]></vcpu>|<vcpu current='1'>2</vcpu>|") \
+        run_vmm host01 deploy "$(vm_dir 1)/deployment.0" host01 1 host01
+    assert_success
+    guest_wait host01 one-1
+    resize "<VCPU>2</VCPU><MEMORY>384</MEMORY><MEMORY_RESIZE_MODE>HOTPLUG</MEMORY_RESIZE_MODE>
+        <RESIZE><VCPU>1</VCPU><MEMORY>256</MEMORY></RESIZE>"
+    assert_error "memory to 384 MiB"
+    assert_cpus 1
 }
 
 snapshot() { # ACTION WORD

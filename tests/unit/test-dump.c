@@ -298,6 +298,37 @@ test_text(void)
     assert_value(again, "B", "");
 }
 
+/* libxml2 alone refuses texts of more than 10 MB. */
+static void
+test_long_text(void)
+{
+    gsize size = 12 * 1024 * 1024;
+    g_autofree char *text = g_strnfill(size, 'x');
+    g_autofree char *xml = g_strdup_printf("<VM><USER>%s</USER></VM>", text);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvDump) dump = drv_dump_parse(xml, strlen(xml), &error);
+
+    g_assert_no_error(error);
+    g_assert_nonnull(dump);
+}
+
+static void
+test_no_doctype(void)
+{
+    static const char *const documents[] = {
+        "<!DOCTYPE a><a/>",
+        "<?xml version='1.0'?>\n<!-- > --> <!DOCTYPE a [<!ENTITY b 'c'>]><a x='&b;'/>",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(documents); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(drv_dump_parse(documents[i], strlen(documents[i]), &error));
+        g_assert_error(error, DRV_ERROR, DRV_ERROR_DUMP);
+        g_assert_nonnull(strstr(error->message, "document type declaration"));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -315,5 +346,7 @@ main(int argc, char **argv)
     g_test_add_func("/dump/values", test_values);
     g_test_add_func("/dump/variables", test_variables);
     g_test_add_func("/dump/text", test_text);
+    g_test_add_func("/dump/long-text", test_long_text);
+    g_test_add_func("/dump/no-doctype", test_no_doctype);
     return g_test_run();
 }

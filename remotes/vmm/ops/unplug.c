@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "vmm/vmm.h"
 
-#define TIMEOUT_MS 20000
 #define LOOK_AGAIN_MS 2000
 
 DrvXml *
@@ -39,7 +38,7 @@ wait_for_guest(DrvDomain *domain,
                gconstpointer data,
                GError **error)
 {
-    gint64 end = g_get_monotonic_time() + TIMEOUT_MS * 1000;
+    gint64 end = g_get_monotonic_time() + VMM_UNPLUG_MS * 1000;
     gboolean there, refused = FALSE;
     DrvEvent event;
 
@@ -55,7 +54,7 @@ wait_for_guest(DrvDomain *domain,
                 error,
                 DRV_ERROR_BUSY,
                 "the guest did not release it within %d s, it is still in use",
-                TIMEOUT_MS / 1000);
+                VMM_UNPLUG_MS / 1000);
         if (!drv_watch_next(watch, &event, LOOK_AGAIN_MS, error))
             return FALSE;
         refused = event.kind == DRV_EVENT_NOT_REMOVED && strcmp(event.name, alias) == 0;
