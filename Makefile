@@ -107,6 +107,14 @@ $(OUT)/remotes/im/qemu-probes.d:
 	ln -sfn kvm.d $(@D)/qemu.d
 	ln -sfn kvm-probes.d $@
 
+# --- what programs say to --help, from the comment on top of their source ------------------
+MAINS := $(foreach f,$(FAMILIES),$(wildcard remotes/$(f)/main/*.c)) $(IM_SOURCES) helpers/worker/main.c
+$(MAINS:%.c=$(OUT)/help/%.h): $(OUT)/help/%.h: %.c packaging/help-text
+	@mkdir -p $(@D)
+	packaging/help-text $< >$@
+$(foreach m,$(MAINS:%.c=%),$(eval $(OUT)/o/$(m).o: $(OUT)/help/$(m).h))
+$(MAINS:%.c=$(OUT)/o/%.o): ALL_CFLAGS += -include $(@:$(OUT)/o/%.o=$(OUT)/help/%.h)
+
 # --- what is copied as it is -----------------------------------------------------------
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
 SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
@@ -162,8 +170,9 @@ $(LIBDRV) $(LIBIM) $(FAMILY_LIBS):
 $(OUT)/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(OUT)/o/helpers/transport/build.o: ALL_CFLAGS += -DDRV_BUILD='"$(BUILD)"'
-$(OUT)/o/helpers/transport/build.o: $(OUT)/build-id
+SAY_BUILD := $(OUT)/o/helpers/transport/build.o $(OUT)/o/helpers/base/help.o
+$(SAY_BUILD): ALL_CFLAGS += -DDRV_BUILD='"$(BUILD)"'
+$(SAY_BUILD): $(OUT)/build-id
 $(OUT)/build-id: FORCE
 	@mkdir -p $(@D)
 	@echo '$(BUILD)' | cmp -s - $@ || echo '$(BUILD)' >$@
@@ -223,6 +232,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format install uninstall clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:

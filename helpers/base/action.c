@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/help.h"
 #include "base/log.h"
 
 static char *action_name;
@@ -86,6 +87,8 @@ drv_action_init(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     hold_standard_fds();
+    if (drv_help_answer(argc, argv))
+        exit(drv_action_reply_text(drv_help_answer(argc, argv)));
     name_ourselves(argc > 0 ? argv[0] : "unknown/unknown/unknown");
     extend_path();
     find_locations();

@@ -16,7 +16,7 @@
 #include "base/release.h"
 
 /* Set up locale, signals, descriptors 0 to 2, PATH and the names below.  Ends the process
- * with a message when even that fails.
+ * with a message when even that fails, and with an answer to --help and --version.
  *
  * PATH becomes the caller's without relative directories, followed by those of /sbin,
  * /usr/sbin, /bin and /usr/bin that it lacks.

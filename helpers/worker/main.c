@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker - runs one op on this host for a driver on the front-end.
  *
- *   <remotes>/drv/bin/worker BUILD        frames on stdin and stdout, see
- * transport/frame.h
+ *   <remotes>/drv/bin/worker BUILD        frames on stdin and stdout, see docs/worker.md
  *
  * It says hello, takes one request, does it and ends.  When the driver goes away, the op
  * is cancelled like by a signal.

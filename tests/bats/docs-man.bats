@@ -194,3 +194,20 @@ unsupported() {
         grep -l "^\.Xr ${page%.7} 7" ./*.7 | grep -qv "/$page$"
     done
 }
+
+@test "every program says what it is, how it is called, and of which build it is" {
+    local program name count=0
+    while read -r program; do
+        name=$(basename "$program" -virt) count=$((count + 1))
+        run --separate-stderr timeout 20 "$program" --help
+        assert_success
+        [[ ${lines[0]} == "$name - "* ]] || fail "$program --help: ${lines[0]}"
+        assert_line --regexp "^  (.*/)?$name( |$)"
+        page=$(sed -n 's/^Manual: man 7 //p' <<<"$output")
+        [ -e "$MAN/$page.7" ] || fail "$program --help: no manual '$page'"
+        run --separate-stderr timeout 20 "$program" --version
+        assert_success
+        assert_output "one-native $(cat "$REMOTES/../build-id")"
+    done < <(find "$REMOTES" -type f -perm -u+x ! -name '*.sh')
+    [ "$count" -gt 100 ]
+}

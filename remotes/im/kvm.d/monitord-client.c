@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* monitord-client - tell the front-end of this host and its VMs; see client.h. */
+/* monitord-client - tell the front-end of this host and its VMs, once and then for good.
+ *
+ *   monitord-client HYPERVISOR HOST_ID HOST < configuration
+ *
+ * run_monitord_client and run_probes start it.
+ */
 #include "base/action.h"
 #include "base/error.h"
 #include "base/fd.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* poll - what each VM uses */
+/* guest - what guests say of themselves through their agents */
 #include "im/base/im.h"
 
 IM_PROBE(im_vm_guest)
