@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Drivers and workers that are killed at every change of a file.
 load ../bats/lib/drv
 load ../bats/lib/kill

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Snapshots of disks whose domains run: all orders of deletion, and every moment to die.
 load ../bats/lib/drv
 load ../bats/lib/vmm

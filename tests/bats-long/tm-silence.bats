@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Hosts and lines that fall silent while an action is on its way, which only time tells.
 load ../bats/lib/drv

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # A guest on storage of its host's own is moved with its disks, and hosts, network and
 # libvirtd fail in every phase: it runs once at most, and its data are somewhere whole.

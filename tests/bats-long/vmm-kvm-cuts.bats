@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # The network between the hosts, or between front-end and host, is cut in every phase, for
 # some seconds or until the action has ended.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # A libvirtd that is killed, and started again at once or later, on either host in every
 # phase of a migration.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # What is killed, cut and filled while domains start, stop, sleep and move.  After each:
 # no domain is lost or runs twice, no checkpoint vanishes, and the action, repeated, ends
@@ -34,8 +35,8 @@ killed_after() { # MS ACTION [arg...]
 }
 
 restart_libvirtd() { # HOST
-    lab_exec "$1" sh -c 'kill -9 $(cat /run/libvirtd.pid); rm -f /run/libvirtd.pid'
-    lab_exec "$1" libvirtd --listen --daemon
+    lab_root "$1" sh -c 'kill -9 $(cat /run/libvirtd.pid); rm -f /run/libvirtd.pid'
+    lab_root "$1" libvirtd --listen --daemon
     wait_until 20 lab_virsh "$1" list
 }
 
@@ -167,8 +168,8 @@ migrate() { run_vmm host01 migrate "$(vm_uuid 1)" host02 host01 1 host01; }
     start_guest 1
     STDIN=$(vmm_document 1)
     local pid action
-    pid=$(lab_exec host01 cat /run/libvirt/qemu/one-1.pid)
-    lab_exec host01 sh -c "sleep 0.3; kill -9 $pid" 3>&- &
+    pid=$(lab_root host01 cat /run/libvirt/qemu/one-1.pid)
+    lab_root host01 sh -c "sleep 0.3; kill -9 $pid" 3>&- &
     action=$!
     save
     wait "$action"
@@ -288,7 +289,7 @@ nap() { read -rt "$1" <> <(:) || true; } # SECONDS
     told "kill -9 of libvirtd during restore $n times"
 }
 
-kill_qemu() { lab_exec "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; } # HOST
+kill_qemu() { lab_root "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; } # HOST
 
 @test "QEMU killed at the destination of a migration: the guest goes on at the source" {
     local at action n=0
@@ -319,7 +320,7 @@ kill_qemu() { lab_exec "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; 
     kvmrc host01 'MIGRATE_OPTIONS="--unsafe --bandwidth 10"'
     STDIN=$(vmm_document 1)
     local action
-    lab_exec host01 sh -c 'sleep 1.2; kill -9 $(cat /run/libvirt/qemu/one-1.pid)' &
+    lab_root host01 sh -c 'sleep 1.2; kill -9 $(cat /run/libvirt/qemu/one-1.pid)' &
     action=$!
     migrate
     wait "$action"
@@ -354,11 +355,10 @@ kill_qemu() { lab_exec "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; 
 @test "a disk that is full while a checkpoint is written: the guest goes on" {
     start_guest 1
     STDIN=$(vmm_document 1)
-    lab_exec host01 mkdir -p /tmp/small
-    lab_exec host01 mount -t tmpfs -o size=8m small /tmp/small
+    mount_tmpfs host01 /tmp/small size=8m
     run_vmm host01 save one-1 /tmp/small/checkpoint host01 1 host01
     run lab_exec host01 ls /tmp/small
-    lab_exec host01 umount /tmp/small
+    lab_root host01 umount /tmp/small
     assert_output ""
     assert_state host01 1 running
     assert_guest host01 1

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # Power failures of either host in every phase of a migration: the guest runs once at most,
 # the action ends in time, and what comes after ends right.

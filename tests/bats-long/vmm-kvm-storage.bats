@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone
 # Storage that fails while a domain sleeps, wakes up or moves: the domain is not lost, and
 # a checkpoint that is needed does not vanish.
@@ -130,7 +131,7 @@ fails_and_ends_right() { # N save|restore
     guest_run host01 one-1 write /tmp/state kept-1
     for how in tmpfs dying; do
         if [ $how = tmpfs ]; then
-            lab_exec host02 sh -ec "mkdir -p $THERE && mount -t tmpfs -o size=2m small $THERE"
+            mount_tmpfs host02 "$THERE" size=2m
         else
             mount_claiming host02 "$THERE" 2m 200M
         fi
@@ -142,7 +143,7 @@ fails_and_ends_right() { # N save|restore
         assert_output kept-1
         run lab_exec host02 find "$THERE" -name 'disk*'
         assert_output ""
-        lab_exec host02 umount "$THERE"
+        lab_root host02 umount "$THERE"
         n=$((n + 1))
     done
     migrate_again

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # A datastore that is full (xfs): errors say so, images stay as they are, nothing is left.
 load lib/drv
@@ -124,8 +125,8 @@ chain() {
         cp_dump /var/tmp/safe/big
         run_ds fs/cp 7
         assert_error "^cannot register image 7: .*(Input/output error|No space left on device)$"
-        run lab_exec fe find "$DS" -mindepth 1 ! -name lost+found
+        run lab_root fe find "$DS" -mindepth 1 ! -name lost+found
         assert_output ""
     done
-    lab_exec fe sh -c "umount -l $DS /tmp/tiny; rm /var/tmp/safe/big"
+    lab_root fe sh -c "umount -l $DS /tmp/tiny; rm /var/tmp/safe/big"
 }

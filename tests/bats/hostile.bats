@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Hostile values, planted links and pipes, disks that are not what they seem: nothing
 # outside of the datastores is read, written or deleted.  Some of them; all are tried by
 # bats-long/hostile.bats.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # run alone: it measures delays and CPU time.
 # The monitoring client of a host, seen by a front-end.
 load lib/drv
@@ -116,11 +117,11 @@ teardown() {
     im_start STATE_VM=1 SYNC_STATE_VM=1 MONITOR_VM=1
     wait_until 10 said 'states'
     # shellcheck disable=SC2046
-    lab_exec host01 kill -9 $(lab_exec host01 pidof libvirtd)
+    lab_root host01 kill -9 $(lab_exec host01 pidof libvirtd)
     wait_until 30 said 'any(x["status"] == "FAILURE" and x["type"] == "STATE_VM" for x in m)'
     wait_until 30 said 'sum(x["status"] == "FAILURE" for x in m) >= 3'
     said 'all(s[1] == "RUNNING" for s in states)'
-    lab_exec host01 sh -c 'libvirtd --listen -d >/dev/null 2>&1 </dev/null'
+    lab_root host01 sh -c 'libvirtd --listen -d >/dev/null 2>&1 </dev/null'
     wait_until 30 lab_virsh host01 list
     wait_until 30 said 'm[-1]["type"] == "STATE_VM" and m[-1]["status"] == "SUCCESS"'
     said 'all(s[1] == "RUNNING" for s in states)'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # The monitoring client beside its messages: addresses, signals, a libvirtd that hangs, and
 # the probe that looks into guests.
 # shellcheck disable=SC2034
@@ -17,7 +18,7 @@ teardown_file() { lab_teardown_suite; }
 
 teardown() {
     local id
-    lab_exec host01 sh -c 'kill -CONT $(pidof libvirtd)' || true
+    lab_root host01 sh -c 'kill -CONT $(pidof libvirtd)' || true
     im_stop || true
     monitord_stop
     sed -i '/VIRT_TIMEOUT/d' "$LAB/host01/var-tmp/one/etc/one-native.conf"
@@ -26,7 +27,7 @@ teardown() {
 }
 
 virt_timeout() { echo "VIRT_TIMEOUT=$1" >>"$LAB/host01/var-tmp/one/etc/one-native.conf"; }
-libvirtd_signal() { lab_exec host01 sh -c "kill -$1 \$(pidof libvirtd)"; }
+libvirtd_signal() { lab_root host01 sh -c "kill -$1 \$(pidof libvirtd)"; }
 
 @test "the address auto is that of whoever started the client" {
     monitord_start
@@ -146,13 +147,13 @@ run_exec() { # COMMAND
     run_exec "sh -c 'exit 7'"
     lab_exec host01 mv /run/one/one-1 /run/one/.migrating-one-1
     monitord_start
-    lab_exec host01 sh -c 'exec 8</run/one/.migrating-one-1 && flock 8 && echo $$ >/run/holder &&
+    lab_exec host01 sh -c 'exec 8</run/one/.migrating-one-1 && flock 8 && echo $$ >/var/tmp/holder &&
         exec sleep 1000' &
-    wait_until 10 lab_exec host01 test -s /run/holder
+    wait_until 10 lab_exec host01 test -s /var/tmp/holder
     im_start EXEC_VM=1 BEACON_HOST=1
     wait_until 20 said 'sum(x["type"] == "BEACON_HOST" for x in m) >= 3'
     said 'not any(x["type"] == "EXEC_VM" for x in m)' # it is on its way
-    lab_exec host01 sh -c 'kill $(cat /run/holder)'
+    lab_exec host01 sh -c 'kill $(cat /var/tmp/holder)'
     wait_until 20 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]] == ["7"]'
     lab_exec host01 test ! -e /run/one/.migrating-one-1
     assert_messages_good

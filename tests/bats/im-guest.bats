@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # What guests say of themselves: system and addresses, commands of guestagent.conf, and an
 # agent that hangs.  And what is foretold of guests and their host.
 load lib/drv

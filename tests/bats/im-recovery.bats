@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Recovery snapshots of VMs whose datastore has a replica: the probe that has them made.
 # shellcheck disable=SC2034
 load lib/drv

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Drivers that are killed, stopped or denied at a change of a file: all points of the
 # datastore's actions when killed, and some of the others, which bats-long/kill*.bats has.
 load lib/drv

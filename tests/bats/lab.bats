@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # The lab itself: what the other tests stand on.
 load lib/drv
 
@@ -63,4 +64,36 @@ print(core.one.vm.info(open("/var/lib/one/.one/one_auth").read().strip(), 25, Fa
     run guest_run host01 one-1 cat /kept
     assert_output "some text"
     lab_virsh host01 destroy one-1
+}
+
+@test "nodes are installations: oneadmin, sshd's PATH, sudo for what the packages name" {
+    local node
+    for node in fe host01; do
+        run lab_exec "$node" sh -c 'id -un; id -u; pwd; stat -c "%U %a" . remotes /run/one 2>/dev/null'
+        assert_line --index 0 oneadmin
+        refute_line --index 1 0
+        assert_line --index 2 /var/lib/one
+        assert_line "oneadmin 750"
+    done
+    run lab_exec fe sh -c 'umask; ssh host01 "umask; echo \$PATH; env | grep -c ^ONE"'
+    assert_output $'0027\n0022\n/usr/local/bin:/usr/bin:/bin:/usr/games\n0'
+    run lab_exec host01 sudo -n sysctl -n vm.drop_caches=3 vm.compact_memory=1
+    assert_failure
+    run lab_exec host01 sudo -n -l /usr/sbin/sysctl vm.drop_caches=3 vm.compact_memory=1
+    assert_success
+    run lab_exec host01 sudo -n id
+    assert_failure
+    run lab_exec fe ssh -o User=root host01 true
+    assert_failure
+}
+
+@test "a lab that cannot be made says why" {
+    local broken=$BATS_TEST_TMPDIR/broken
+    run setpriv --bounding-set=-sys_admin --inh-caps=-all "$LAB_TOOLS/lab" up "$broken"
+    assert_failure
+    assert_output --regexp "^lab: cannot start the switch: unshare: .*Operation not permitted$"
+    run env PATH=/usr/bin:/bin bash -c 'command() { false; }; . "$0" up "$1"' "$LAB_TOOLS/lab" "$broken"
+    assert_failure
+    assert_output --regexp "^lab: there is no unshare .*: packaging/install-deps.sh"
+    assert_not_exists "$broken/switch"
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Snapshots of disks whose domains run: taken, deleted, saved, and cut short.  The other
 # orders and moments are in bats-long.
 load lib/drv

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # What a real front-end asked for, asked of our drivers: see tests/replay/replay.
 load lib/drv
 

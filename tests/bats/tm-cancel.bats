@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154 # set and read by the library
 # Actions that are stopped on their way: they end soon, and nothing is left, on the host
 # neither.
@@ -120,12 +121,12 @@ wait_growing() { # PATTERN
 }
 
 @test "moving a folder from another file system" {
-    lab_exec host01 sh -c "mkdir $DATASTORES/9 && mount -t tmpfs none $DATASTORES/9 &&
-        mkdir $DATASTORES/9/1 && head -c 800000000 /dev/zero >$DATASTORES/9/1/disk.0"
+    mount_tmpfs host01 "$DATASTORES/9"
+    lab_exec host01 sh -c "mkdir $DATASTORES/9/1 && head -c 800000000 /dev/zero >$DATASTORES/9/1/disk.0"
     begin mv qcow2 mv "host01:$DATASTORES/9/1" "host01:$SYS/1" 1 0
     wait_growing '*/.drv-1/copy/disk.0'
     stop mv mv
-    lab_exec host01 sh -c "[ \$(stat -c %s $DATASTORES/9/1/disk.0) = 800000000 ] &&
+    lab_root host01 sh -c "[ \$(stat -c %s $DATASTORES/9/1/disk.0) = 800000000 ] &&
         umount $DATASTORES/9"
     rmdir "$LAB/shared/9"
 }

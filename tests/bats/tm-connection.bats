@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154 # set and read by the library
 # Connections that fail before, while and after a host works for us.  Those that are only
 # noticed by silence are in bats-long.
@@ -56,9 +57,9 @@ GONE='^cannot clone image 7 to disk.0 of VM 1: host01: (ssh: connect to host hos
 }
 
 @test "nobody listens" {
-    lab_exec host01 sh -c 'kill $(cat /run/sshd.pid)'
+    lab_root host01 sh -c 'kill $(cat /run/sshd.pid)'
     clone
-    lab_exec host01 /usr/sbin/sshd -f /run/sshd_config
+    lab_root host01 /usr/sbin/sshd -f /run/sshd_config
     assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: ssh: connect to host host01 port 22: Connection refused$"
     assert_equal "$status" 18
     assert_within 5000
@@ -66,9 +67,9 @@ GONE='^cannot clone image 7 to disk.0 of VM 1: host01: (ssh: connect to host hos
 }
 
 @test "sshd accepts and says nothing" {
-    lab_exec host01 sh -c 'kill -STOP $(cat /run/sshd.pid)'
+    lab_root host01 sh -c 'kill -STOP $(cat /run/sshd.pid)'
     clone
-    lab_exec host01 sh -c 'kill -CONT $(cat /run/sshd.pid)'
+    lab_root host01 sh -c 'kill -CONT $(cat /run/sshd.pid)'
     assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01: ssh: .*timed out"
     assert_equal "$status" 18
     assert_within 6000
@@ -117,13 +118,13 @@ while True:
 
 @test "a session over a connection that is there needs no ssh" {
     assert_works_again
-    lab_exec fe mount --bind /bin/false /usr/bin/ssh
+    lab_root fe mount --bind /bin/false /usr/bin/ssh
     assert_works_again
-    lab_exec fe umount /usr/bin/ssh
+    lab_root fe umount /usr/bin/ssh
 }
 
 set_max_sessions() { # N
-    lab_exec host01 sh -c "sed -i 's/^MaxSessions .*/MaxSessions $1/' /run/sshd_config &&
+    lab_root host01 sh -c "sed -i 's/^MaxSessions .*/MaxSessions $1/' /run/sshd_config &&
         kill -HUP \$(cat /run/sshd.pid)"
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # A system datastore that is full (ext4), on a host: errors say so, disks and images stay
 # as they are, nothing is left.
@@ -117,14 +118,14 @@ has_disks() {
 
 @test "moving a VM's folder from another file system" {
     lab_exec fe sh -c "mkdir -p $DATASTORES/0/26 && cp /var/tmp/safe/raw $DATASTORES/0/26/disk.0"
-    lab_exec host01 sh -c "mkdir -p $DATASTORES/9 && mount -t tmpfs none $DATASTORES/9 &&
-        mkdir $DATASTORES/9/25 && head -c 8000000 /dev/urandom >$DATASTORES/9/25/disk.7 &&
+    mount_tmpfs host01 "$DATASTORES/9"
+    lab_exec host01 sh -c "mkdir $DATASTORES/9/25 && head -c 8000000 /dev/urandom >$DATASTORES/9/25/disk.7 &&
         cp $DATASTORES/9/25/disk.7 /var/lib/one/want"
     fails_for_lack_of_room 3000 "^cannot move .*VM 25.*: " \
         run_tm qcow2 mv "host01:$DATASTORES/9/25" "host01:$SYS/25" 25 0
     lab_exec host01 cmp "$SYS/25/disk.7" /var/lib/one/want
-    lab_exec host01 sh -c "[ ! -e $DATASTORES/9/25 ] && umount $DATASTORES/9"
-    lab_exec fe sh -c "rm -r $DATASTORES/0/26 $DATASTORES/9"
+    lab_root host01 sh -c "[ ! -e $DATASTORES/9/25 ] && umount $DATASTORES/9"
+    lab_exec fe sh -c "rm -r $DATASTORES/0/26; rmdir $DATASTORES/9"
 }
 
 @test "what is full can be emptied" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Many actions at once, on a host whose sshd has the limits it is shipped with.
 load lib/drv
@@ -8,7 +9,7 @@ load lib/crowd
 setup_file() {
     lab_setup_suite --hosts 1
     # What sshd does without any setting: 10 sessions a connection, 10 greeting at once.
-    lab_exec host01 sh -c 'sed -i "/^Max/d" /run/sshd_config && kill -HUP $(cat /run/sshd.pid)'
+    lab_root host01 sh -c 'sed -i "/^Max/d" /run/sshd_config && kill -HUP $(cat /run/sshd.pid)'
     lab_exec fe sh -c "head -c 3000000 /dev/urandom >$DS/raw && truncate -s 16M $DS/raw &&
         qemu-img convert -f raw -O qcow2 $DS/raw $DS/qcow2 &&
         cd $DS && sha256sum raw qcow2 >/var/tmp/sums-of-images"

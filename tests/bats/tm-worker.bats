@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # What is wrong with the worker on a host is mended, or an error says what to do.
 load lib/drv
@@ -15,8 +16,8 @@ setup_file() {
 teardown_file() { lab_teardown_suite; }
 
 teardown() {
-    ! lab_exec host01 mountpoint -q "$BIN" || lab_exec host01 umount "$BIN"
-    ! lab_exec host01 mountpoint -q /var/tmp/one || lab_exec host01 umount /var/tmp/one
+    ! lab_exec host01 mountpoint -q "$BIN" || lab_root host01 umount "$BIN"
+    ! lab_exec host01 mountpoint -q /var/tmp/one || lab_root host01 umount /var/tmp/one
     mkdir -p "${THERE%/*}"
     rm -rf "$THERE"*[^td] # all but worker-virt and worker-rbd
     install "$SHIPPED" "$THERE"
@@ -131,35 +132,35 @@ build() { cat "$DRV_OUT/build-id"; }
 }
 
 @test "no space for it" {
-    lab_exec host01 mount -t tmpfs -o size=16k none "$BIN"
+    mount_tmpfs host01 "$BIN" size=16k
     clone
     assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "
     assert_equal "$status" 18
     assert_no_disk
     run lab_exec host01 ls -A "$BIN"
     assert_output ""
-    lab_exec host01 umount "$BIN"
+    lab_root host01 umount "$BIN"
     assert_works_again
 }
 
 @test "no right to put it there" {
     rm "$THERE"
-    lab_exec host01 sh -c 'mount --bind /var/tmp/one /var/tmp/one &&
+    lab_root host01 sh -c 'mount --bind /var/tmp/one /var/tmp/one &&
         mount -o remount,bind,ro /var/tmp/one'
     clone
     assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "
     assert_no_disk
-    lab_exec host01 umount /var/tmp/one
+    lab_root host01 umount /var/tmp/one
     assert_works_again
 }
 
 @test "a host without sftp" {
     rm "$THERE"
-    lab_exec host01 sh -c 'sed -i s/^Subsystem/#Subsystem/ /run/sshd_config &&
+    lab_root host01 sh -c 'sed -i s/^Subsystem/#Subsystem/ /run/sshd_config &&
         kill -HUP $(cat /run/sshd.pid)'
     forget_masters
     clone
-    lab_exec host01 sh -c 'sed -i s/^#Subsystem/Subsystem/ /run/sshd_config &&
+    lab_root host01 sh -c 'sed -i s/^#Subsystem/Subsystem/ /run/sshd_config &&
         kill -HUP $(cat /run/sshd.pid)'
     forget_masters
     assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "

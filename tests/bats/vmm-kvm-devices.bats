@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # What a running domain gets and loses: disks, interfaces, CDs, memory, CPUs, snapshots.
 load lib/drv
 load lib/vmm
@@ -88,7 +89,7 @@ nic() { # attach_nic|detach_nic ID MAC [NIC-XML]
 }
 
 @test "the guest sees an interface come and go" {
-    lab_exec host01 ip link add br-test type bridge
+    lab_root host01 ip link add br-test type bridge
     deploy_guest 1
     nic attach_nic 1 02:00:0A:00:00:01 "<BRIDGE>br-test</BRIDGE><TARGET>one-1-0</TARGET><MODEL>virtio</MODEL>"
     assert_success
@@ -108,8 +109,8 @@ nic() { # attach_nic|detach_nic ID MAC [NIC-XML]
     local dir
     dir=$(vm_dir 1)
     lab_exec host01 mkdir -p "$dir"
-    lab_exec host01 sh -c "echo one >/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.1' /tmp/f"
-    lab_exec host01 sh -c "echo the second one >/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.2' /tmp/f"
+    lab_exec host01 sh -c "echo one >/var/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.1' /var/tmp/f"
+    lab_exec host01 sh -c "echo the second one >/var/tmp/f; genisoimage -quiet -V CONTEXT -o '$dir/disk.2' /var/tmp/f"
     deploy_guest 1 --cdrom "$dir/disk.1"
     STDIN=$(vmm_document 1) run_vmm host01 prereconfigure one-1 hdb 1 host01
     assert_success

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Some of the faults of which tests/bats-long has all: in the middle of a migration, of a
 # checkpoint, of a start.
 # shellcheck disable=SC2016,SC2034

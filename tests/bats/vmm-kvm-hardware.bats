@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Memory modules, UEFI variables and TPMs: what a domain has beside disks and interfaces.
 # shellcheck disable=SC2034
 load lib/drv
@@ -8,14 +9,9 @@ load lib/vmm
 setup_file() {
     lab_setup_suite --hosts 1
     vmm_setup_suite
-    # The privileged helpers are called by sudo, which here has nothing to do.
-    mkdir -p "$LAB/host01/var-tmp/bin"
-    printf '%s\n' '#!/bin/sh' 'shift' 'exec "$@"' >"$LAB/host01/var-tmp/bin/sudo"
-    chmod +x "$LAB/host01/var-tmp/bin/sudo"
 }
 
 teardown_file() { lab_teardown_suite; }
-setup() { DRV_ENV=(PATH=/var/tmp/bin:/usr/sbin:/usr/bin:/sbin:/bin); }
 teardown() {
     local id
     for id in $(lab_virsh host01 list --uuid); do lab_virsh host01 destroy "$id"; done
@@ -123,11 +119,11 @@ set -e
 state=/var/lib/libvirt/swtpm/$2/tpm2
 echo "$@" >>/var/tmp/vtpm
 if [ "$1" = recover ]; then
-    mkdir -p "$state"
-    cp "$3/tpm/tpm2-00.permall" "$state/"
+    install -d -o oneadmin -g oneadmin "$state"
+    install -o oneadmin -g oneadmin -m 600 "$3/tpm/tpm2-00.permall" "$state/"
 else
-    mkdir -p "$3/tpm"
-    cp "$state/tpm2-00.permall" "$3/tpm/"
+    install -d -o oneadmin -g oneadmin "$3/tpm"
+    install -o oneadmin -g oneadmin -m 600 "$state/tpm2-00.permall" "$3/tpm/"
 fi
 END
     chmod +x "$LAB/host01/var-tmp/one/vtpm_setup"
@@ -144,13 +140,13 @@ END
     deploy_xml 1 <"$LAB/tpm.xml"
     assert_success
     guest_wait host01 one-1
-    lab_exec host01 test -e "$state/tpm2/tpm2-00.permall"
+    lab_root host01 test -e "$state/tpm2/tpm2-00.permall"
     STDIN=$(vmm_document 1) run_vmm host01 shutdown "$(vm_uuid 1)" host01 1 host01
     assert_success
     run cat "$LAB/host01/var-tmp/vtpm"
     assert_output "backup $(vm_uuid 1) $dir"
     lab_exec host01 test -s "$dir/tpm/tpm2-00.permall"
-    lab_exec host01 rm -rf "$state"
+    lab_root host01 rm -rf "$state"
     deploy_xml 1 <"$LAB/tpm.xml"
     assert_success
     run cat "$LAB/host01/var-tmp/vtpm"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # A domain's life: deploy, reboot, reset, shutdown, cancel, save, restore, resize_disk.
 load lib/drv
 load lib/vmm
@@ -217,11 +218,10 @@ restore() { # HOST ID [DIR]
 
 @test "a save that cannot be written leaves the domain running" {
     deploy host01 1
-    lab_exec host01 mkdir -p /tmp/small
-    lab_exec host01 mount -t tmpfs -o size=64k small /tmp/small
+    mount_tmpfs host01 /tmp/small size=64k
     STDIN=$(vmm_document 1) run_vmm host01 save one-1 /tmp/small/checkpoint host01 1 host01
     lab_exec host01 ls /tmp/small
-    lab_exec host01 umount /tmp/small
+    lab_root host01 umount /tmp/small
     assert_error "could not save"
     assert_state host01 1 running
 }
@@ -251,13 +251,13 @@ restore() { # HOST ID [DIR]
     deploy host01 1
     local pid
     pid=$(lab_exec host01 cat /run/libvirtd.pid)
-    lab_exec host01 kill -STOP "$pid"
+    lab_root host01 kill -STOP "$pid"
     kvmrc host01 X=1
     echo VIRT_TIMEOUT=2 >>"$LAB/host01/var-tmp/one/etc/one-native.conf"
     timed stop cancel 1
     assert_error "did not answer within 2 s"
     [ "$elapsed" -lt 8000 ]
-    lab_exec host01 kill -CONT "$pid"
+    lab_root host01 kill -CONT "$pid"
     stop reboot 1
     STDIN='' run_vmm host01 reset one-1 host01 1 host01
     assert_success

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Migration on shared storage, and its proof on both ends.
 # shellcheck disable=SC2034
 load lib/drv
@@ -15,7 +16,13 @@ setup_file() {
 }
 
 teardown_file() { lab_teardown_suite; }
-teardown() { vm_end_all; }
+teardown() {
+    vm_end_all
+    [ -z "${USERFAULT-}" ] || set_userfault "$USERFAULT"
+}
+
+# Whether QEMU may do post-copy as a user who is not root: of the whole machine.
+set_userfault() { lab_root host01 sysctl -q -w "vm.unprivileged_userfaultfd=$1"; }
 
 migrate() { # ID FROM TO
     STDIN=$(vmm_document "$1") run_vmm "$2" migrate "$(vm_uuid "$1")" "$3" "$2" "$1" "$2"
@@ -82,7 +89,13 @@ ended_with() { # STATUS
     migrate 1 host01 host02
     assert_success
     assert_state host02 1 running
+    USERFAULT=$(lab_root host01 sysctl -n vm.unprivileged_userfaultfd)
+    set_userfault 0
     kvmrc host02 MIGRATE_ARRIVE_PAUSED=yes 'MIGRATE_OPTIONS="--unsafe --postcopy"'
+    migrate 1 host02 host01
+    assert_error "it goes on at the source: .*[Pp]ostcopy"
+    assert_state host02 1 running
+    set_userfault 1
     migrate 1 host02 host01
     kvmrc host01 MIGRATE_ARRIVE_PAUSED=auto
     kvmrc host02 MIGRATE_ARRIVE_PAUSED=auto MIGRATE_OPTIONS=--unsafe

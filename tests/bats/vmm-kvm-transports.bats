@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # The three ways in which a front-end calls actions: through a shell that stays open, by an
 # ssh of its own, and on the front-end itself.
 # shellcheck disable=SC2034

@@ -6,13 +6,16 @@ States can be kept, brought back and described: by what a file is to its users, 
 it came to be (a qcow2 file is its size, backing file and content as a guest sees it).
 """
 import base64
+import concurrent.futures
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import socket
 import struct
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -23,12 +26,48 @@ LEAKS = " leaks"  # clusters are allocated and not used
 AWAY = "faraway"  # a host that is reached by the stand-in for ssh
 
 
+ELSEWHERE = "one/var/datastores/3"  # another file system
+
+
+def in_installation():
+    """This program goes on as root of a place where oneadmin is a user, with mounts and a
+    network of its own."""
+    if "INSTALLED" not in os.environ:
+        os.execv(f"{LAB}/installed", ["installed", "--root", "/usr/bin/python3", *sys.argv])
+
+
+def as_oneadmin(folder, work, *args):
+    """What work(@args) gives, done by a process of oneadmin's, as a front-end's daemons run
+    drivers.  @folder becomes oneadmin's, for a World at @folder/world."""
+    elsewhere = f"{folder}/world/{ELSEWHERE}"
+    user = pwd.getpwnam("oneadmin")
+    os.makedirs(elsewhere, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "kill", elsewhere], check=True)
+    subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", folder], check=True)
+    try:
+        with concurrent.futures.ProcessPoolExecutor(1, initializer=become,
+                                                    initargs=(user,)) as pool:
+            return pool.submit(work, *args).result()
+    finally:
+        subprocess.run(["umount", elsewhere], check=True)
+
+
+def become(user):
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.umask(0o027)
+    os.environ["PATH"] = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+
+
 class Result:
     def __init__(self, status, out, err, seconds):
         self.status, self.out, self.err, self.seconds = status, out, err, seconds
 
 
 class World:
+    """See as_oneadmin(), in which it must be made."""
+
     def __init__(self, folder, out, away=False):
         self.folder = os.path.realpath(folder)
         self.one = f"{self.folder}/one"
@@ -37,7 +76,7 @@ class World:
         self.kept = f"{self.folder}/kept"
         self.ds, self.sys, self.other = (f"{self.state}/{n}" for n in (1, 0, 2))
         self.tmp = f"{self.state}/tmp"
-        self.elsewhere = f"{self.state}/3"  # another file system
+        self.elsewhere = f"{self.folder}/{ELSEWHERE}"
         self.core = f"{self.folder}/core"
         self.fault = os.path.join(out, "tests/fault")
         self.host = AWAY if away else socket.gethostname()
@@ -64,9 +103,6 @@ class World:
         }
         if self.away:
             self.make_ssh()
-        os.makedirs(self.elsewhere)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "kill", self.elsewhere],
-                       check=True)
         self.clear()
         port_file = f"{self.folder}/port"
         self.core_process = subprocess.Popen(
@@ -99,7 +135,6 @@ wait $!
     def close(self):
         self.core_process.kill()
         self.core_process.wait()
-        subprocess.run(["umount", self.elsewhere], check=True)
 
     @staticmethod
     def wait_for(condition, seconds=20):
@@ -245,7 +280,7 @@ wait $!
     @staticmethod
     def look(path, data, digest):
         if data[0x438:0x43A] == b"\x53\xef":
-            check = subprocess.run(["e2fsck", "-fn", path], capture_output=True, check=False)
+            check = subprocess.run(["/sbin/e2fsck", "-fn", path], capture_output=True, check=False)
             return f"ext {len(data)} {'good' if check.returncode == 0 else 'BAD'}"
         if data[4086:4096] == b"SWAPSPACE2":
             return f"swap {len(data)} {data[1052:1056]}"

@@ -70,14 +70,14 @@ hold_tool() {
         'exec /var/lib/one/qemu-img "$@"' >"$LAB/host01/one/waiting"
     chmod 755 "$LAB/host01/one/waiting"
     lab_exec host01 cp /usr/bin/qemu-img /var/lib/one/qemu-img
-    lab_exec host01 mount --bind /var/lib/one/waiting /usr/bin/qemu-img
+    lab_root host01 mount --bind /var/lib/one/waiting /usr/bin/qemu-img
 }
 
 wait_held() { wait_until 10 test -e "$LAB/host01/one/held"; }
 
 release_tool() {
     touch "$LAB/host01/one/go"
-    lab_exec host01 umount -l /usr/bin/qemu-img
+    lab_root host01 umount -l /usr/bin/qemu-img
 }
 
 begin_held_clone() {
@@ -101,16 +101,16 @@ plug() {
 
 # Processes of NODE with WORDS in their command line, as NODE counts them.
 find_pids() { # NODE WORDS
-    lab_exec "$1" pgrep -f -- "$2"
+    lab_root "$1" pgrep -f -- "$2"
 }
 
 signal_all() { # NODE SIGNAL WORDS
     local pid
-    for pid in $(find_pids "$1" "$3"); do lab_exec "$1" kill "-$2" "$pid"; done
+    for pid in $(find_pids "$1" "$3"); do lab_root "$1" kill "-$2" "$pid"; done
 }
 
 MASTER='^ssh: .*\[mux\]'
-SESSION='^sshd: root'
+SESSION='^sshd: oneadmin@'
 
 control_folder() {
     lab_exec fe sh -c 'ls -d /run/one/drv-ssh /var/lib/one/.drv-ssh 2>/dev/null || true'

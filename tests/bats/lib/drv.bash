@@ -41,6 +41,9 @@ skip() {
 
 need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
+# Tests need it; PATH is that of drivers, who must find their tools themselves.
+blkid() { /usr/sbin/blkid "$@"; }
+
 need() { # PROGRAM...
     local program
     for program; do
@@ -314,7 +317,7 @@ shim_calls() { # TOOL: a line per call, arguments separated by |
 lab_setup_suite() { # [--hosts N] [--fs KIND] [--size SIZE]
     need_root
     export LAB=$BATS_FILE_TMPDIR/lab
-    "$LAB_TOOLS/lab" up --release "$DRV_RELEASE" --remotes "$DRV_OUT/remotes" "$@" "$LAB" \
+    LAB_OUT=$DRV_OUT "$LAB_TOOLS/lab" up --release "$DRV_RELEASE" --remotes "$DRV_OUT/remotes" "$@" "$LAB" \
         </dev/null 3>&-
     export REMOTES=/var/lib/one/remotes DATASTORES=/var/lib/one//datastores CORE=$LAB/core
     export DS=$DATASTORES/1 SYS=$DATASTORES/0 HERE=host01
@@ -346,6 +349,11 @@ lab_exec() { # NODE cmd...
     "$LAB_TOOLS/lab" exec "$LAB" "$@" 3>&- 4>&-
 }
 
+# As root: what builds a lab, breaks it, or looks where oneadmin may not.
+lab_root() { # NODE cmd...
+    "$LAB_TOOLS/lab" root "$LAB" "$@" 3>&- 4>&-
+}
+
 lab_virsh() { # HOST arg...
     local host=$1
     shift
@@ -363,10 +371,16 @@ guest_wait() { # HOST DOMAIN: until it is up
 # An ext4 at DIR on a medium (/tmp/tiny) that may be smaller than it claims: data that it
 # takes and has no room for are I/O errors later.
 mount_claiming() { # NODE DIR SIZE-OF-MEDIUM SIZE-IT-CLAIMS
-    lab_exec "$1" sh -ec "mkdir -p $2 /tmp/tiny && mount -t tmpfs -o size=$3 tiny /tmp/tiny
+    lab_root "$1" sh -ec "mkdir -p $2 /tmp/tiny && mount -t tmpfs -o size=$3 tiny /tmp/tiny
         truncate -s $4 /tmp/tiny/disk
         mkfs.ext4 -q -F -m 0 -O ^has_journal /tmp/tiny/disk
-        mount -o loop /tmp/tiny/disk $2"
+        mount -o loop /tmp/tiny/disk $2 && chown oneadmin:oneadmin $2"
+}
+
+# An empty file system in memory at DIR.
+mount_tmpfs() { # NODE DIR [OPTIONS]
+    lab_root "$1" mkdir -p "$2"
+    lab_root "$1" mount -t tmpfs -o "uid=oneadmin,gid=oneadmin,mode=755${3:+,$3}" tmpfs "$2"
 }
 
 guest_files() { # the folder with vmlinuz, initrd and disk.raw

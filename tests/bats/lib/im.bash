@@ -10,6 +10,7 @@ IM=/var/tmp/one/im
 
 im_setup_suite() {
     openssl genrsa -out "$LAB/monitor.key" 2048 2>/dev/null
+    chmod 644 "$LAB/monitor.key" # the stand-in for the daemon reads it as oneadmin
     openssl rsa -in "$LAB/monitor.key" -pubout -out "$LAB/monitor.pub" 2>/dev/null
     FE_ADDRESS=$(awk '$2 == "fe" { print $1 }' "$LAB/fe/hosts")
     export FE_ADDRESS
@@ -17,14 +18,14 @@ im_setup_suite() {
 
 # Receive on port 4124 of fe from now on, into $IM_LOG.
 monitord_start() { # [fake-monitord option...]
-    IM_LOG=$BATS_TEST_TMPDIR/messages
-    rm -f "$LAB/monitord-port"
+    IM_LOG=$LAB/fe/var-tmp/messages-$BATS_TEST_NUMBER
+    rm -f "$LAB/fe/var-tmp/monitord-port"
     lab_exec fe python3 "$DRV_ROOT/tests/lib/fake-monitord" --address "$FE_ADDRESS" \
-        --port 4124 --port-file "$LAB/monitord-port" "$@" "$IM_LOG" \
+        --port 4124 --port-file /var/tmp/monitord-port "$@" "/var/tmp/${IM_LOG##*/}" \
         </dev/null >"$BATS_TEST_TMPDIR/monitord.out" 2>&1 &
     MONITORD_JOB=$!
-    wait_until 10 test -e "$LAB/monitord-port"
-    read -r _ MONITORD <"$LAB/monitord-port"
+    wait_until 10 test -e "$LAB/fe/var-tmp/monitord-port"
+    read -r _ MONITORD <"$LAB/fe/var-tmp/monitord-port"
 }
 
 monitord_stop() {

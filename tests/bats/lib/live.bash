@@ -147,7 +147,7 @@ for info in json.load(sys.stdin):
 
 # Files in datastores that QEMU has open.
 open_files() {
-    lab_exec host01 bash -c 'for fd in /proc/$(pgrep -f "[q]emu-system.*guest=$1,")/fd/*; do
+    lab_root host01 bash -c 'for fd in /proc/$(pgrep -f "[q]emu-system.*guest=$1,")/fd/*; do
         readlink "$fd"; done' bash one-$VM | grep -E '/datastores/[01]/' | sort -u
 }
 
@@ -225,11 +225,11 @@ BIN=/var/tmp/one/drv/bin
 
 # From now on the worker on the host is killed before the Nth call that changes a file.
 kill_worker_at() { # N
-    lab_exec host01 mkdir -p /tmp/fault
+    lab_exec host01 mkdir -p /var/tmp/fault
     [ -e "$LAB/host01/var-tmp/one/drv/bin/worker-virt.real" ] ||
         lab_exec host01 mv $BIN/worker-virt $BIN/worker-virt.real
     printf '%s\n' '#!/bin/sh' \
-        "exec $DRV_OUT/tests/fault -k -n $1 -c /tmp/fault/count $BIN/worker-virt.real \"\$@\"" \
+        "exec $DRV_OUT/tests/fault -k -n $1 -c /var/tmp/fault/count $BIN/worker-virt.real \"\$@\"" \
         >"$LAB/worker"
     lab_exec host01 install "$LAB/worker" $BIN/worker-virt
 }
@@ -250,7 +250,7 @@ kill_everywhere() { # KIND link|file FIRST STEP
     take $id
     assert_success
     restore_worker
-    rounds=$(lab_exec host01 cat /tmp/fault/count)
+    rounds=$(lab_exec host01 cat /var/tmp/fault/count)
     echo "# $rounds calls"
     [ "$rounds" -gt 5 ]
     for ((n = $3; n <= rounds; n += $4)); do

@@ -182,7 +182,7 @@ start_ticking_on_network_disk() {
     local dir disk
     dir=$(vm_dir 1)
     lab_exec fe sh -ec "mkdir -p $dir && cp $GUEST/disk.raw $dir/served"
-    lab_exec fe qemu-nbd --fork --pid-file=/tmp/nbd.pid --persistent --shared=9 -f raw \
+    lab_exec fe qemu-nbd --fork --pid-file=/var/tmp/nbd.pid --persistent --shared=9 -f raw \
         -p 10809 "$dir/served"
     disk="<disk type='network'><driver name='qemu' type='raw'/><source protocol='nbd' name=''><host name='fe' port='10809'/></source><target dev='vdb' bus='virtio'/></disk>"
     # shellcheck disable=SC2046 # words
@@ -193,7 +193,7 @@ start_ticking_on_network_disk() {
 }
 
 end_network_disk() {
-    lab_exec fe sh -c 'read -r pid </tmp/nbd.pid && kill $pid; rm -f /tmp/nbd.pid' 2>/dev/null || true
+    lab_exec fe sh -c 'read -r pid </var/tmp/nbd.pid && kill $pid; rm -f /var/tmp/nbd.pid' 2>/dev/null || true
 }
 
 make_it_tick() {
@@ -264,11 +264,11 @@ power_on() { # NODE
 
 kill_libvirtd() { # HOST
     kill -9 "$(libvirtd_of "$1")"
-    lab_exec "$1" rm -f /run/libvirtd.pid
+    lab_root "$1" rm -f /run/libvirtd.pid
 }
 
 start_libvirtd() { # HOST
-    lab_exec "$1" libvirtd --listen --daemon
+    lab_root "$1" libvirtd --listen --daemon
     wait_until 30 lab_virsh "$1" list
 }
 
@@ -336,27 +336,26 @@ restore_from() { # FILE
 
 # /tmp/bad of host01 becomes a file system that does not take what it is given.
 spoil() { # full|ext4|dying|read-only
-    lab_exec host01 mkdir -p /tmp/bad
     case $1 in
-    full) lab_exec host01 mount -t tmpfs -o size=8m bad /tmp/bad ;;
+    full) mount_tmpfs host01 /tmp/bad size=8m ;;
     ext4) mount_claiming host01 /tmp/bad 16m 16M ;;
     dying) mount_claiming host01 /tmp/bad 12m 200M ;; # a disk whose blocks cannot be written: EIO
     read-only)
-        lab_exec host01 mount -t tmpfs -o size=8m bad /tmp/bad
-        lab_exec host01 mount -o remount,ro /tmp/bad
+        mount_tmpfs host01 /tmp/bad size=8m
+        lab_root host01 mount -o remount,ro /tmp/bad
         ;;
     esac
 }
 
 unspoil() {
-    lab_exec host01 sh -c 'umount -l /tmp/bad; umount -l /tmp/tiny; true' 2>/dev/null
+    lab_root host01 sh -c 'umount -l /tmp/bad; umount -l /tmp/tiny; true' 2>/dev/null
 }
 
 # From now on reading the checkpoint at this place is an error of the medium.
 damage_checkpoint() { # SECTOR
     local file
     file=$(vm_dir 1)/checkpoint
-    lab_exec host01 qemu-storage-daemon --daemonize --pidfile /tmp/damage.pid \
+    lab_root host01 qemu-storage-daemon --daemonize --pidfile /var/tmp/damage.pid \
         --blockdev "driver=file,filename=$file,node-name=file" \
         --blockdev "driver=blkdebug,image=file,node-name=bad,inject-error.0.event=none,inject-error.0.errno=5,inject-error.0.iotype=read,inject-error.0.sector=$1,inject-error.0.once=off" \
         --export "type=fuse,id=export,node-name=bad,mountpoint=$file"
@@ -365,6 +364,6 @@ damage_checkpoint() { # SECTOR
 }
 
 repair_checkpoint() {
-    lab_exec host01 sh -c 'read -r pid </tmp/damage.pid || exit 0
-        kill $pid && timeout 10 tail -s 0.05 --pid=$pid -f /dev/null; rm -f /tmp/damage.pid' 2>/dev/null
+    lab_root host01 sh -c 'read -r pid </var/tmp/damage.pid || exit 0
+        kill $pid && timeout 10 tail -s 0.05 --pid=$pid -f /dev/null; rm -f /var/tmp/damage.pid' 2>/dev/null
 }

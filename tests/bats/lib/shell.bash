@@ -11,6 +11,9 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 REMOTES=${OUT:-out}/remotes
 [[ $REMOTES == /* ]] || REMOTES=$ROOT/$REMOTES
 
+# Tests need it; PATH is that of drivers, who must find their tools themselves.
+blkid() { /usr/sbin/blkid "$@"; }
+
 # What is nobody's name: as data it must come through everything unchanged.
 # shellcheck disable=SC2034,SC2016 # used by the tests
 HOSTILE=$'-a b\'c"d$(touch pwned)`touch pwned`;touch pwned|*\\\n&<é>'
@@ -90,7 +93,7 @@ start_sshd() {
             "AuthorizedKeysFile $SSHD/user.pub" "PidFile $SSHD/pid" 'StrictModes no' \
             'UsePAM no' 'MaxStartups 100' 'PasswordAuthentication no' 'PrintMotd no' >"$SSHD/sshd_config"
         : >"$SSHD/log"
-        "$(command -v sshd)" -D -e -f "$SSHD/sshd_config" >"$SSHD/log" 2>&1 3>&- &
+        /usr/sbin/sshd -D -e -f "$SSHD/sshd_config" >"$SSHD/log" 2>&1 3>&- &
         SSHD_PID=$!
         if until_true 100 grep -qE 'Server listening|Cannot bind' "$SSHD/log" &&
             grep -q 'Server listening' "$SSHD/log"; then
