@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2154 # set by the library
 # tm/ssh: disks on the hosts' own storage, and what becomes of them on the way.
 load lib/drv
@@ -191,11 +192,11 @@ print(os.getxattr('disk.0', 'user.note'), oct(os.stat('disk.0').st_mode),
 
 @test "the same place is proved, not read from names" {
     local name
-    lab_exec fe sh -c "printf '%s\n' '$(lab_exec fe cat /etc/hosts | awk '$2 == "host01" { print $1 }') alias' >>/etc/hosts"
+    lab_root fe sh -c "printf '%s\n' '$(lab_exec fe cat /etc/hosts | awk '$2 == "host01" { print $1 }') alias' >>/etc/hosts"
     for name in alias "$(lab_exec fe awk '$2 == "host01" { print $1 }' /etc/hosts)"; do
         lab_exec host01 rm -rf "$SYS/25"
         clone_to host01
-        lab_exec host01 sh -c "cat /etc/hosts | grep -q alias || awk '\$2 == \"host01\" { print \$1, \"alias\" }' /etc/hosts >>/etc/hosts"
+        lab_root host01 sh -c "cat /etc/hosts | grep -q alias || awk '\$2 == \"host01\" { print \$1, \"alias\" }' /etc/hosts >>/etc/hosts"
         lab_exec fe sh -c "ssh-keygen -q -F alias >/dev/null || sed 's/^/alias,/' -i ~/.ssh/known_hosts"
         lab_exec host01 sh -c "ssh-keygen -q -F alias >/dev/null || sed 's/^/alias,/' -i ~/.ssh/known_hosts"
         move host01 "$name"
@@ -218,9 +219,9 @@ print(os.getxattr('disk.0', 'user.note'), oct(os.stat('disk.0').st_mode),
 # --- room, resume -------------------------------------------------------------------------
 
 @test "room is known before the first byte, and both figures are said" {
-    lab_exec host01 sh -c "mkdir -p $SYS && mount -t tmpfs -o size=4m tiny $SYS"
+    mount_tmpfs host01 "$SYS" size=4m
     run_tm ssh clone "fe:$DS/img" "host01:$SYS/25/disk.0" 25 1
-    lab_exec host01 umount "$SYS"
+    lab_root host01 umount "$SYS"
     assert_failure
     assert_error "no room for 5.0 MiB: 4.0 MiB are free in"
 }
