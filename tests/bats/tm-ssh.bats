@@ -31,7 +31,7 @@ setup() { far_setup; }
     clone_to host01
     run lab_exec host01 stat -c '%s %b' "$SYS/25/disk.0"
     assert_output "83886080 163840"
-    run lab_exec host01 cmp -n 67108864 "$SYS/25/disk.0" /dev/stdin < \
+    run lab_exec host01 cmp -n 67108864 "$SYS/25/disk.0" - < \
         <(lab_exec fe cat "$DS/img")
     assert_success
 }
