@@ -92,7 +92,8 @@ settings_read() {
     while read -r source; do
         echo "want: $source"
         grep -qE "^\.(Pf \( )?Nm (im/|kvm\.d/)?${source##*/}( [,.)])?$" "$MAN/one-native-im.7"
-    done < <(cd "$ROOT" && find remotes/im -name '*.c' -not -path '*/common/*' | sed 's/\.c$//')
+    done < <(cd "$ROOT" && find remotes/im -name '*.c' |
+        grep -vE '^remotes/im/(base|client|probes|state)/' | sed 's/\.c$//')
 }
 
 @test "an action or a driver that is in no page is found" {
@@ -133,7 +134,7 @@ tm/shared teleport"
 
 @test "the exit statuses are those of the code" {
     in_code=$(sed -n 's/\[DRV_ERROR_\([A-Z_]*\)\] = \([0-9]*\),/\n\2 \1\n/gp' \
-        "$ROOT/helpers/drv-error.c" | grep -E '^[0-9]+ [A-Z_]+$' | sort -n)
+        "$ROOT/helpers/base/error.c" | grep -E '^[0-9]+ [A-Z_]+$' | sort -n)
     in_page=$(documented exit-status | paste -d ' ' - -)
     [ "$(wc -l <<<"$in_code")" -gt 10 ]
     assert_equal "$in_page" "$in_code"
@@ -198,7 +199,8 @@ unsupported() {
 @test "every program says what it is, how it is called, and of which build it is" {
     local program name count=0
     while read -r program; do
-        name=$(basename "$program" -virt) count=$((count + 1))
+        name=${program##*/} count=$((count + 1))
+        case $name in worker-*) name=worker ;; esac
         run --separate-stderr timeout 20 "$program" --help
         assert_success
         [[ ${lines[0]} == "$name - "* ]] || fail "$program --help: ${lines[0]}"

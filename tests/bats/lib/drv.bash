@@ -41,8 +41,9 @@ skip() {
 
 need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
-# Tests need it; PATH is that of drivers, who must find their tools themselves.
+# Tests need them; PATH is that of drivers, who must find their tools themselves.
 blkid() { /usr/sbin/blkid "$@"; }
+e2fsck() { /usr/sbin/e2fsck "$@"; }
 
 need() { # PROGRAM...
     local program

@@ -11,8 +11,9 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 REMOTES=${OUT:-out}/remotes
 [[ $REMOTES == /* ]] || REMOTES=$ROOT/$REMOTES
 
-# Tests need it; PATH is that of drivers, who must find their tools themselves.
+# Tests need them; PATH is that of drivers, who must find their tools themselves.
 blkid() { /usr/sbin/blkid "$@"; }
+e2fsck() { /usr/sbin/e2fsck "$@"; }
 
 # What is nobody's name: as data it must come through everything unchanged.
 # shellcheck disable=SC2034,SC2016 # used by the tests
