@@ -228,3 +228,65 @@ END
     assert_output kept
     lab_exec host01 rm -rf /var/lib/one/datastores/5
 }
+
+move_1() {
+    VMM_MORE="<DISK_TARGET_PATH>/var/lib/one//datastores/5/1</DISK_TARGET_PATH>"
+    SHARED=YES migrate 1 host01 host01
+    VMM_MORE=
+}
+
+# KiB that FILE takes on host01.
+used() { lab_exec host01 du -k "$1" | cut -f 1; }
+
+@test "disks that move while the guest runs stay thin, and keep their chain" {
+    local dir to=/var/lib/one/datastores/5/1 images=/var/lib/one/datastores/1
+    dir=$(vm_dir 1)
+    lab_exec host01 mkdir -p "$dir/disk.1.snap" $images
+    lab_exec host01 qemu-img create -q -f qcow2 $images/image 64M
+    lab_exec host01 qemu-io -f qcow2 -c 'write -P 1 0 40M' $images/image
+    lab_exec host01 qemu-img create -q -f qcow2 -F qcow2 -b $images/image "$dir/disk.1.snap/0"
+    lab_exec host01 qemu-io -f qcow2 -c 'write -P 2 1M 64k' "$dir/disk.1.snap/0"
+    lab_exec host01 ln -s . "$dir/disk.1.snap/disk.1.snap"
+    lab_exec host01 ln -s disk.1.snap/1 "$dir/disk.1"
+    lab_exec host01 bash -c "cd '$dir' && qemu-img create -q -f qcow2 -F qcow2 -b disk.1.snap/0 disk.1.snap/1"
+    lab_exec host01 qemu-io -f qcow2 -c 'write -P 3 2M 64k' "$dir/disk.1.snap/1"
+    lab_exec host01 truncate -s 64M "$dir/disk.2"
+    lab_exec host01 qemu-io -f raw -c 'write -P 4 1M 1M' "$dir/disk.2"
+    # shellcheck disable=SC2046
+    deploy host01 1 $(with_kernel) --disk "$dir/disk.1" --disk "$dir/disk.2:raw"
+    move_1
+    assert_success
+    run lab_virsh host01 dumpxml --xpath '//disk[target/@dev="vdb"]//source/@file' one-1
+    assert_line --index 0 --partial "datastores/5/1/disk.1.snap/1"
+    assert_line --index 1 --partial "datastores/5/1/disk.1.snap/disk.1.snap/0"
+    assert_line --index 2 --partial "$images/image"
+    [ "$(used $to/disk.1.snap/1)" -lt 2048 ]
+    [ "$(used $to/disk.1.snap/0)" -lt 2048 ]
+    [ "$(used $to/disk.2)" -lt 4096 ]
+    lab_exec host01 rm -rf "$dir"
+    lab_virsh host01 destroy one-1
+    lab_exec host01 bash -c "cd $to && for at in '1 0' '2 1M' '3 2M' '1 39M'; do
+        set -- \$at; qemu-io -r -f qcow2 -c \"read -P \$1 \$2 64k\" disk.1 | grep -q '^read 65536' || exit 1
+    done"
+    lab_exec host01 rm -rf $to $images
+}
+
+@test "a running domain that has more than disks in its folder does not move" {
+    local dir what
+    dir=$(vm_dir 1)
+    lab_exec host01 mkdir -p "$dir"
+    lab_exec host01 touch "$dir/vars.fd" "$dir/console.log"
+    for what in "<serial type='file'><source path='$dir/console.log'/></serial>" \
+        "<serial type='pty'><log file='$dir/console.log'/></serial>" \
+        "<channel type='unix'><source mode='bind' path='$dir/socket'/><target type='virtio' name='extra'/></channel>"; do
+        # shellcheck disable=SC2046
+        STDIN=$(vm_domain host01 1 $(with_kernel) | sed "s|</devices>|$what&|") \
+            run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
+        assert_success
+        move_1
+        assert_error "its <(source|log)> cannot move while it runs, power it off first: '$dir"
+        lab_exec host01 test ! -e /var/lib/one/datastores/5/1
+        assert_state host01 1 running
+        lab_virsh host01 destroy one-1
+    done
+}

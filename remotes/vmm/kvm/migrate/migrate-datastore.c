@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disks of a running domain to another datastore of its host: all of them, or none. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "image/inspect.h"
 #include "virt/block.h"
 #include "virt/disk.h"
-#include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/kvm/migrate/migrate.h"
 
 typedef struct {
-    DrvDisk *disk; /* as it was */
-    char *file;    /* where it goes */
+    DrvDisk *disk;    /* as it was */
+    char *file;       /* where it goes */
+    gboolean shallow; /* what it stands on is there already */
     enum { NOT_BEGUN, COPIED, MOVED } how;
 } Move;
 
@@ -39,6 +41,20 @@ new_path(const KvmMigration *migration, const char *path)
     return g_strconcat(migration->request->folder, clean + strlen(folder), NULL);
 }
 
+/* As the file was made there: see take_backing() in migrate-send.c. */
+static gboolean
+look(Move *move, GError **error)
+{
+    g_auto(DrvImageInfo) info = { 0 };
+
+    if (strcmp(move->disk->format, "qcow2") != 0)
+        return TRUE;
+    if (!drv_inspect_file(AT_FDCWD, move->file, DRV_INSPECT_NOFOLLOW, &info, error))
+        return FALSE;
+    move->shallow = info.backing_file != NULL;
+    return TRUE;
+}
+
 static GPtrArray *
 plan(KvmMigration *migration, GError **error)
 {
@@ -50,9 +66,9 @@ plan(KvmMigration *migration, GError **error)
         g_ptr_array_add(moves, move);
         move->disk = drv_disk_find(migration->domain, migration->copied[i], error);
         move->file = move->disk ? new_path(migration, move->disk->source) : NULL;
-        if (move->file)
+        if (move->file && look(move, error))
             continue;
-        if (move->disk)
+        if (move->disk && move->file == NULL)
             (void)drv_throw(error,
                             DRV_ERROR_FAILED,
                             "'%s' is not in '%s'",
@@ -71,6 +87,7 @@ copy_of(const Move *move, const char *file)
                            .file = file,
                            .format = move->disk->format,
                            .reuse = TRUE,
+                           .shallow = move->shallow,
                            .pivot = TRUE };
 }
 
@@ -143,31 +160,6 @@ move_cds(KvmMigration *migration, GError **error)
     return drives != NULL;
 }
 
-static gboolean
-move_metadata(KvmMigration *migration, GError **error)
-{
-    const DrvConfig *config = migration->config;
-    const char *uri = drv_config_get(config, "LIBVIRT_MD_URI", VMM_METADATA_URI);
-    g_autofree char *file =
-        g_build_filename(migration->request->folder, "checkpoint", NULL);
-    g_autofree char *text = NULL;
-    g_autofree char *edited = NULL;
-    g_autoptr(DrvXml) xml = NULL;
-
-    if (!drv_domain_metadata(migration->domain, uri, &text, error) || text == NULL)
-        return FALSE;
-    xml = drv_xml_parse("the domain's metadata", text, -1, error);
-    if (xml == NULL)
-        return FALSE;
-    kvm_checkpoint_move_paths(xml, file);
-    edited = drv_xml_to_text(xml);
-    return drv_domain_set_metadata(migration->domain,
-                                   drv_config_get(config, "LIBVIRT_MD_KEY", "one"),
-                                   uri,
-                                   edited,
-                                   error);
-}
-
 gboolean
 kvm_move_datastore(KvmMigration *migration, GError **error)
 {
@@ -178,12 +170,14 @@ kvm_move_datastore(KvmMigration *migration, GError **error)
         drv_info("it is there already");
         return TRUE;
     }
+    if (!kvm_only_disks_there(migration, error))
+        return FALSE;
     if (!kvm_storage_send(migration, "", error) || !(moves = plan(migration, error))) {
         kvm_storage_discard(migration, "");
         return FALSE;
     }
     if (copy_all(migration, moves, error) && move_cds(migration, error) &&
-        move_metadata(migration, error))
+        kvm_move_metadata(migration, error))
         return TRUE;
     undo(migration, moves);
     return FALSE;

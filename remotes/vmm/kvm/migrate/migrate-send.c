@@ -48,8 +48,8 @@ kvm_send_link(const KvmSender *sender, const char *text, const char *name, GErro
     return send(sender, request, NULL, error);
 }
 
-/* A backing file in the VM's own folder goes along; the content of any other becomes part
- * of the copy.
+/* A backing file in the VM's own folder goes along, and on this host any other is where
+ * it was; elsewhere its content becomes part of the copy.
  */
 static void
 take_backing(const KvmSender *sender,
@@ -59,15 +59,18 @@ take_backing(const KvmSender *sender,
 {
     g_autofree char *folder = g_path_get_dirname(path);
     g_autofree char *full = NULL;
+    gboolean follows;
 
     if (info->backing_file == NULL || info->backing_format == NULL)
         return;
     full = g_canonicalize_filename(info->backing_file, folder);
-    if (*info->backing_file == '/' || !drv_path_is_below(full, sender->migration->folder))
+    follows =
+        *info->backing_file != '/' && drv_path_is_below(full, sender->migration->folder);
+    if (!follows && *sender->host)
         return;
     g_free(request->backing);
     g_free(request->backing_format);
-    request->backing = g_strdup(info->backing_file);
+    request->backing = g_strdup(follows ? info->backing_file : full);
     request->backing_format = g_strdup(info->backing_format);
 }
 

@@ -121,6 +121,14 @@ gboolean kvm_send_image(const KvmSender *sender,
 gboolean kvm_send_discard(const KvmSender *sender,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* FALSE when the domain has something in its folder that cannot follow while it runs. */
+gboolean kvm_only_disks_there(const KvmMigration *migration,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Its metadata name the new folder from now on. */
+gboolean kvm_move_metadata(KvmMigration *migration,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Move a running domain's disks to another datastore of this host. */
 gboolean kvm_move_datastore(KvmMigration *migration,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
