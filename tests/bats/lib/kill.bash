@@ -8,8 +8,7 @@
 # Try the points, and say how many there were of each action.
 kill_points() { # kill-points option or NAME...
     need_root
-    run timeout -k 20 1500 "$DRV_ROOT/tests/kill/kill-points" --out "$DRV_OUT" \
-        --dir "$BATS_TEST_TMPDIR" "$@"
+    run timeout -k 20 1500 "$DRV_ROOT/tests/kill/kill-points" --out "$DRV_OUT" "$@"
     drv_show
     assert_success
     sed -n 's/^# \([A-Za-z]*\) points: \([^ ]*\) \([0-9]*\).*/\1 \2 \3/p' <<<"$output" |
