@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/headline.h"
 #include "base/help.h"
 #include "base/log.h"
 
@@ -166,12 +167,14 @@ is_misleading(const char *text)
     return FALSE;
 }
 
-/* One line, so that no release takes a part of it for something else. */
+/* One line, so that no release takes a part of it for something else, with the reason
+ * where users see it.
+ */
 static char *
 error_text(const GError *error)
 {
-    g_autofree char *clean =
-        drv_log_escape(error ? error->message : "no error was given");
+    g_autofree char *line = drv_log_escape(error ? error->message : "no error was given");
+    g_autofree char *clean = drv_headline(line);
 
     if (*clean == '\0')
         return g_strdup("failed");

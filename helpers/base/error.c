@@ -90,6 +90,23 @@ drv_prefix(GError **error, const char *format, ...)
 }
 
 gboolean
+drv_enclose(GError **error, const char *format, ...)
+{
+    g_autofree char *outer = NULL;
+    g_autofree char *inner = NULL;
+    va_list args;
+
+    if (error == NULL || *error == NULL)
+        return FALSE;
+    va_start(args, format);
+    outer = g_strdup_vprintf(format, args);
+    va_end(args);
+    inner = (*error)->message;
+    (*error)->message = g_strdup_printf("%s (%s)", outer, inner);
+    return FALSE;
+}
+
+gboolean
 drv_error_is(const GError *error, DrvErrorCode code)
 {
     return g_error_matches(error, DRV_ERROR, (int)code);

@@ -51,6 +51,11 @@ gboolean drv_throw_errno(GError **error, const char *format, ...) G_GNUC_PRINTF(
 /* Put "<message>: " before the message of *error, and return FALSE. */
 gboolean drv_prefix(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* Make the message of *error "<message> (what it was)", and return FALSE: when users need
+ * to know what to do rather than what went wrong inside.
+ */
+gboolean drv_enclose(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* TRUE when @error is of DRV_ERROR with @code; @error may be NULL. */
 gboolean drv_error_is(const GError *error, DrvErrorCode code);
 

@@ -72,7 +72,7 @@ drv_fd_new_nameless(GError **error)
     int fd = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        drv_throw_errno(error, "cannot make a file in '%s'", g_get_tmp_dir());
+        drv_throw_errno(error, "cannot create a file in '%s'", g_get_tmp_dir());
     return fd;
 }
 

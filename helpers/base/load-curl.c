@@ -16,5 +16,5 @@ drv_load_curl(GError **error)
     if (g_once_init_enter(&begun))
         g_once_init_leave(&begun, curl_global_init(CURL_GLOBAL_DEFAULT) + 1U);
     return begun == CURLE_OK + 1U ||
-           drv_throw(error, DRV_ERROR_FAILED, "libcurl cannot begin");
+           drv_throw(error, DRV_ERROR_FAILED, "cannot initialise libcurl");
 }

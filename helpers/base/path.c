@@ -26,7 +26,7 @@ drv_path_open_dir(const char *path, GError **error)
     int fd = open(path, DIR_FLAGS);
 
     if (fd < 0)
-        (void)drv_throw_errno(error, "cannot open folder '%s'", path);
+        (void)drv_throw_errno(error, "cannot open directory '%s'", path);
     return fd;
 }
 
@@ -34,7 +34,7 @@ int
 drv_path_make_dir(const char *path, GError **error)
 {
     if (g_mkdir_with_parents(path, 0777) < 0) {
-        (void)drv_throw_errno(error, "cannot make folder '%s'", path);
+        (void)drv_throw_errno(error, "cannot create directory '%s'", path);
         return -1;
     }
     return drv_path_open_dir(path, error);
@@ -80,7 +80,7 @@ int
 drv_path_make_beneath(int dir_fd, const char *where, const char *name, GError **error)
 {
     if (mkdirat(dir_fd, name, 0777) < 0 && errno != EEXIST) {
-        (void)drv_throw_errno(error, "cannot make folder '%s/%s'", where, name);
+        (void)drv_throw_errno(error, "cannot create directory '%s/%s'", where, name);
         return -1;
     }
     return drv_path_open_beneath(dir_fd, where, name, DIR_FLAGS, 0, error);
@@ -120,14 +120,14 @@ remove_folder(int dir_fd,
     struct stat info;
 
     if (fd < 0)
-        return drv_throw_errno(error, "cannot open folder '%s'", path);
+        return drv_throw_errno(error, "cannot open directory '%s'", path);
     if (fstat(fd, &info) < 0 || info.st_dev != dev || depth > MAX_DEPTH)
         return drv_throw(
             error, DRV_ERROR_REFUSED, "'%s' is another file system or too deep", path);
     if (!remove_contents(fd, path, dev, depth, error))
         return FALSE;
     if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return drv_throw_errno(error, "cannot remove folder '%s'", path);
+        return drv_throw_errno(error, "cannot remove directory '%s'", path);
     return TRUE;
 }
 
@@ -154,7 +154,7 @@ drv_path_remove_tree(int dir_fd, const char *where, const char *name, GError **e
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT)
             return TRUE;
-        return drv_throw_errno(error, "cannot look at '%s/%s'", where, name);
+        return drv_throw_errno(error, "cannot stat '%s/%s'", where, name);
     }
     return remove_entry(dir_fd, where, name, info.st_dev, 0, error);
 }
@@ -298,6 +298,6 @@ gboolean
 drv_path_sync_dir(int dir_fd, const char *where, GError **error)
 {
     if (fsync(dir_fd) < 0 && errno != EINVAL) /* EINVAL: a file system without it */
-        return drv_throw_errno(error, "cannot sync folder '%s'", where);
+        return drv_throw_errno(error, "cannot sync directory '%s'", where);
     return TRUE;
 }

@@ -31,7 +31,7 @@ drv_release_of(const char *remotes_dir)
         release = newest_known;
         if (g_file_get_contents(path, &text, NULL, NULL) &&
             !drv_release_parse(text, &release))
-            drv_warn("'%s' holds no release number, assuming %u.%u",
+            drv_warn("'%s' has no release number, assuming %u.%u",
                      path,
                      newest_known.major,
                      newest_known.minor);

@@ -208,7 +208,7 @@ spawn_raw(
     if (cmd->fds->len > 0)
         memcpy(pairs + n_extra, cmd->fds->data, cmd->fds->len * sizeof *pairs);
     if (pipe2(report, O_CLOEXEC) < 0) {
-        (void)drv_throw_errno(error, "cannot make a pipe");
+        (void)drv_throw_errno(error, "cannot create a pipe");
         return -1;
     }
     report_read = report[0];
@@ -258,7 +258,7 @@ drv_cmd_child_pipes(DrvChild *child, int theirs[3], GError **error)
     for (int i = 0; i < 3 && ok; i++)
         ok = pipe2(pipes[i], O_CLOEXEC) == 0;
     if (!ok) {
-        (void)drv_throw_errno(error, "cannot make a pipe");
+        (void)drv_throw_errno(error, "cannot create a pipe");
         for (int i = 0; i < 3; i++) {
             drv_fd_close_one(pipes[i][0]);
             drv_fd_close_one(pipes[i][1]);

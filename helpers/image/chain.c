@@ -81,13 +81,13 @@ admit(const Link *link,
                          format);
     if (info->has_data_file || info->names_other_files)
         return drv_throw(
-            error, DRV_ERROR_REFUSED, "'%s' has its data in another file", link->path);
+            error, DRV_ERROR_REFUSED, "'%s' has an external data file", link->path);
     if (info->format == DRV_IMAGE_QCOW2) {
         if (info->backing_file && link->format == NULL &&
             !drv_chain_place_is_numbered(place))
             return drv_throw(error,
                              DRV_ERROR_REFUSED,
-                             "'%s' names another file, and nobody says that it is qcow2",
+                             "'%s' has a backing file, but is not declared qcow2",
                              link->path);
         return TRUE;
     }
@@ -105,7 +105,7 @@ descend(Link *link, const DrvImageInfo *info, GError **error)
     if (*name != '/' && strcspn(name, ":") < strcspn(name, "/"))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s' stands on '%s', which is no path of a file",
+                         "'%s' has backing file '%s', which is not a plain path",
                          link->path,
                          name);
     next = *name == '/' ? g_strdup(name) : g_build_filename(folder, name, NULL);
@@ -164,6 +164,9 @@ drv_chain_check(const char *root, const char *path, const char *format, GError *
         if (i == 0)
             top = place_steal(&place);
     }
-    return drv_throw(
-        error, DRV_ERROR_REFUSED, "'%s' stands on more than %d files", path, MAX_FILES);
+    return drv_throw(error,
+                     DRV_ERROR_REFUSED,
+                     "'%s' has more than %d files in its chain",
+                     path,
+                     MAX_FILES);
 }

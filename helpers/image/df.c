@@ -22,7 +22,7 @@ drv_df(const char *path, DrvDf *df, GError **error)
     if (fd < 0)
         return FALSE;
     if (fstatvfs(fd, &info) < 0)
-        return drv_throw_errno(error, "cannot measure '%s'", path);
+        return drv_throw_errno(error, "cannot get the free space of '%s'", path);
     unit = info.f_frsize;
     df->used_mb = ((info.f_blocks - info.f_bfree) * unit + MIB - 1) / MIB;
     df->free_mb = info.f_bavail * unit / MIB;

@@ -19,7 +19,7 @@ typedef struct {
     const char *format; /* for messages */
 } DrvImageReader;
 
-/* Throw "'<name>' is no valid <format> image: <reason>"; returns FALSE. */
+/* Throw "'<name>' is not a valid <format> image: <reason>"; returns FALSE. */
 gboolean
 drv_inspect_invalid(const DrvImageReader *reader, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

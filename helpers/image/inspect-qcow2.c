@@ -139,7 +139,7 @@ read_text(const Qcow2 *q, guint64 offset, guint64 size, GError **error)
         return NULL;
     if (memchr(text, '\0', size) == NULL)
         return g_steal_pointer(&text);
-    drv_inspect_invalid(q->reader, error, "a name in its header is no text");
+    drv_inspect_invalid(q->reader, error, "a name in its header is not valid UTF-8");
     return NULL;
 }
 
@@ -175,7 +175,7 @@ read_extension(Qcow2 *q, guint64 type, guint64 offset, guint64 size, GError **er
     if (text == NULL)
         return TRUE;
     if (*text)
-        return drv_inspect_invalid(q->reader, error, "a header extension is there twice");
+        return drv_inspect_invalid(q->reader, error, "duplicate header extension");
     *text = read_text(q, offset, size, error);
     return *text != NULL;
 }

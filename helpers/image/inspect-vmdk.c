@@ -78,7 +78,7 @@ take_extent(const DrvImageReader *reader,
         !g_ascii_string_to_unsigned(
             words[1], 10, 0, DRV_IMAGE_MAX_SIZE / SECTOR, &sectors, NULL) ||
         extents->sectors > DRV_IMAGE_MAX_SIZE / SECTOR - sectors)
-        return drv_inspect_invalid(reader, error, "an extent in its descriptor is wrong");
+        return drv_inspect_invalid(reader, error, "invalid extent in its descriptor");
     name = words[3] ? words[3] : "";
     extents->n_extents++;
     extents->sectors += sectors;
@@ -229,7 +229,7 @@ check_footer(const DrvImageReader *reader, const guint8 *raw, GError **error)
     if (drv_inspect_le(raw + 56, 8) != AT_END || reader->fd < 0)
         return TRUE;
     if (reader->total < FOOTER_DISTANCE)
-        return drv_inspect_invalid(reader, error, "it is truncated");
+        return drv_inspect_invalid(reader, error, "data is truncated");
     if (!drv_inspect_read(
             reader, reader->total - FOOTER_DISTANCE, footer, sizeof footer, error))
         return FALSE;

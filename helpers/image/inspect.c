@@ -85,7 +85,7 @@ drv_inspect_invalid(const DrvImageReader *reader, GError **error, const char *fo
     va_end(args);
     return drv_throw(error,
                      DRV_ERROR_REFUSED,
-                     "'%s' is no valid %s image: %s",
+                     "'%s' is not a valid %s image: %s",
                      reader->name,
                      reader->format,
                      reason);
@@ -102,7 +102,7 @@ drv_inspect_contains(const DrvImageReader *reader,
         return TRUE;
     if (offset <= reader->total && size <= reader->total - offset)
         return TRUE;
-    return drv_inspect_invalid(reader, error, "%s is beyond its end", what);
+    return drv_inspect_invalid(reader, error, "%s is beyond the end of the file", what);
 }
 
 gboolean
@@ -147,12 +147,12 @@ drv_inspect_read(const DrvImageReader *reader,
     gssize got;
 
     if (offset > G_MAXINT64 - size)
-        return drv_inspect_invalid(reader, error, "a place in it is beyond its end");
+        return drv_inspect_invalid(reader, error, "offset beyond end of file");
     got = read_some(reader, offset, data, size);
     if (got < 0)
         return drv_throw_errno(error, "cannot read '%s'", reader->name);
     if ((gsize)got < size)
-        return drv_inspect_invalid(reader, error, "it is truncated");
+        return drv_inspect_invalid(reader, error, "data is truncated");
     return TRUE;
 }
 
@@ -228,7 +228,7 @@ drv_inspect_fd(int fd, const char *name, DrvImageInfo *info, GError **error)
             error, DRV_ERROR_REFUSED, "'%s' is neither a file nor a block device", name);
     end = S_ISREG(st.st_mode) ? st.st_size : lseek(fd, 0, SEEK_END);
     if (end < 0)
-        return drv_throw_errno(error, "cannot learn the size of '%s'", name);
+        return drv_throw_errno(error, "cannot get the size of '%s'", name);
     reader.total = (guint64)end;
     return inspect(&reader, info, error);
 }

@@ -122,7 +122,7 @@ add_entry(DrvIso *iso, const char *path, const char *name, guint depth, GError *
         return drv_throw_errno(error, "cannot open '%s'", path);
     if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
         return drv_throw(
-            error, DRV_ERROR_REFUSED, "'%s' is neither file nor folder", path);
+            error, DRV_ERROR_REFUSED, "'%s' is neither a file nor a directory", path);
     archive_entry_copy_stat(entry, &info);
     archive_entry_set_pathname_utf8(entry, name);
     if (archive_entry_pathname(entry) == NULL)

@@ -42,7 +42,7 @@ make_sparse(int dir_fd, const char *name, guint64 size, GError **error)
         return FALSE;
     if (ftruncate(fd, (off_t)size) < 0)
         return drv_throw_errno(
-            error, "cannot make a file of %" G_GUINT64_FORMAT " bytes", size);
+            error, "cannot create a file of %" G_GUINT64_FORMAT " bytes", size);
     return TRUE;
 }
 

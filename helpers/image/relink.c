@@ -84,7 +84,7 @@ is_untouched(int fd, const char *recorded)
 static gboolean
 make_link_name(int stage_fd, int dir_fd, const char *where, char **note, GError **error)
 {
-    drv_info("finishing a snapshot in '%s' that was cut short: '%s' is '%s' now",
+    drv_info("completing an interrupted snapshot in '%s': '%s' is '%s' now",
              where,
              note[1],
              note[2]);
@@ -121,7 +121,7 @@ open_folder_of(
         return drv_chain_open_folder(root, folder, error);
     (void)drv_throw(error,
                     DRV_ERROR_REFUSED,
-                    "'%s' has a note on '%s', which is none of its files",
+                    "'%s' refers to '%s', which does not belong to it",
                     where,
                     path);
     return -1;
@@ -156,7 +156,7 @@ drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
         return errno == ENOENT || drv_throw_errno(error, "cannot open '%s'", note[0]);
     if (is_in_use(fd) || !is_untouched(fd, note[3]))
         return make_link_name(stage_fd, dir_fd, where, note, error);
-    drv_info("removing '%s', left by a snapshot that did not happen", note[0]);
+    drv_info("removing '%s', left over from a snapshot that was not made", note[0]);
     if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
         return drv_throw_errno(error, "cannot remove '%s'", note[0]);
     return TRUE;

@@ -55,7 +55,7 @@ encrypt(const char *pem, const char *data, GError **error)
     if (context == NULL || EVP_PKEY_encrypt_init(context) <= 0 ||
         EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) <= 0) {
         (void)drv_throw(
-            error, DRV_ERROR_CONFIG, "the monitor's PUBKEY is no RSA public key");
+            error, DRV_ERROR_CONFIG, "PUBKEY of the monitor is not an RSA public key");
         return NULL;
     }
     chunk = (gsize)EVP_PKEY_get_size(key) - PKCS1_PADDING;
@@ -248,8 +248,7 @@ drv_monitord_send_local(const DrvMonitorMessage *message, GError **error)
         return FALSE;
     if (port && *port &&
         !g_ascii_string_to_unsigned(port, 10, 1, G_MAXUINT16, &number, NULL))
-        return drv_throw(
-            error, DRV_ERROR_CONFIG, "%s: PORT is no port: '%s'", file, port);
+        return drv_throw(error, DRV_ERROR_CONFIG, "%s: invalid PORT: '%s'", file, port);
     line = drv_monitord_line(message, key, error);
     if (line == NULL)
         return FALSE;

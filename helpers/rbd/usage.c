@@ -36,7 +36,8 @@ drv_rbd_usage_image(DrvRbdPool *pool, const char *name, guint64 *used, GError **
         rc = rbd_diff_iterate2(
             image, n ? snapshots[n - 1] : NULL, 0, size, 0, 1, add_extent, used);
     return rc == 0 ||
-           drv_rbd_throw(pool, rc, error, "cannot measure '%s/%s'", pool->name, name);
+           drv_rbd_throw(
+               pool, rc, error, "cannot get the free space of '%s/%s'", pool->name, name);
 }
 
 static gboolean

@@ -67,7 +67,7 @@ parse(const char *xml, gsize size, GError **error)
 
     if (dump == NULL)
         (void)drv_throw(
-            error, DRV_ERROR_CORE, "the answer of oned is unusable: %s", why->message);
+            error, DRV_ERROR_CORE, "invalid answer from oned, %s", why->message);
     return dump;
 }
 
@@ -90,10 +90,8 @@ drv_core_parse_answer(const char *answer, gsize size, GError **error)
                         error))
         return NULL;
     if (fault || ok == NULL || text == NULL) {
-        (void)drv_throw(error,
-                        DRV_ERROR_CORE,
-                        "oned: %s",
-                        fault ? fault : "the answer is not one of its own");
+        (void)drv_throw(
+            error, DRV_ERROR_CORE, "oned: %s", fault ? fault : "unexpected response");
         return NULL;
     }
     if (strcmp(ok, "1") == 0)
@@ -161,17 +159,15 @@ throw_curl(CURL *curl, CURLcode result, const char *url, GError **error)
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (result == CURLE_HTTP_RETURNED_ERROR || result == CURLE_OK)
         return drv_throw(
-            error, DRV_ERROR_CORE, "oned at '%s' answered HTTP %ld", url, status);
+            error, DRV_ERROR_CORE, "oned answered HTTP %ld (%s)", status, url);
     if (result == CURLE_WRITE_ERROR)
-        return drv_throw(error,
-                         DRV_ERROR_CORE,
-                         "cannot ask oned at '%s': its answer is too long",
-                         url);
+        return drv_throw(
+            error, DRV_ERROR_CORE, "cannot ask oned: response too long (%s)", url);
     return drv_throw(error,
                      result == CURLE_COULDNT_CONNECT ? DRV_ERROR_NO_HOST : DRV_ERROR_CORE,
-                     "cannot ask oned at '%s': %s",
-                     url,
-                     curl_easy_strerror(result));
+                     "cannot ask oned: %s (%s)",
+                     curl_easy_strerror(result),
+                     url);
 }
 
 static gboolean

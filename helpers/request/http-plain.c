@@ -77,7 +77,7 @@ typedef struct {
 static gboolean
 throw_core(const Deadline *deadline, DrvErrorCode code, const char *why, GError **error)
 {
-    return drv_throw(error, code, "cannot ask oned at '%s': %s", deadline->url, why);
+    return drv_throw(error, code, "cannot ask oned: %s (%s)", why, deadline->url);
 }
 
 static gboolean
@@ -156,7 +156,7 @@ receive_all(int fd, GString *text, const Deadline *deadline, GError **error)
         if (got < 0 && errno != EAGAIN && errno != EINTR)
             return throw_core(deadline, DRV_ERROR_CORE, g_strerror(errno), error);
         if (text->len > (gsize)DRV_DUMP_MAX + HEAD_MAX)
-            return throw_core(deadline, DRV_ERROR_CORE, "its answer is too long", error);
+            return throw_core(deadline, DRV_ERROR_CORE, "response too long", error);
     }
 }
 
@@ -205,15 +205,15 @@ take_body(const GString *text, const Deadline *deadline, GString *answer, GError
     gsize size = text->len - head_size - 4;
 
     if (end == NULL || status == 0)
-        return throw_core(deadline, DRV_ERROR_CORE, "its answer is no HTTP", error);
+        return throw_core(deadline, DRV_ERROR_CORE, "invalid HTTP response", error);
     if (status != 200)
         return drv_throw(error,
                          DRV_ERROR_CORE,
-                         "oned at '%s' answered HTTP %" G_GUINT64_FORMAT,
-                         deadline->url,
-                         status);
+                         "oned answered HTTP %" G_GUINT64_FORMAT " (%s)",
+                         status,
+                         deadline->url);
     if (promised >= 0 && (guint64)promised > size)
-        return throw_core(deadline, DRV_ERROR_CORE, "its answer breaks off", error);
+        return throw_core(deadline, DRV_ERROR_CORE, "response truncated", error);
     g_string_append_len(
         answer, end + 4, (gssize)(promised >= 0 ? (gsize)promised : size));
     return TRUE;
@@ -234,7 +234,7 @@ drv_http_plain_post(
     g_auto(DrvFd) fd = -1;
 
     if (address == NULL)
-        return throw_core(&deadline, DRV_ERROR_CORE, "it is no address of HTTP", error);
+        return throw_core(&deadline, DRV_ERROR_CORE, "not an HTTP URL", error);
     g_string_printf(text,
                     "POST %s HTTP/1.0\r\nHost: %s%s%s:%d\r\n"
                     "User-Agent: one-native\r\nContent-Type: text/xml\r\n"

@@ -74,6 +74,7 @@ drv_xml_read(const char *what, const char *text, gsize size, GError **error)
         return doc;
     why = xmlGetLastError();
     reason = g_strdup(why && why->message ? why->message : "empty");
-    (void)drv_throw(error, DRV_ERROR_DUMP, "%s is not XML: %s", what, g_strstrip(reason));
+    (void)drv_throw(
+        error, DRV_ERROR_DUMP, "%s is not XML (%s)", what, g_strstrip(reason));
     return NULL;
 }

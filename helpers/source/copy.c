@@ -79,7 +79,7 @@ by_read(Copy *copy, guint64 offset, guint64 *size, GError **error)
     if (got == 0) {
         drv_throw(error,
                   DRV_ERROR_FAILED,
-                  "the source of '%s' became shorter while it was copied",
+                  "the source of '%s' shrank while being copied",
                   copy->out.name);
         return -1;
     }
@@ -99,7 +99,7 @@ move_some(Copy *copy, guint64 offset, guint64 *size, GError **error)
     }
     if (copy->ways & DRV_COPY_BY_READ)
         return by_read(copy, offset, size, error);
-    drv_throw(error, DRV_ERROR_UNSUPPORTED, "no way to copy to '%s'", copy->out.name);
+    drv_throw(error, DRV_ERROR_UNSUPPORTED, "no method can copy to '%s'", copy->out.name);
     return -1;
 }
 

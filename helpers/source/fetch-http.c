@@ -141,14 +141,14 @@ check_resumed(Http *http, long status)
     if (status != 206)
         return throw_fetch(http,
                            DRV_ERROR_FAILED,
-                           "the transfer broke off and the server does not resume it",
+                           "transfer interrupted, and the server cannot resume it",
                            &http->error);
     if (!answer->has_range || answer->range_begin != http->received ||
         answer->range_total != http->total ||
         (answer->etag && g_strcmp0(answer->etag, http->etag) != 0) ||
         (answer->modified && g_strcmp0(answer->modified, http->modified) != 0))
         return throw_fetch(
-            http, DRV_ERROR_FAILED, "it changed while it was read", &http->error);
+            http, DRV_ERROR_FAILED, "changed while being read", &http->error);
     return TRUE;
 }
 
@@ -266,10 +266,10 @@ begin_try(Http *http, GError **error)
     http->last_progress_us = g_get_monotonic_time();
     http->easy = curl_easy_init();
     if (http->easy == NULL)
-        return throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
+        return throw_fetch(http, DRV_ERROR_FAILED, "cannot initialise libcurl", error);
     set_options(http);
     if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
-        return throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
+        return throw_fetch(http, DRV_ERROR_FAILED, "cannot initialise libcurl", error);
     return TRUE;
 }
 
@@ -295,7 +295,7 @@ wait_some(Http *http, int timeout_ms, GError **error)
         extra[i] = (struct curl_waitfd){ .fd = stops[i].fd, .events = CURL_WAIT_POLLIN };
     if (curl_multi_poll(http->multi, extra, n, MIN(timeout_ms, WAIT_MS), NULL) !=
         CURLM_OK)
-        return throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot wait", error);
+        return throw_fetch(http, DRV_ERROR_FAILED, "libcurl failed to wait", error);
     return check_stop(http, error);
 }
 
@@ -387,7 +387,7 @@ take_result(Http *http, CURLcode result, GError **error)
             http->total = http->received;
         end_try(http);
         return http->received == http->total ||
-               throw_fetch(http, DRV_ERROR_FAILED, "it is shorter than promised", error);
+               throw_fetch(http, DRV_ERROR_FAILED, "shorter than announced", error);
     }
     (void)throw_result(http, result, status, &reason);
     return try_again(http, drv_http_is_temporary(result, status), reason, error);
@@ -486,7 +486,7 @@ drv_fetch_open_http(DrvHttpTarget *target, const DrvFetchRequest *request, GErro
     http->pending = g_byte_array_sized_new(2 * DRV_FETCH_BLOCK);
     http->multi = curl_multi_init();
     if (http->multi == NULL)
-        throw_fetch(http, DRV_ERROR_FAILED, "libcurl cannot begin", error);
+        throw_fetch(http, DRV_ERROR_FAILED, "cannot initialise libcurl", error);
     else if (drv_fetch_parse_rate(request->limit_rate, &http->rate, error) &&
              begin_try(http, error) && fill(http, error))
         return drv_source_new(&ops, http, http->target.name);

@@ -153,7 +153,7 @@ check_keys(const DrvFetchS3 *s3, const char *name, GError **error)
             error, DRV_ERROR_DUMP, "cannot fetch '%s': ACCESS_KEY_ID is no key", name);
     if (s3->region && *s3->region && !is_made_of(s3->region, "-"))
         return drv_throw(
-            error, DRV_ERROR_DUMP, "cannot fetch '%s': REGION is no region", name);
+            error, DRV_ERROR_DUMP, "cannot fetch '%s': invalid REGION", name);
     if (!s3->aws && (s3->endpoint == NULL || *s3->endpoint == '\0'))
         return drv_throw(error,
                          DRV_ERROR_DUMP,
@@ -172,8 +172,10 @@ split_url(const char *url, const char *name, char **bucket, char **object, GErro
     if (n < 2 || *parts[n - 1] == '\0' || strcmp(parts[n - 1], ".") == 0 ||
         strcmp(parts[n - 1], "..") == 0 || !is_made_of(parts[n - 2], "-._") ||
         *parts[n - 2] == '.')
-        return drv_throw(
-            error, DRV_ERROR_REFUSED, "cannot fetch '%s': no bucket and object", name);
+        return drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "cannot fetch '%s': expected s3://bucket/object",
+                         name);
     *bucket = g_strdup(parts[n - 2]);
     *object = g_uri_escape_string(parts[n - 1], NULL, FALSE);
     return TRUE;
@@ -193,10 +195,11 @@ split_endpoint(
     while (g_str_has_suffix(authority, "/"))
         authority[strlen(authority) - 1] = '\0';
     if ((!tls && strcmp(found, "http") != 0) || !is_made_of(authority, "-._:[]"))
-        return drv_throw(error,
-                         DRV_ERROR_DUMP,
-                         "cannot fetch '%s': ENDPOINT is no http(s)://host:port",
-                         name);
+        return drv_throw(
+            error,
+            DRV_ERROR_DUMP,
+            "cannot fetch '%s': invalid ENDPOINT, expected http(s)://host:port",
+            name);
     if (g_str_has_suffix(authority, tls ? ":443" : ":80"))
         *strrchr(authority, ':') = '\0';
     *scheme = g_steal_pointer(&found);

@@ -159,7 +159,7 @@ need_input(Sftp *sftp, guint size, GError **error)
         if (ready < 0)
             return FALSE;
         if (ready == 0)
-            return throw_sftp(sftp, DRV_ERROR_TIMEOUT, "ssh is silent", error);
+            return throw_sftp(sftp, DRV_ERROR_TIMEOUT, "no answer from ssh", error);
         if (fds[2].revents)
             return drv_throw(error, DRV_ERROR_CANCELLED, "cancelled");
         if (fds[1].revents)
@@ -197,7 +197,7 @@ receive(Sftp *sftp, const guint8 **body, guint *size, GError **error)
     *size = (guint)number(sftp->input->data, 4);
     if (*size < 5 || *size > MAX_PACKET)
         return throw_sftp(
-            sftp, DRV_ERROR_FAILED, "what answers is no sftp server", error);
+            sftp, DRV_ERROR_FAILED, "the answer is not from an sftp server", error);
     if (!need_input(sftp, 4 + *size, error))
         return FALSE;
     *body = sftp->input->data + 4;
@@ -281,7 +281,7 @@ ask(Sftp *sftp,
         return throw_status(sftp, *body, *size, error);
     if ((*body)[0] != type)
         return throw_sftp(
-            sftp, DRV_ERROR_FAILED, "what answers is no sftp server", error);
+            sftp, DRV_ERROR_FAILED, "the answer is not from an sftp server", error);
     return TRUE;
 }
 
@@ -300,7 +300,7 @@ open_file(Sftp *sftp, const char *path, GError **error)
         !ask(sftp, packet, SFTP_HANDLE, &body, &size, error))
         return FALSE;
     if (size < 9 || number(body + 5, 4) > size - 9)
-        return throw_sftp(sftp, DRV_ERROR_FAILED, "its answer is damaged", error);
+        return throw_sftp(sftp, DRV_ERROR_FAILED, "invalid answer", error);
     g_byte_array_append(sftp->handle, body + 9, (guint)number(body + 5, 4));
     return TRUE;
 }
@@ -392,7 +392,7 @@ take_answer(Sftp *sftp, GError **error)
     length = size >= 9 ? (guint)number(body + 5, 4) : 0;
     if (slot == NULL || body[0] != SFTP_DATA || length == 0 || length > size - 9 ||
         length > READ_SIZE - slot->got)
-        return throw_sftp(sftp, DRV_ERROR_FAILED, "its answer is damaged", error);
+        return throw_sftp(sftp, DRV_ERROR_FAILED, "invalid answer", error);
     memcpy(slot->data + slot->got, body + 9, length);
     slot->got += length;
     slot->waiting = FALSE;
@@ -404,7 +404,7 @@ at_end(const Sftp *sftp, GError **error)
 {
     if (sftp->size == DRV_SOURCE_SIZE_UNKNOWN || sftp->done == sftp->size)
         return 0;
-    throw_sftp(sftp, DRV_ERROR_FAILED, "it changed while it was read", error);
+    throw_sftp(sftp, DRV_ERROR_FAILED, "changed while being read", error);
     return -1;
 }
 
@@ -446,7 +446,7 @@ start(Sftp *sftp, const char *host, const char *path, GError **error)
     drv_cmd_keep_env(cmd, "LOGNAME");
     sftp->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (sftp->wake_fd < 0)
-        return drv_throw_errno(error, "cannot make an eventfd");
+        return drv_throw_errno(error, "cannot create an eventfd");
     if (!drv_cmd_spawn(cmd, &sftp->child, error))
         return drv_prefix(error, "cannot fetch '%s'", sftp->name);
     if (!open_file(sftp, path, error) || !stat_file(sftp, error))

@@ -96,14 +96,16 @@ drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
         return TRUE;
     name = drv_fetch_display_name(url);
     return drv_throw(
-        error, DRV_ERROR_REFUSED, "cannot fetch '%s': no host and path", name);
+        error, DRV_ERROR_REFUSED, "cannot fetch '%s': expected ssh://host/path", name);
 }
 
 static gboolean
 throw_rate(const char *text, GError **error)
 {
-    return drv_throw(
-        error, DRV_ERROR_DUMP, "LIMIT_TRANSFER_BW '%s' is no rate like 500k or 2m", text);
+    return drv_throw(error,
+                     DRV_ERROR_DUMP,
+                     "LIMIT_TRANSFER_BW '%s' is not a valid rate (e.g. 500k or 2m)",
+                     text);
 }
 
 gboolean

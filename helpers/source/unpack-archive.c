@@ -28,7 +28,7 @@ drv_unpack_is_archive(int fd, DrvArchiveKind *kind, GError **error)
 
     *kind = DRV_ARCHIVE_NONE;
     if (got < 0)
-        return drv_throw_errno(error, "cannot read what may be an archive");
+        return drv_throw_errno(error, "cannot read a possible archive");
     if (got == TAR_BLOCK && block[0] && tar_sum_is_right(block))
         *kind = DRV_ARCHIVE_TAR;
     else if (got >= 4 && memcmp(block, "PK\3\4", 4) == 0)

@@ -39,7 +39,8 @@ next_member(Gzip *self, GError **error)
 
     while ((more = fill(self, error)) > 0) {
         if (*self->z.next_in != 0 && self->padding) {
-            drv_unpack_throw(self->inner, DRV_UNPACK_GZIP, "data behind its end", error);
+            drv_unpack_throw(
+                self->inner, DRV_UNPACK_GZIP, "trailing data after its end", error);
             return -1;
         }
         if (*self->z.next_in != 0)
@@ -52,7 +53,7 @@ next_member(Gzip *self, GError **error)
         return more;
     if (inflateReset(&self->z) != Z_OK)
         return (int)drv_unpack_throw(
-            self->inner, DRV_UNPACK_GZIP, "zlib cannot begin", error);
+            self->inner, DRV_UNPACK_GZIP, "cannot initialise zlib", error);
     self->in_member = TRUE;
     return 1;
 }
@@ -73,14 +74,14 @@ gzip_read(gpointer state, guint8 *data, gsize size, GError **error)
             return more;
         if (more == 0)
             return drv_unpack_throw(
-                self->inner, DRV_UNPACK_GZIP, "it is truncated", error);
+                self->inner, DRV_UNPACK_GZIP, "data is truncated", error);
         result = inflate(&self->z, Z_NO_FLUSH);
         if (result == Z_STREAM_END)
             self->in_member = FALSE;
         else if (result != Z_OK)
             return drv_unpack_throw(self->inner,
                                     DRV_UNPACK_GZIP,
-                                    self->z.msg ? self->z.msg : "it is damaged",
+                                    self->z.msg ? self->z.msg : "data is corrupt",
                                     error);
     }
     return (gssize)(room - self->z.avail_out);
@@ -113,6 +114,6 @@ drv_unpack_new_gzip(DrvSource *inner)
     self->inner = inner;
     self->in_member = TRUE;
     if (inflateInit2(&self->z, GZIP_ONLY) != Z_OK)
-        g_error("zlib cannot begin"); /* out of memory, or another version of zlib */
+        g_error("cannot initialise zlib"); /* out of memory, or another version of zlib */
     return drv_source_new(&ops, self, drv_source_name(inner));
 }

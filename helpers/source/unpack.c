@@ -198,7 +198,7 @@ archive_failed(Unpack *self, GError **error)
 
     if (self->error == NULL)
         return drv_unpack_throw(
-            self->inner, self->filter, reason ? reason : "it is damaged", error);
+            self->inner, self->filter, reason ? reason : "data is corrupt", error);
     g_propagate_error(error, g_steal_pointer(&self->error));
     return -1;
 }
@@ -215,7 +215,8 @@ finish(Unpack *self, GError **error)
     if (got < 0)
         return -1;
     if (consumed >= 0 && self->last_not_zero > (guint64)consumed)
-        return drv_unpack_throw(self->inner, self->filter, "data behind its end", error);
+        return drv_unpack_throw(
+            self->inner, self->filter, "trailing data after its end", error);
     return 0;
 }
 
@@ -249,7 +250,7 @@ begin(Unpack *self, GError **error)
         return archive_failed(self, error) >= 0;
     if (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
         return TRUE;
-    archive_set_error(archive, EINVAL, "it is damaged, or there is nothing in it");
+    archive_set_error(archive, EINVAL, "data is corrupt, or there is nothing in it");
     return archive_failed(self, error) >= 0;
 }
 

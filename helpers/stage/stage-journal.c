@@ -46,7 +46,7 @@ drv_stage_read_journal(int dir_fd, const char *name, char ***words, GError **err
     if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return TRUE;
     if (fd >= 0 && (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)))
-        return drv_throw(error, DRV_ERROR_REFUSED, "'%s' in a stage is no file", name);
+        return drv_throw(error, DRV_ERROR_REFUSED, "'%s' in a stage is not a file", name);
     if (fd < 0 || !drv_fd_read_all(fd, text, NOTE_MAX, name, &why)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;

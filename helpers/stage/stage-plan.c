@@ -327,7 +327,7 @@ drv_stage_recover(DrvStage *stage, GError **error)
     /* If this fails, the next owner tries again. */
     stage->half_done = words || drv_path_exists(stage->fd, DRV_STAGE_PROMISE);
     if (words) {
-        drv_info("finishing in '%s' what a killed driver had decided", stage->where);
+        drv_info("completing an interrupted change in '%s'", stage->where);
         if (!read_plan(stage, words, error) || !do_steps(stage, TRUE, error))
             return FALSE;
         g_ptr_array_set_size(stage->steps, 0);
@@ -363,7 +363,8 @@ take_back(DrvStage *stage, GError **error)
         return TRUE;
     }
     if (stage->half_done)
-        (void)drv_prefix(error, "the next action in '%s' will finish this", stage->where);
+        (void)drv_prefix(
+            error, "the next action in '%s' will complete this", stage->where);
     return FALSE;
 }
 

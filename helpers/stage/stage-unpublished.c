@@ -65,7 +65,7 @@ drv_stage_note_unpublished(DrvStage *stage, GError **error)
     if (drv_path_exists(stage->dir_fd, stage->fresh))
         return drv_throw(error,
                          DRV_ERROR_EXISTS,
-                         "'%s/%s' exists already",
+                         "'%s/%s' already exists",
                          stage->where,
                          stage->fresh);
     for (guint i = 0; i < MAX_TRIES; i++) {
@@ -124,7 +124,7 @@ drv_stage_sweep_unpublished(int dir_fd,
         return FALSE;
     if (*id && g_str_equal(made_in->str, id) && drv_path_exists(dir_fd, name)) {
         drv_info(
-            "removing '%s/%s', made by a driver that was killed before it could say so",
+            "removing '%s/%s', made by a driver that was killed before it reported it",
             where,
             name);
         if (!drv_path_remove_tree(dir_fd, where, name, error))

@@ -66,7 +66,7 @@ try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
 
     *busy = TRUE; /* also when the folder vanishes under us: its owner just left */
     if (make && mkdirat(stage->dir_fd, stage->name, 0777) < 0 && errno != EEXIST)
-        return drv_throw_errno(error, "cannot make folder '%s'", stage->path);
+        return drv_throw_errno(error, "cannot create directory '%s'", stage->path);
     fd = drv_path_open_beneath(
         stage->dir_fd, stage->where, stage->name, O_RDONLY | O_DIRECTORY, 0, &why);
     if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND) &&
@@ -100,12 +100,12 @@ claim(DrvStage *stage, guint64 timeout_s, GError **error)
         if (!busy)
             return TRUE;
         if (g_get_monotonic_time() >= end)
-            return drv_throw(error,
-                             DRV_ERROR_BUSY,
-                             "'%s' is in use by another driver since %" G_GUINT64_FORMAT
-                             " s",
-                             stage->path,
-                             timeout_s);
+            return drv_throw(
+                error,
+                DRV_ERROR_BUSY,
+                "'%s' has been locked by another driver for %" G_GUINT64_FORMAT " s",
+                stage->path,
+                timeout_s);
         if (drv_poll(NULL, 0, RETRY_MS, error) < 0)
             return FALSE;
     }
@@ -260,7 +260,7 @@ gboolean
 drv_stage_link(DrvStage *stage, const char *name, const char *target, GError **error)
 {
     if (symlinkat(target, stage->fd, name) < 0)
-        return drv_throw_errno(error, "cannot make link '%s/%s'", stage->path, name);
+        return drv_throw_errno(error, "cannot create link '%s/%s'", stage->path, name);
     return TRUE;
 }
 

@@ -131,7 +131,7 @@ make_link(DrvIncoming *in, const DrvEntry *entry, GError **error)
     if (fd < 0)
         return FALSE;
     return symlinkat(entry->link, fd, name) == 0 ||
-           drv_throw_errno(error, "cannot make link '%s'", entry->path);
+           drv_throw_errno(error, "cannot create link '%s'", entry->path);
 }
 
 /* From the last entry on: what is in a directory changes its time. */

@@ -92,6 +92,6 @@ drv_dispatch_any(const char *const *hosts,
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
-        drv_warn("host %s is passed over: %s", hosts[i], why->message);
+        drv_warn("skipping host %s: %s", hosts[i], why->message);
     }
 }

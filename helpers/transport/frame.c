@@ -51,14 +51,14 @@ drv_frame_parse(const GByteArray *buffer, DrvFrame *frame, gsize *size, GError *
 
     *size = 0;
     if (known > 0 && memcmp(buffer->data, magic, known) != 0)
-        return drv_throw(error, DRV_ERROR_REMOTE, "this is not a frame");
+        return drv_throw(error, DRV_ERROR_REMOTE, "invalid frame");
     if (buffer->len < DRV_FRAME_HEADER)
         return TRUE;
     memcpy(&wire_size, buffer->data + 4, sizeof wire_size);
     wire_size = GUINT32_FROM_LE(wire_size);
     if (wire_size > DRV_FRAME_MAX || !strchr("HRDZELAKX", buffer->data[3]) ||
         buffer->data[3] == '\0')
-        return drv_throw(error, DRV_ERROR_REMOTE, "a frame is malformed");
+        return drv_throw(error, DRV_ERROR_REMOTE, "malformed frame");
     if (buffer->len < DRV_FRAME_HEADER + (gsize)wire_size)
         return TRUE;
     frame->type = (DrvFrameType)buffer->data[3];
@@ -85,7 +85,7 @@ drv_frame_throw(const DrvFrame *frame, GError **error)
     g_autofree char *message = NULL;
 
     if (frame->size < sizeof code)
-        return drv_throw(error, DRV_ERROR_REMOTE, "the worker failed without saying why");
+        return drv_throw(error, DRV_ERROR_REMOTE, "the worker failed without a reason");
     memcpy(&code, frame->data, sizeof code);
     code = GUINT32_FROM_LE(code);
     message =
@@ -135,7 +135,7 @@ drv_frame_unpack_request(const DrvFrame *frame,
     g_autoptr(GVariant) request = NULL;
 
     if (!g_variant_is_normal_form(wire))
-        return drv_throw(error, DRV_ERROR_REMOTE, "the request is malformed");
+        return drv_throw(error, DRV_ERROR_REMOTE, "malformed request");
     request = in_wire_order(wire);
     g_variant_get(request, "(s@a{sv})", op, fields);
     return TRUE;

@@ -97,7 +97,7 @@ judge_hello(const DrvFrame *frame, const char *host, GError **error)
 
     if (frame->type != DRV_FRAME_HELLO || lines[0] == NULL) {
         (void)drv_throw(
-            error, DRV_ERROR_REMOTE, "the worker on %s does not say hello", host);
+            error, DRV_ERROR_REMOTE, "the worker on %s did not send a hello", host);
         return HELLO_FAILED;
     }
     if (strcmp(lines[0], drv_build()) == 0)
@@ -114,10 +114,10 @@ judge_hello(const DrvFrame *frame, const char *host, GError **error)
     (void)drv_throw(
         error,
         DRV_ERROR_REMOTE,
-        "the worker on %s is of build %s for %s, not %s: install that package there",
+        "no worker of this build for %s on %s, install its package there (%s, not %s)",
+        lines[1] ? lines[1] : "?",
         host,
         lines[0],
-        lines[1] ? lines[1] : "?",
         drv_build());
     return HELLO_FAILED;
 }
@@ -154,7 +154,7 @@ judge_end(DrvSession *talk, const char *host, gboolean reused, GError **error)
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     if (code == 255 && talk->err->len == 0) /* of a program that was killed, too */
         (void)drv_throw(
-            &said, DRV_ERROR_REMOTE, "ssh: its program or the connection was killed");
+            &said, DRV_ERROR_REMOTE, "ssh: the program or the connection was killed");
     else if (drv_cmd_check("ssh", status, talk->err->str, &said))
         (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
     (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
@@ -253,12 +253,12 @@ replace_worker(DrvRemote *remote, const GError *reason, GError **error)
     if (drv_push_worker(&remote->ssh, remote->dir, remote->worker, error))
         return greet(remote, error);
     if (!drv_error_is(*error, DRV_ERROR_CANCELLED))
-        (void)drv_prefix(error,
-                         "no worker runs on %s (%s), and none can be put there; run "
-                         "'onehost sync --force %s'",
-                         remote->ssh.host,
-                         reason->message,
-                         remote->ssh.host);
+        (void)drv_enclose(error,
+                          "no worker on %s, run 'onehost sync --force %s' (%s), and it "
+                          "cannot be installed",
+                          remote->ssh.host,
+                          remote->ssh.host,
+                          reason->message);
     return HELLO_FAILED;
 }
 
@@ -292,12 +292,11 @@ connect_worker(DrvRemote *remote, GError **error)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
     if (hello == HELLO_NO_WORKER)
-        (void)drv_prefix(
-            error,
-            "no worker runs on %s; run 'onehost sync --force %s', or install the "
-            "package built for its architecture",
-            host,
-            host);
+        (void)drv_enclose(error,
+                          "no worker on %s, run 'onehost sync --force %s' or install the "
+                          "package for its machine",
+                          host,
+                          host);
     return FALSE;
 }
 

@@ -57,9 +57,8 @@ handle_frame(DrvSession *talk,
         return throw_failed(frame, error);
     case DRV_FRAME_DATA:
         if (!talk->converses)
-            return drv_throw(error,
-                             DRV_ERROR_REMOTE,
-                             "the worker sent a frame that is not its to send");
+            return drv_throw(
+                error, DRV_ERROR_REMOTE, "the worker sent an unexpected frame");
         g_byte_array_append(talk->data, frame->data, (guint)frame->size);
         return TRUE;
     case DRV_FRAME_HELLO:
@@ -67,8 +66,7 @@ handle_frame(DrvSession *talk,
     case DRV_FRAME_ZEROS:
     case DRV_FRAME_END:
     default:
-        return drv_throw(
-            error, DRV_ERROR_REMOTE, "the worker sent a frame that is not its to send");
+        return drv_throw(error, DRV_ERROR_REMOTE, "the worker sent an unexpected frame");
     }
 }
 
@@ -88,7 +86,7 @@ check_incoming(DrvSession *talk, GError **error)
     } while (size > 0);
     if (done || talk->child.stdout_fd < 0)
         return drv_throw(
-            error, DRV_ERROR_REMOTE, "%s: the worker ended too early", talk->where);
+            error, DRV_ERROR_REMOTE, "%s: the worker exited too early", talk->where);
     return TRUE;
 }
 
@@ -131,7 +129,7 @@ send_out(DrvSession *talk, gsize until, GError **error)
         if (ready == 0)
             return drv_throw(error,
                              DRV_ERROR_REMOTE,
-                             "%s takes no data since %d s",
+                             "%s has not accepted data for %d s",
                              talk->where,
                              DRV_TALK_SILENCE_MS / 1000);
     }
@@ -257,7 +255,7 @@ await_data(DrvSession *talk, GError **error)
             return FALSE;
         if (done)
             return drv_throw(
-                error, DRV_ERROR_REMOTE, "%s: the worker ended too early", talk->where);
+                error, DRV_ERROR_REMOTE, "%s: the worker exited too early", talk->where);
     }
     return TRUE;
 }

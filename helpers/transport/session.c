@@ -30,7 +30,7 @@ static gboolean
 never_wait_for_stdin(DrvSession *talk, GError **error)
 {
     return fcntl(talk->child.stdin_fd, F_SETFL, O_NONBLOCK) == 0 ||
-           drv_throw_errno(error, "cannot talk to %s", talk->where);
+           drv_throw_errno(error, "cannot communicate with %s", talk->where);
 }
 
 gboolean
@@ -180,13 +180,11 @@ drv_session_parse(DrvSession *talk, DrvFrame *frame, gsize *size, GError **error
     }
     start = g_strndup((const char *)talk->in->data, MIN(talk->in->len, 60));
     shown = drv_log_escape(start);
-    return drv_throw(
-        error,
-        DRV_ERROR_REMOTE,
-        "%s answers '%s' where a worker should speak: its login shell must not "
-        "print anything",
-        talk->where,
-        shown);
+    return drv_throw(error,
+                     DRV_ERROR_REMOTE,
+                     "the login shell on %s must not print anything ('%s')",
+                     talk->where,
+                     shown);
 }
 
 gboolean

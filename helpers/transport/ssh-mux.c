@@ -110,8 +110,10 @@ send_request(int control, const char *command, const int fds[3], GError **error)
         ok = send_fd(control, fds[i]);
     if (ok)
         return TRUE;
-    return drv_throw(
-        error, DRV_ERROR_REMOTE, "ssh's master takes no session: %s", g_strerror(errno));
+    return drv_throw(error,
+                     DRV_ERROR_REMOTE,
+                     "the ssh master refused a session: %s",
+                     g_strerror(errno));
 }
 
 static int
@@ -127,11 +129,8 @@ connect_to(const char *path, GError **error)
             sizeof address.sun_path &&
         connect(control, (const struct sockaddr *)&address, sizeof address) == 0)
         return drv_fd_steal(&control);
-    (void)drv_throw(error,
-                    DRV_ERROR_REMOTE,
-                    "no master of ssh listens at '%s': %s",
-                    path,
-                    g_strerror(errno));
+    (void)drv_throw(
+        error, DRV_ERROR_REMOTE, "no ssh master at '%s': %s", path, g_strerror(errno));
     return -1;
 }
 
@@ -175,7 +174,7 @@ read_fully(int fd, gint64 end, guint8 *data, gsize size, gsize *got, GError **er
             return FALSE;
         if (ready == 0)
             return drv_throw(
-                error, DRV_ERROR_TIMEOUT, "ssh's master does not tell how it ended");
+                error, DRV_ERROR_TIMEOUT, "the ssh master returned no exit status");
         now = read(fd, data + *got, size - *got);
         if (now <= 0)
             return TRUE; /* a connection that is reset has ended, too */
@@ -210,7 +209,7 @@ read_message(int fd, gint64 end, GByteArray *message, GError **error)
         return TRUE;
     if (size < 4 || size > ANSWER_MAX)
         return drv_throw(
-            error, DRV_ERROR_REMOTE, "what listens at the control socket is not ssh");
+            error, DRV_ERROR_REMOTE, "the control socket does not belong to ssh");
     g_byte_array_set_size(message, size);
     if (!read_fully(fd, end, message->data, size, &got, error))
         return FALSE;
@@ -231,7 +230,7 @@ throw_refusal(const GByteArray *message, GError **error)
         text = g_strndup((const char *)message->data + 12, size);
     shown = drv_log_escape(text ? text : "no reason");
     return drv_throw(
-        error, DRV_ERROR_REMOTE, "ssh's master refuses the session: %s", shown);
+        error, DRV_ERROR_REMOTE, "the ssh master refused the session: %s", shown);
 }
 
 gboolean

@@ -98,7 +98,7 @@ wait_for_lock(int fd,
     } while (g_get_monotonic_time() < end);
     return drv_throw(error,
                      DRV_ERROR_BUSY,
-                     "all connections to %s are in use since %u s",
+                     "all connections to %s have been busy for %u s",
                      host,
                      timeout_s);
 }

@@ -188,7 +188,7 @@ follow_job(Job *job, int wanted, GError **error)
         if (status == VIR_DOMAIN_BLOCK_JOB_FAILED)
             return drv_throw(error, DRV_ERROR_VIRT, "the job failed");
         if (status == VIR_DOMAIN_BLOCK_JOB_CANCELED)
-            return drv_throw(error, DRV_ERROR_VIRT, "somebody aborted the job");
+            return drv_throw(error, DRV_ERROR_VIRT, "the job was aborted");
         if (status >= 0)
             continue;
         if (!look_at_job(job, &state, error))
@@ -198,7 +198,7 @@ follow_job(Job *job, int wanted, GError **error)
         if (state == JOB_IS_READY && wanted == VIR_DOMAIN_BLOCK_JOB_READY)
             return TRUE;
         if (state == JOB_IS_GONE)
-            return drv_throw(error, DRV_ERROR_VIRT, "the job is gone");
+            return drv_throw(error, DRV_ERROR_VIRT, "the job no longer exists");
     }
 }
 

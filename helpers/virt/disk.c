@@ -154,7 +154,7 @@ drv_disk_chain_name(
         return g_strdup_printf("%s[%s]", target, index);
     (void)drv_throw(error,
                     DRV_ERROR_FAILED,
-                    "disk '%s' of domain '%s' does not stand on %u other files",
+                    "disk '%s' of domain '%s' has no %u backing files",
                     target,
                     drv_domain_id(domain),
                     depth);

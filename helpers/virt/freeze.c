@@ -98,12 +98,12 @@ guard_start(DrvFreeze *quiet, DrvFreezeHow how, GError **error)
     if (domain->virt->local)
         return TRUE;
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return drv_throw_errno(error, "cannot make a pipe");
+        return drv_throw_errno(error, "cannot create a pipe");
     theirs = ends[0];
     quiet->guard_fd = ends[1];
     drv_cmd_env(cmd, drv_freeze_watchdog_variable, "1");
     drv_cmd_fd(cmd, DRV_FREEZE_WATCHDOG_FD, theirs);
-    return drv_cmd_detach(cmd, error) || drv_prefix(error, "cannot start the guard");
+    return drv_cmd_detach(cmd, error) || drv_prefix(error, "cannot start the watchdog");
 }
 
 /* Without @done the guard begins to undo once the pipe closes. */

@@ -284,7 +284,7 @@ drv_migration_prove(const char *uuid,
             return drv_prefix(error, "source");
         if (!look(destination, uuid, &there, &waiting, error))
             return drv_prefix(error,
-                              here ? "it is still active at the source; destination"
+                              here ? "it is still active on the source; destination"
                                    : "it has left the source; destination");
         /* Libvirt clears up what it had begun; while it does, this looks like two, or
          * like one that has arrived.

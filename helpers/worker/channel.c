@@ -192,7 +192,7 @@ next_frame(WorkerPort *port, DrvFrame *frame, GError **error)
         if (got < 0)
             return FALSE;
         if (got == 0)
-            return drv_throw(error, DRV_ERROR_CANCELLED, "the front-end went away");
+            return drv_throw(error, DRV_ERROR_CANCELLED, "the front-end disconnected");
     }
     port->parsed = size;
     return TRUE;
@@ -223,7 +223,7 @@ take_stream_frame(WorkerPort *port, gboolean *end, GError **error)
         port->data_size = frame.size;
     } else if (!*end && (frame.type != DRV_FRAME_ZEROS ||
                          !drv_frame_get_u64(&frame, &port->zeros))) {
-        return drv_throw(error, DRV_ERROR_REMOTE, "the data stream is broken");
+        return drv_throw(error, DRV_ERROR_REMOTE, "the data stream is corrupt");
     }
     return TRUE;
 }

@@ -42,8 +42,7 @@ run_request(WorkerPort *port, char **result, GError **error)
         return FALSE;
     op = find_op(name);
     if (op == NULL || (op->run == NULL && op->converse == NULL))
-        return drv_throw(
-            error, DRV_ERROR_UNSUPPORTED, "the worker knows no op '%s'", name);
+        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "the worker has no op '%s'", name);
     request = drv_request_new(op->request);
     if (!drv_request_unpack(request, fields, error))
         return FALSE;

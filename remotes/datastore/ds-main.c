@@ -15,7 +15,7 @@ ds_new_name(GError **error)
     char *name;
 
     if (getrandom(random, sizeof random, 0) != sizeof random) {
-        (void)drv_throw_errno(error, "cannot make a name");
+        (void)drv_throw_errno(error, "cannot create a name");
         return NULL;
     }
     name = g_malloc0(2 * sizeof random + 1);

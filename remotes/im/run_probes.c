@@ -18,7 +18,7 @@ main(int argc, char **argv)
 
     im_init(argc, argv);
     if (argc < 2)
-        (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: FOLDER [argument...]");
+        (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: DIRECTORY [argument...]");
     else
         ok = im_launch(argv[1], (const char *const *)argv + 1, NULL, out, &error);
     return ok ? drv_action_reply_text(out->str) : drv_action_fail(error);

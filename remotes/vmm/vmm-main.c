@@ -99,9 +99,9 @@ run(int argc, char **argv, VmmHead *request, char **result, GError **error)
 static char *
 subject_of(const VmmHead *request)
 {
-    if (*request->deploy_id)
-        return g_strdup_printf("domain '%s'", request->deploy_id);
-    return g_strdup_printf("VM %s", request->vm_id);
+    if (*request->vm_id)
+        return g_strdup_printf("VM %s", request->vm_id);
+    return g_strdup_printf("domain '%s'", request->deploy_id);
 }
 
 int
@@ -117,7 +117,7 @@ vmm_main(int argc, char **argv, const DrvRequestType *type, const char *what)
     if (drv_error_code(error) != DRV_ERROR_USAGE) {
         g_autofree char *subject = subject_of(head);
 
-        (void)drv_prefix(&error, "could not %s %s", what, subject);
+        (void)drv_prefix(&error, "cannot %s %s", what, subject);
     }
     return drv_action_fail(error);
 }

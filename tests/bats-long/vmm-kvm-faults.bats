@@ -345,7 +345,7 @@ kill_qemu() { lab_root "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; 
     STDIN=$(vmm_document 1)
     lab_virsh host01 blockcopy one-1 vda "$(vm_dir 1)/copy" --transient-job --bandwidth 1
     timed migrate
-    assert_error "it goes on at the source: .*block job"
+    assert_error "still runs on the source: .*block job"
     [ "$elapsed" -lt 80000 ]
     lab_virsh host01 blockjob one-1 vda --abort
     assert_guest host01 1

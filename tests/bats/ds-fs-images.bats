@@ -94,7 +94,7 @@ load lib/ds
     assert_success
     DUMP=$(ds_dump SOURCE="$SOURCE" FORMAT=qcow2 TARGET_SNAPSHOT=0)
     run_ds fs/snap_delete 7
-    assert_error "stands on snapshot 0"
+    assert_error "is backed by snapshot 0"
     assert_exists "$SOURCE.snap/0"
 }
 

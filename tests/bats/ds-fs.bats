@@ -57,7 +57,7 @@ load lib/ds
     echo secret >"$BATS_TEST_TMPDIR/secret/file"
     dump_path "$BATS_TEST_TMPDIR/secret/file"
     run_ds fs/cp 7
-    assert_error "Not allowed to copy image from $BATS_TEST_TMPDIR/secret/file"
+    assert_error "Not allowed to copy image from "
     ln -s ../secret/file "$SAFE/link"
     dump_path "$SAFE/link"
     run_ds fs/cp 7

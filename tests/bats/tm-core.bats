@@ -48,25 +48,25 @@ far() { ONE_XMLRPC=${ONE_XMLRPC/127.0.0.1/someone@127.0.0.1}; }
 @test "nobody listens" {
     disks_there
     core_stop
-    all_fail "cannot ask oned at 'http://127.0.0.1:[0-9]*/RPC2': Connection refused$"
+    all_fail "cannot ask oned: Connection refused$"
     assert_equal "$status" 15
     far
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': Couldn't connect to server$"
+    ACTIONS="clone" all_fail "cannot ask oned: Couldn't connect to server$"
 }
 
 @test "it hangs, drips, or stops in the middle" {
     disks_there
     core_fault hang
-    ACTIONS="clone snap_create" all_fail "cannot ask oned at '.*': no answer within 1 s$"
+    ACTIONS="clone snap_create" all_fail "cannot ask oned: no answer within 1 s$"
     assert_equal "$status" 15
     core_fault drip
-    ACTIONS="cpds" all_fail "cannot ask oned at '.*': no answer within 1 s$"
+    ACTIONS="cpds" all_fail "cannot ask oned: no answer within 1 s$"
     core_fault lies
-    ACTIONS="resize" all_fail "cannot ask oned at '.*': (no answer within 1 s|its answer breaks off)$"
+    ACTIONS="resize" all_fail "cannot ask oned: (no answer within 1 s|response truncated)$"
     far
     for fault in hang drip lies; do
         core_fault $fault
-        ACTIONS="ln" all_fail "cannot ask oned at '.*': Timeout was reached$"
+        ACTIONS="ln" all_fail "cannot ask oned: Timeout was reached$"
     done
 }
 
@@ -83,39 +83,39 @@ far() { ONE_XMLRPC=${ONE_XMLRPC/127.0.0.1/someone@127.0.0.1}; }
 @test "it hangs up, or breaks off" {
     disks_there
     core_fault down
-    ACTIONS="mkimage cpds" all_fail "cannot ask oned at '.*': its answer is no HTTP$"
+    ACTIONS="mkimage cpds" all_fail "cannot ask oned: invalid HTTP response$"
     core_fault reset
-    ACTIONS="clone resize" all_fail "cannot ask oned at '.*': (Connection reset by peer|its answer is no HTTP)$"
+    ACTIONS="clone resize" all_fail "cannot ask oned: (Connection reset by peer|invalid HTTP response)$"
     core_fault truncated
-    ACTIONS="clone resize" all_fail "the answer of oned is unusable: the dump is not XML|cannot ask oned .*: its answer is no HTTP"
+    ACTIONS="clone resize" all_fail "(cannot ask oned: invalid HTTP|invalid answer from oned, the dump is not XML)"
     far
     core_fault down
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': Server returned nothing"
+    ACTIONS="clone" all_fail "cannot ask oned: Server returned nothing"
     core_fault reset
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': (Failure when receiving data|Server returned nothing)"
+    ACTIONS="clone" all_fail "cannot ask oned: (Failure when receiving data|Server returned nothing)"
 }
 
 @test "HTTP says no" {
     disks_there
     for code in 404 500 503; do
         core_fault http $code
-        ACTIONS="clone cpds" all_fail "oned at '.*' answered HTTP $code$"
-        (far && ACTIONS="clone" all_fail "oned at '.*' answered HTTP $code$")
+        ACTIONS="clone cpds" all_fail "oned answered HTTP $code$"
+        (far && ACTIONS="clone" all_fail "oned answered HTTP $code$")
     done
     core_fault http 500
-    ACTIONS="ln resize" all_fail "oned at '.*' answered HTTP 500$"
+    ACTIONS="ln resize" all_fail "oned answered HTTP 500$"
     assert_equal "$status" 15
 }
 
 @test "HTTP says to ask elsewhere: nobody is asked" {
     disks_there
     core_fault moved "file:///etc/passwd"
-    ACTIONS="clone" all_fail "oned at '.*' answered HTTP 301$"
+    ACTIONS="clone" all_fail "oned answered HTTP 301$"
     far
-    ACTIONS="clone" all_fail "oned at '.*' answered HTTP 301$"
+    ACTIONS="clone" all_fail "oned answered HTTP 301$"
     core_fault moved "$ONE_XMLRPC"
     : >"$CORE/requests"
-    ACTIONS="clone" all_fail "oned at '.*' answered HTTP 301$"
+    ACTIONS="clone" all_fail "oned answered HTTP 301$"
     assert_equal "$(core_requests)" ""
 }
 
@@ -138,37 +138,37 @@ ERROR: rubbish"
 @test "an answer that is rubbish" {
     disks_there
     core_fault garbage
-    all_fail "the answer of oned is unusable: the dump is "
+    all_fail "invalid answer from oned, the dump is "
     assert_equal "$status" 15
     core_fault empty
-    ACTIONS="clone" all_fail "the answer of oned is unusable: the dump is empty"
+    ACTIONS="clone" all_fail "invalid answer from oned, the dump is empty"
     core_fault reply "<html><body>It works!</body></html>"
-    ACTIONS="clone" all_fail "oned: the answer is not one of its own$"
+    ACTIONS="clone" all_fail "oned: unexpected response$"
     core_fault reply "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><methodResponse>&a;</methodResponse>"
-    ACTIONS="clone" all_fail "the answer of oned is unusable: the dump has a document type"
+    ACTIONS="clone" all_fail "invalid answer from oned, the dump has a document type"
     core_fault reply "$(printf '<a>%.0s' $(seq 2000))"
-    ACTIONS="clone" all_fail "the answer of oned is unusable: the dump is "
+    ACTIONS="clone" all_fail "invalid answer from oned, the dump is "
     core_fault text "no VM"
-    ACTIONS="clone cpds" all_fail "the answer of oned is unusable: the dump is "
+    ACTIONS="clone cpds" all_fail "invalid answer from oned, the dump is "
     core_fault text ""
-    ACTIONS="clone" all_fail "oned: the answer is not one of its own$"
+    ACTIONS="clone" all_fail "oned: unexpected response$"
     core_fault text "<VM><ID>25</ID><TEMPLATE/></VM>"
     ACTIONS="clone cpds" all_fail "VM 25 has no disk [0-4]$"
     core_fault text "<HOST><ID>25</ID></HOST>"
-    ACTIONS="clone" all_fail "oned answered with something that is not VM 25$"
+    ACTIONS="clone" all_fail "oned returned no VM 25$"
 }
 
 @test "an answer without end" {
     disks_there
     core_fault huge
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': its answer is too long$"
+    ACTIONS="clone" all_fail "cannot ask oned: response too long$"
     core_fault longhead
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': (its answer is too long|no answer within 1 s)$"
+    ACTIONS="clone" all_fail "cannot ask oned: (response too long|no answer within 1 s)$"
     far
     core_fault huge
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': its answer is too long$"
+    ACTIONS="clone" all_fail "cannot ask oned: response too long$"
     core_fault longhead
-    ACTIONS="clone" all_fail "cannot ask oned at '.*': "
+    ACTIONS="clone" all_fail "cannot ask oned: "
 }
 
 @test "the VM has no such disk, or is another" {
@@ -177,7 +177,7 @@ ERROR: rubbish"
     all_fail "VM 25 has no disk [0-4]$"
     assert_equal "$status" 5
     facts ID=26
-    ACTIONS="clone snap_create_live" all_fail "oned answered with something that is not VM 25$"
+    ACTIONS="clone snap_create_live" all_fail "oned returned no VM 25$"
     assert_equal "$status" 15
 }
 
@@ -190,7 +190,7 @@ ERROR: rubbish"
     }
     for field in SIZE=-1 SIZE=x SIZE=99999999999999999999 SIZE=1e3 SPARSE=0x; do
         odd "$field"
-        ACTIONS="clone" all_fail ".*${field%%=*}"
+        ACTIONS="clone" all_fail "[a-z_]*: not a number: |${field%%=*}"
     done
     # What the image is decides, not what it is called.
     for field in 'FORMAT=qcow2,file=/etc/shadow' FORMAT=../raw FORMAT=vmdk; do

@@ -123,7 +123,7 @@ load lib/tm
     mkdir -p "$DATASTORES/2/25"
     STDIN=$(vm_xml 25 -- history DS_ID=0 -- history DS_ID=2 | base64 -w 0)
     run_tm qcow2 postmigrate "$HERE" "$HERE" "$DATASTORES/9/25" 25 2
-    assert_error "so the folder in '$SYS' is kept"
+    assert_error "so the directory in '$SYS' is kept"
     assert_exists "$VM/disk.0"
     run_tm qcow2 postmigrate "$HERE" "$HERE" "$DATASTORES/2/25" 25 2
     assert_success

@@ -55,7 +55,7 @@ load lib/tm
     assert_link "$VM/disk.0" disk.0.snap/1
     cp "$VM/disk.0.snap/0" "$VM/disk.0.snap/3"
     snap create 0 2
-    assert_error "^cannot create snapshot 2 of disk.0 of VM 25: '.*/disk.0.snap/3' exists already"
+    assert_error "^cannot create snapshot 2 of disk.0 of VM 25: '.*/disk.0.snap/3' already exists"
     assert_link "$VM/disk.0" disk.0.snap/1
 }
 
@@ -132,6 +132,6 @@ load lib/tm
     assert_success
     assert_only "$SYS"
     run_tm qcow2 delete "$HERE:$DS" 25 0
-    assert_error "is not the folder of VM 25"
+    assert_error "is not the directory of VM 25"
     assert_only "$DS" raw qcow2
 }

@@ -106,7 +106,7 @@ build() { cat "$DRV_OUT/build-id"; }
 @test "the host is another machine" {
     speaks_as "$(build)-arm" aarch64
     clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: the worker on host01 is of build .* for aarch64, not .*: install that package there$"
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker of this build for aarch64 on host01, install its package there"
     assert_no_disk
 }
 
@@ -116,7 +116,7 @@ build() { cat "$DRV_OUT/build-id"; }
     rm "$THERE"
     clone
     install "$BATS_TEST_TMPDIR/worker" "$SHIPPED"
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01; run 'onehost sync --force host01', or install the package built for its architecture: host01: .*xec format error"
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker on host01, run 'onehost sync --force host01' or install the package .*xec format error"
     assert_equal "$status" 18
     assert_no_disk
     assert_works_again
@@ -127,14 +127,14 @@ build() { cat "$DRV_OUT/build-id"; }
     mv "$SHIPPED" "$SHIPPED.away"
     clone
     mv "$SHIPPED.away" "$SHIPPED"
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': .*No such file"
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker on host01, run 'onehost sync --force host01' .*.*No such file"
     assert_no_disk
 }
 
 @test "no space for it" {
     mount_tmpfs host01 "$BIN" size=16k
     clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker on host01, run 'onehost sync --force host01' .*sftp: "
     assert_equal "$status" 18
     assert_no_disk
     run lab_exec host01 ls -A "$BIN"
@@ -148,7 +148,7 @@ build() { cat "$DRV_OUT/build-id"; }
     lab_root host01 sh -c 'mount --bind /var/tmp/one /var/tmp/one &&
         mount -o remount,bind,ro /var/tmp/one'
     clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker on host01, run 'onehost sync --force host01' .*sftp: "
     assert_no_disk
     lab_root host01 umount /var/tmp/one
     assert_works_again
@@ -163,7 +163,7 @@ build() { cat "$DRV_OUT/build-id"; }
     lab_root host01 sh -c 'sed -i s/^#Subsystem/Subsystem/ /run/sshd_config &&
         kill -HUP $(cat /run/sshd.pid)'
     forget_masters
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker runs on host01 \(.*\), and none can be put there; run 'onehost sync --force host01': sftp: "
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: no worker on host01, run 'onehost sync --force host01' .*sftp: "
     assert_no_disk
 }
 
@@ -175,7 +175,7 @@ build() { cat "$DRV_OUT/build-id"; }
 @test "it, or the login shell, talks of something else" {
     printf '%s\n' '#!/bin/sh' 'echo "Welcome to host01!"' 'cat >/dev/null' >"$THERE"
     clone
-    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: host01 answers 'Welcome to host01!.*' where a worker should speak: its login shell must not print anything$"
+    assert_sentence "^cannot clone image 7 to disk.0 of VM 1: the login shell on host01 must not print anything"
     assert_no_disk
 }
 

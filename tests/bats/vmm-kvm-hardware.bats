@@ -61,7 +61,7 @@ guest_memory() {
         refute_output --partial "<memory model='dimm'>"
         wait_until 20 eval "[ \$(guest_memory) -le $((before + 8)) ]"
     else # the guest keeps it, and so it is told
-        assert_error "memory to 256 MiB: .*(refuses|still in use)"
+        assert_error "memory to 256 MiB: .*(refused|did not release it)"
         run lab_virsh host01 dumpxml one-1
         assert_line --regexp "<memory model='dimm'>"
     fi
@@ -102,7 +102,7 @@ with_uefi() { # FORMAT
     kvmrc host01 OVMF_NVRAM=/var/tmp/none.fd
     vm_domain host01 1 | with_uefi raw >"$LAB/domain.xml"
     deploy_xml 1 <"$LAB/domain.xml"
-    assert_error "cannot make the UEFI variables '.*web_VARS.fd': .*none.fd"
+    assert_error "cannot create the UEFI variables '.*web_VARS.fd': .*none.fd"
     assert_state host01 1 ""
     kvmrc host01 OVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd
 }

@@ -26,7 +26,7 @@ stop() { # ACTION ID
     assert_output "$(vm_uuid 1)"
     STDIN=$(vm_domain host01 1 --memory 128) run_vmm host01 deploy \
         "$(vm_dir 1)/deployment.1" host01 1 host01
-    assert_error "'$(vm_dir 1)/deployment.1': .*already"
+    assert_error "cannot deploy VM 1: .*already active"
     run lab_virsh host01 dominfo one-1
     assert_line --regexp 'Persistent: +no'
     stop cancel 1
@@ -51,7 +51,7 @@ stop() { # ACTION ID
     local xml
     xml=$(vm_domain host01 1)
     STDIN=${xml:0:700} run_vmm host01 deploy "$(vm_dir 1)/deployment.0" host01 1 host01
-    assert_error "could not deploy VM 1: the dump is not XML"
+    assert_error "cannot deploy VM 1: the dump is not XML"
     assert_state host01 1 ""
     lab_exec host01 test ! -e "$(vm_dir 1)/deployment.0"
 }
@@ -73,7 +73,7 @@ stop() { # ACTION ID
         echo "$release" >"$LAB/host01/var-tmp/one/VERSION"
         DRV_RELEASE=$release
         stop reboot 7
-        assert_error "^could not reboot domain '$(vm_uuid 7)': .*[Dd]omain not found"
+        assert_error "^cannot reboot VM 7: .*[Dd]omain not found"
     done
     DRV_RELEASE=5.4.15
     echo $DRV_RELEASE >"$LAB/host01/var-tmp/one/VERSION"

@@ -93,7 +93,7 @@ ended_with() { # STATUS
     set_userfault 0
     kvmrc host02 MIGRATE_ARRIVE_PAUSED=yes 'MIGRATE_OPTIONS="--unsafe --postcopy"'
     migrate 1 host02 host01
-    assert_error "it goes on at the source: .*[Pp]ostcopy"
+    assert_error "still runs on the source: .*[Pp]ostcopy"
     assert_state host02 1 running
     set_userfault 1
     migrate 1 host02 host01
@@ -112,7 +112,7 @@ ended_with() { # STATUS
 
 @test "what is nowhere is an error" {
     migrate 1 host01 host02
-    assert_error "not at the source: .*Domain not found"
+    assert_error "not on the source: .*Domain not found"
 }
 
 @test "an unsafe or unknown wish leaves the domain, and its snapshots, where they are" {
@@ -120,7 +120,7 @@ ended_with() { # STATUS
     STDIN=$(vmm_document 1) run_vmm host01 snapshot_create one-1 3 1 host01
     kvmrc host01 MIGRATE_OPTIONS=
     migrate 1 host01 host02
-    assert_error "it goes on at the source: .*[Uu]nsafe migration"
+    assert_error "still runs on the source: .*[Uu]nsafe migration"
     kvmrc host01 'MIGRATE_OPTIONS="--unsafe --frobnicate"'
     migrate 1 host01 host02
     assert_error "migration option '--frobnicate' is not known"
@@ -144,7 +144,7 @@ ended_with() { # STATUS
     "$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid 1)" one-1 >"$LAB/twin.xml"
     lab_virsh host02 create "$LAB/twin.xml"
     migrate 1 host01 host02
-    assert_error "active at both hosts"
+    assert_error "active on both hosts"
     [[ "$stderr" == *"it was so before this call began"* ]]
     assert_state host01 1 running
     assert_state host02 1 running

@@ -73,7 +73,7 @@ deploy_by_stream() { # ID [guest-xml word...]
 
 @test "through a stream: errors, and a program that is not there" {
     STDIN=$(vmm_document 1) call stream host01 reboot "$(vm_uuid 1)" host01 1 host01
-    assert_error "could not reboot domain '$(vm_uuid 1)': .*[Dd]omain not found"
+    assert_error "cannot reboot VM 1: .*[Dd]omain not found"
     STDIN='' call stream host01 no_such_action one-1 1 host01
     assert_equal "$status" 42
 }

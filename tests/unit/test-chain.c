@@ -313,7 +313,7 @@ test_round(void)
     g_autofree char *image = at(world.ds, "kept");
 
     put_qcow2(snap, "0", "disk.0.snap/2", "qcow2");
-    refused(&world, world.vm, "disk.0", "stands on more than");
+    refused(&world, world.vm, "disk.0", "has more than");
     put_link(world.ds, "kept", "kept.snap/0");
     put_link(kept, "0", image);
     refused(&world, world.ds, "kept.snap/1", NOT_FOLLOWED);
@@ -339,11 +339,11 @@ static const struct {
     { "%s/datastores/1/image", "raw", NULL },
     { "%s/datastores/1/kept.snap", "raw", "is not a file" },
     { "%s/datastores/1/fifo", "raw", "is not a file" },
-    { "%s/datastores/1/written", NULL, "names another file, and nobody says" },
+    { "%s/datastores/1/written", NULL, "has a backing file, but is not declared qcow2" },
     { "%s/datastores/1/written", "qcow2", NULL },
-    { "file:%s/outside/0", "raw", "which is no path of a file" },
-    { "nbd:unix:/x", "raw", "which is no path of a file" },
-    { "json:{\"driver\":\"file\",\"filename\":\"/x\"}", "raw", "no path of a file" },
+    { "file:%s/outside/0", "raw", "which is not a plain path" },
+    { "nbd:unix:/x", "raw", "which is not a plain path" },
+    { "json:{\"driver\":\"file\",\"filename\":\"/x\"}", "raw", "not a plain path" },
 };
 
 static void

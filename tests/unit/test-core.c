@@ -176,8 +176,8 @@ static const struct {
     DrvErrorCode code;
     const char *message;
 } faults[] = {
-    { "down", DRV_ERROR_CORE, "cannot ask oned at '" },
-    { "hang", DRV_ERROR_CORE, "cannot ask oned at '" },
+    { "down", DRV_ERROR_CORE, "cannot ask oned: " },
+    { "hang", DRV_ERROR_CORE, "cannot ask oned: " },
     { "garbage", DRV_ERROR_CORE, "oned" },
     { "truncated", DRV_ERROR_CORE, "oned" },
     { "http 503", DRV_ERROR_CORE, "answered HTTP 503" },
@@ -286,7 +286,7 @@ test_bad_endpoint(gconstpointer url)
     g_setenv("ONE_XMLRPC", url, TRUE);
     g_assert_null(drv_core_info(DRV_CORE_VM, 25, &error));
     g_setenv("ONE_XMLRPC", lab.url, TRUE);
-    assert_error_text(error, DRV_ERROR_CORE, "cannot ask oned at '");
+    assert_error_text(error, DRV_ERROR_CORE, "cannot ask oned: ");
 }
 
 /* Where nothing listens, or there are no credentials, the command line tool is asked. */
@@ -404,9 +404,11 @@ static const struct {
     const char *message;
 } answers[] = {
     { "", DRV_ERROR_CORE, "oned" },
-    { "<html/>", DRV_ERROR_CORE, "the answer is not one of its own" },
-    { "<methodResponse/>", DRV_ERROR_CORE, "the answer is not one of its own" },
-    { RESPONSE("<value><boolean>1</boolean></value>"), DRV_ERROR_CORE, "not one of its" },
+    { "<html/>", DRV_ERROR_CORE, "unexpected response" },
+    { "<methodResponse/>", DRV_ERROR_CORE, "unexpected response" },
+    { RESPONSE("<value><boolean>1</boolean></value>"),
+      DRV_ERROR_CORE,
+      "unexpected response" },
     { RESPONSE("<value><boolean>1</boolean></value><value>no XML</value>"),
       DRV_ERROR_CORE,
       "oned" },

@@ -70,8 +70,8 @@ test_next_host(void)
     g_assert_cmpstr(result, ==, "at try 3");
     g_assert_cmpstr(warned->str,
                     ==,
-                    "host  is passed over: try 1\n"
-                    "host localhost is passed over: try 2\n");
+                    "host  is skipped: try 1\n"
+                    "host localhost is skipped: try 2\n");
 }
 
 static void

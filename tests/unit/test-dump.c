@@ -167,9 +167,9 @@ static const struct {
 } bad[] = {
     { "empty", "", "the dump is empty or not base64" },
     { "text", "this is no XML", "the dump is not XML" },
-    { "unclosed", "<A><B></A>", "the dump is not XML: " },
-    { "two-roots", "<A/><B/>", "the dump is not XML: " },
-    { "not-utf8", "<A>\xff</A>", "the dump is not XML: " },
+    { "unclosed", "<A><B></A>", "the dump is not XML (" },
+    { "two-roots", "<A/><B/>", "the dump is not XML (" },
+    { "not-utf8", "<A>\xff</A>", "the dump is not XML (" },
     { "doctype", "<!DOCTYPE A><A/>", "the dump has a document type declaration" },
     { "entity",
       "<!DOCTYPE A [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><A>&x;</A>",
@@ -182,7 +182,7 @@ static const struct {
       "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;'><!ENTITY d '&c;&c;&c;&c;&c;&c;&c;&c;'>]>"
       "<A>&d;&d;&d;</A>",
       "the dump " },
-    { "unknown-entity", "<A>&nothing;</A>", "the dump is not XML: " },
+    { "unknown-entity", "<A>&nothing;</A>", "the dump is not XML (" },
 };
 
 static void

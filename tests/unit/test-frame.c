@@ -156,7 +156,7 @@ test_odd_errors(void)
     g_clear_error(&error);
     frame.size = 3;
     g_assert_false(drv_frame_throw(&frame, &error));
-    assert_error_text(error, DRV_ERROR_REMOTE, "without saying why");
+    assert_error_text(error, DRV_ERROR_REMOTE, "without a reason");
     drv_frame_append_error(buffer, long_error);
     drv_frame_append_error(buffer, NULL);
     g_assert_cmpuint(buffer->len, <, DRV_FRAME_MAX);

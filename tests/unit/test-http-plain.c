@@ -141,11 +141,11 @@ test_refused_answers(void)
         const char *why;
     } cases[] = {
         { "HTTP/1.1 500 Sorry\r\nContent-Length: 0\r\n\r\n", "answered HTTP 500" },
-        { "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n<a/>", "breaks off" },
-        { "HTTP/1.1 200 OK\r\nContent-Le", "is no HTTP" },
-        { "hello, this is ftp\r\n\r\n", "is no HTTP" },
-        { "HTTP/1.1 twohundred\r\n\r\n", "is no HTTP" },
-        { "", "is no HTTP" },
+        { "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n<a/>", "response truncated" },
+        { "HTTP/1.1 200 OK\r\nContent-Le", "invalid HTTP response" },
+        { "hello, this is ftp\r\n\r\n", "invalid HTTP response" },
+        { "HTTP/1.1 twohundred\r\n\r\n", "invalid HTTP response" },
+        { "", "invalid HTTP response" },
         { NULL, "no answer within 1 s" },
     };
 

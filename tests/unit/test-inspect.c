@@ -124,7 +124,7 @@ test_made_cut(gconstpointer data)
             g_assert_true(info.format == DRV_IMAGE_RAW || size >= 512 ||
                           !image->admitted);
         else
-            assert_error_text(error, DRV_ERROR_REFUSED, "'" NAME "' is no valid ");
+            assert_error_text(error, DRV_ERROR_REFUSED, "'" NAME "' is not a valid ");
         drv_inspect_info_clear(&info);
         g_clear_error(&error);
         if (!drv_inspect_memory(
@@ -254,7 +254,7 @@ test_qcow2_extensions(void)
 
     put_be(fd, 112, 4, 0xe2792aca); /* backing format, without a backing file */
     put_at(fd, "raw\0\0\0\0\0\0\0\0", 11, 120);
-    check(fd, "is no text", NULL); /* NUL in it */
+    check(fd, "not valid UTF-8", NULL); /* NUL in it */
     put_be(fd, 116, 4, 3);
     put_be(fd, 128, 8, 0);
     check(fd, NULL, NULL);
@@ -263,7 +263,7 @@ test_qcow2_extensions(void)
     check(fd, "extension is too long", NULL);
     put_be(fd, 132, 4, 3);
     put_at(fd, "raw\0\0\0\0\0", 8, 136);
-    check(fd, "there twice", NULL);
+    check(fd, "duplicate header extension", NULL);
     put_be(fd, 128, 4, 0x12345678); /* unknown ones are passed over */
     put_be(fd, 144, 8, 0);
     check(fd, NULL, NULL);
@@ -537,7 +537,7 @@ test_luks(void)
     g_assert_cmpuint(info.virtual_size, ==, 8 * MIB);
     check(fd, NULL, NULL);
     g_assert_cmpint(ftruncate(fd, 700), ==, 0);
-    check(fd, "payload is beyond its end", NULL);
+    check(fd, "payload is beyond the end", NULL);
 }
 
 static void

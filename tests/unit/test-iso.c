@@ -205,7 +205,7 @@ test_bad_files(void)
     g_clear_error(&error);
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     g_assert_false(drv_iso_add(iso, fifo, "fifo", &error));
-    assert_error_text(error, DRV_ERROR_REFUSED, "is neither file nor folder");
+    assert_error_text(error, DRV_ERROR_REFUSED, "is neither a file nor a directory");
     g_clear_error(&error);
     g_assert_cmpint(g_mkdir(folder, 0755), ==, 0);
     g_assert_cmpint(symlink(".", loop), ==, 0);

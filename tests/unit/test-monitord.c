@@ -210,7 +210,7 @@ test_bad_key(void)
 
     g_assert_null(drv_monitord_line(&message, "no key at all", &error));
     assert_error_text(
-        error, DRV_ERROR_CONFIG, "the monitor's PUBKEY is no RSA public key");
+        error, DRV_ERROR_CONFIG, "PUBKEY of the monitor is not an RSA public key");
 }
 
 static void
@@ -269,7 +269,7 @@ test_bad_conf(void)
 
     configure("NETWORK = [ PORT = many ]");
     g_assert_false(drv_monitord_send_local(&message, &error));
-    assert_error_text(error, DRV_ERROR_CONFIG, "monitord.conf: PORT is no port: 'many'");
+    assert_error_text(error, DRV_ERROR_CONFIG, "monitord.conf: invalid PORT: 'many'");
     g_clear_error(&error);
     /* What is to be a secret is not sent as plain text. */
     configure("NETWORK = [ PORT = %u, PUBKEY = \"/no/such/key\" ]", lab.plain.port);

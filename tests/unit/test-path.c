@@ -65,10 +65,11 @@ test_folders(void)
     g_assert_cmpint(fcntl(made, F_GETFD), ==, FD_CLOEXEC);
     none = drv_path_make_dir(file, &error);
     g_assert_cmpint(none, ==, -1);
-    assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot make folder '");
+    assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot create directory '");
     g_clear_error(&error);
     g_assert_cmpint(drv_path_open_dir("/no/such/folder", &error), ==, -1);
-    assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot open folder '/no/such/folder'");
+    assert_error_text(
+        error, DRV_ERROR_NOT_FOUND, "cannot open directory '/no/such/folder'");
 }
 
 static void
@@ -379,7 +380,7 @@ test_sync(void)
 
     must(drv_path_sync_dir(place.fd, place.in, &error));
     g_assert_false(drv_path_sync_dir(9999, "/where", &error));
-    assert_error_text(error, DRV_ERROR_FAILED, "cannot sync folder '/where'");
+    assert_error_text(error, DRV_ERROR_FAILED, "cannot sync directory '/where'");
 }
 
 int

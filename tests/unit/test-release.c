@@ -89,7 +89,7 @@ test_file(gconstpointer data)
     g_test_trap_subprocess(NULL, 0, 0);
     g_test_trap_assert_passed();
     if (g_strcmp0(data, "nonsense") == 0)
-        g_test_trap_assert_stderr("WARN: drv: '*/VERSION' holds no release number*\n");
+        g_test_trap_assert_stderr("WARN: drv: '*/VERSION' has no release number*\n");
     else
         g_test_trap_assert_stderr("");
 }

@@ -530,7 +530,7 @@ test_promise_planted(void)
         drv_stage_leave(stage);
         g_clear_pointer(&stage, drv_stage_free);
         g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
-        assert_error_text(error, DRV_ERROR_REFUSED, "which is none of its files");
+        assert_error_text(error, DRV_ERROR_REFUSED, "which does not belong to it");
         g_assert_true(g_file_test(victim, G_FILE_TEST_EXISTS));
         g_clear_error(&error);
         must(drv_path_remove_tree(place.fd, place.dir, ".drv-x", &error));

@@ -106,7 +106,7 @@ test_no_way_back(void)
     drv_stage_publish(stage, "n1", "a");
     drv_stage_publish(stage, "n2", "folder/d");
     g_assert_false(drv_stage_commit(stage, &error));
-    assert_error_text(error, DRV_ERROR_NOT_FOUND, "will finish this");
+    assert_error_text(error, DRV_ERROR_NOT_FOUND, "will complete this");
     g_clear_error(&error);
     g_clear_pointer(&stage, drv_stage_free);
     g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
@@ -285,7 +285,7 @@ test_fresh(void)
     assert_tree(&place, "a=old b=old fresh=new link->old");
     assert_clean(&place);
     g_assert_null(drv_stage_open_unpublished(place.fd, place.dir, "fresh", &error));
-    assert_error_text(error, DRV_ERROR_EXISTS, "/fresh' exists already");
+    assert_error_text(error, DRV_ERROR_EXISTS, "/fresh' already exists");
     assert_clean(&place);
 }
 

@@ -26,7 +26,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in, (void)result;
     if (request->size_mb > G_MAXINT64 / MIB)
-        return drv_throw(error, DRV_ERROR_DUMP, "SIZE is no size of an image");
+        return drv_throw(error, DRV_ERROR_DUMP, "invalid image size");
     return fs_image_new(&image, request->base_path, request->name, error) &&
            drv_mkfs(drv_stage_fd(image.stage), "data", &want, error) &&
            fs_image_publish(&image, "data", error);

@@ -27,7 +27,7 @@ delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error
     if (child)
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s/%s/%s' stands on snapshot %" G_GINT64_FORMAT,
+                         "'%s/%s/%s' is backed by snapshot %" G_GINT64_FORMAT,
                          image.dir,
                          image.snap_dir,
                          child,

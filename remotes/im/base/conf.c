@@ -28,7 +28,7 @@ load(const char *name, yaml_document_t *document)
         drv_warn("%s is not used: line %zu: %s",
                  path,
                  parser.problem_mark.line + 1,
-                 parser.problem ? parser.problem : "no YAML");
+                 parser.problem ? parser.problem : "not YAML");
     yaml_parser_delete(&parser);
 }
 

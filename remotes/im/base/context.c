@@ -37,7 +37,7 @@ im_context_new(const char *hypervisor,
     im->hypervisor = g_strdup(hypervisor);
     im->host_name = g_strdup(host_name);
     if (!g_ascii_string_to_signed(host_id, 10, -1, G_MAXINT32, &im->host_id, NULL)) {
-        (void)drv_throw(error, DRV_ERROR_USAGE, "no host id: '%s'", host_id);
+        (void)drv_throw(error, DRV_ERROR_USAGE, "invalid host id: '%s'", host_id);
         return NULL;
     }
     im->config = config && *config

@@ -71,7 +71,7 @@ find_address(ImClient *client, DrvXml *xml, GError **error)
         client->address = drv_xml_get(xml, NULL, "NETWORK/ADDRESS");
     if (client->address && !g_str_equal(client->address, "0.0.0.0"))
         return TRUE;
-    return drv_throw(error, DRV_ERROR_DUMP, "no address of the front-end is known");
+    return drv_throw(error, DRV_ERROR_DUMP, "the address of the front-end is unknown");
 }
 
 gboolean
@@ -89,12 +89,12 @@ im_client_configure(ImClient *client,
     if (xml == NULL)
         return FALSE;
     if (*port && !g_ascii_string_to_unsigned(port, 10, 1, G_MAXUINT16, &number, NULL))
-        return drv_throw(error, DRV_ERROR_DUMP, "PORT is no port: '%s'", port);
+        return drv_throw(error, DRV_ERROR_DUMP, "invalid PORT: '%s'", port);
     client->port = (guint16)number;
     client->config = g_strdup(config);
     client->public_key = im_repair_pem(key);
     if (*key && client->public_key == NULL)
-        return drv_throw(error, DRV_ERROR_DUMP, "PUBKEY is no key in PEM form");
+        return drv_throw(error, DRV_ERROR_DUMP, "PUBKEY is not a PEM key");
     if (address) {
         client->address = g_strdup(address);
         return TRUE;

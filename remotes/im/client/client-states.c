@@ -91,7 +91,7 @@ static gboolean
 begin_anew(const Watch *watch, GError **error)
 {
     return im_client_detach(watch->client, error) &&
-           drv_throw(error, DRV_ERROR_TIMEOUT, "libvirt hangs: starting anew");
+           drv_throw(error, DRV_ERROR_TIMEOUT, "libvirt hangs: restarting");
 }
 
 static gboolean

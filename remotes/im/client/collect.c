@@ -126,7 +126,7 @@ im_collect_stay(int argc, char **argv, GError **error)
     if (client.address == NULL ||
         !g_ascii_string_to_unsigned(argv[PORT], 10, 1, G_MAXUINT16, &port, NULL) ||
         !g_ascii_string_to_unsigned(argv[PERIOD], 10, 1, 86400, &period_s, NULL))
-        return drv_throw(error, DRV_ERROR_USAGE, "no address, port or period");
+        return drv_throw(error, DRV_ERROR_USAGE, "address, port or period is missing");
     client.port = (guint16)port;
     im->lasting = TRUE;
     g_free(im->ds_location);

@@ -29,9 +29,9 @@ im_launch(const char *name,
     g_autoptr(GPtrArray) files = NULL;
 
     if (strchr(name, '/') || *name == '.')
-        return drv_throw(error, DRV_ERROR_USAGE, "no name of a folder: '%s'", name);
+        return drv_throw(error, DRV_ERROR_USAGE, "invalid directory name: '%s'", name);
     if (!g_file_test(path, G_FILE_TEST_IS_DIR))
-        return drv_throw(error, DRV_ERROR_NOT_FOUND, "'%s': no such folder", path);
+        return drv_throw(error, DRV_ERROR_NOT_FOUND, "'%s': no such directory", path);
     files = im_executables(path);
     for (guint i = 0; i < files->len; i++) {
         const char *file = g_ptr_array_index(files, i);

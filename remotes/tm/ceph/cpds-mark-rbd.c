@@ -76,7 +76,7 @@ copy_marked(const CephStore *request,
     g_autoptr(GError) why = NULL;
 
     if (!drop_moment(at, moment, &why))
-        drv_warn("snapshot '%s' of '%s' is left: %s", moment, at->image, why->message);
+        drv_warn("snapshot '%s' of '%s' remains: %s", moment, at->image, why->message);
     return ok;
 }
 

@@ -55,8 +55,10 @@ check_name(const char *name, GError **error)
 {
     if (*name == '\0' || strchr(name, '/') || g_str_equal(name, ".") ||
         g_str_equal(name, ".."))
-        return drv_throw(
-            error, DRV_ERROR_REFUSED, "'%s' is no name for a context file", name);
+        return drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "'%s' is not a valid name for a context file",
+                         name);
     return TRUE;
 }
 

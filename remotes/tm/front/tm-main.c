@@ -30,10 +30,7 @@ check_facts(const TmHead *request, DrvDump *vm, GError **error)
         !drv_dump_value(vm, "TEMPLATE/DISK[DISK_ID=$disk_id]/DISK_ID", &disk, error))
         return FALSE;
     if (g_strcmp0(id, vm_id) != 0)
-        return drv_throw(error,
-                         DRV_ERROR_CORE,
-                         "oned answered with something that is not VM %s",
-                         vm_id);
+        return drv_throw(error, DRV_ERROR_CORE, "oned returned no VM %s", vm_id);
     return disk ||
            drv_throw(error, DRV_ERROR_NOT_FOUND, "VM %s has no disk %s", vm_id, disk_id);
 }

@@ -51,7 +51,7 @@ give_stdin(DrvCmd *cmd, const char *text, int *fd, GError **error)
 {
     *fd = memfd_create("vm", MFD_CLOEXEC);
     if (*fd < 0)
-        return drv_throw_errno(error, "cannot hand on the VM");
+        return drv_throw_errno(error, "cannot pass on the VM's XML");
     if (!drv_fd_write_all(*fd, text, strlen(text), "the VM", error))
         return FALSE;
     lseek(*fd, 0, SEEK_SET);

@@ -42,8 +42,8 @@ main(int argc, char **argv)
 
     drv_action_init(argc, argv);
     if (argc < 2)
-        (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: SYSTEM_DATASTORE_FOLDER");
-    else if (drv_request_check_path("SYSTEM_DATASTORE_FOLDER", argv[1], &error))
+        (void)drv_throw(&error, DRV_ERROR_USAGE, "usage: SYSTEM_DATASTORE_DIRECTORY");
+    else if (drv_request_check_path("SYSTEM_DATASTORE_DIRECTORY", argv[1], &error))
         text = describe(argv[1], &error);
     return text ? drv_action_reply_text(text) : drv_action_fail(error);
 }

@@ -43,7 +43,7 @@ delete_folder(
     if (!g_str_equal(name, number))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s/%s' is not the folder of VM %s",
+                         "'%s/%s' is not the directory of VM %s",
                          ds,
                          name,
                          number);

@@ -59,7 +59,7 @@ move_by_copy(const Place *from, const Place *to, GError **error)
         return FALSE;
     if (drv_path_exists(to->fd, to->name)) {
         if (!tm_tree_compare(from->fd, from->name, to->fd, to->name, error))
-            return drv_prefix(error, "'%s/%s' exists already", to->path, to->name);
+            return drv_prefix(error, "'%s/%s' already exists", to->path, to->name);
     } else {
         if (!make_copy(from, stage, error))
             return FALSE;

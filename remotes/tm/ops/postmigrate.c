@@ -38,7 +38,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
         g_str_equal(old_ds, new_ds))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s' is not there, so the folder in '%s' is kept",
+                         "'%s' is not there, so the directory in '%s' is kept",
                          target,
                          old_ds);
     fd = drv_path_open_dir(old_ds, error);

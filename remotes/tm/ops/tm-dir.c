@@ -35,7 +35,7 @@ tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
         return FALSE;
     dir->made = create && mkdirat(dir->ds_fd, dir->vm, 0777) == 0;
     if (create && !dir->made && errno != EEXIST)
-        return drv_throw_errno(error, "cannot make folder '%s'", dir->path);
+        return drv_throw_errno(error, "cannot create directory '%s'", dir->path);
     dir->fd = drv_path_open_beneath(
         dir->ds_fd, dir->ds_path, dir->vm, O_RDONLY | O_DIRECTORY, 0, error);
     return dir->fd >= 0;

@@ -122,7 +122,7 @@ tm_disk_look(TmDisk *disk, const TmDir *dir, GError **error)
     if (disk->kind == TM_DISK_OTHER)
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s/%s' is neither a file nor a link that a driver makes",
+                         "'%s/%s' is neither a file nor a link made by a driver",
                          dir->path,
                          dir->disk);
     return set_local(disk, dir, dir->disk, error);

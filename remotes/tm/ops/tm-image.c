@@ -35,7 +35,7 @@ read_format(TmImage *image, const char *format, gboolean is_ours, GError **error
     struct stat file;
 
     if (fstat(image->fd, &file) < 0)
-        return drv_throw_errno(error, "cannot look at '%s'", image->path);
+        return drv_throw_errno(error, "cannot stat '%s'", image->path);
     image->virtual_size = (guint64)file.st_size;
     if (g_str_equal(format, "raw"))
         return TRUE;
@@ -44,11 +44,10 @@ read_format(TmImage *image, const char *format, gboolean is_ours, GError **error
     image->is_qcow2 = info.format == DRV_IMAGE_QCOW2;
     /* It may be a raw disk whose guest has written this. */
     if (*format == '\0' && !is_ours && (info.backing_file || info.has_data_file))
-        return drv_throw(
-            error,
-            DRV_ERROR_REFUSED,
-            "'%s' names another file, and oned does not say that it is qcow2",
-            image->path);
+        return drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "'%s' has a backing file, but oned does not declare it qcow2",
+                         image->path);
     if (g_str_equal(format, "qcow2") && !image->is_qcow2)
         return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", image->path);
     if (image->is_qcow2)
@@ -85,8 +84,10 @@ gboolean
 tm_size_of_mb(guint64 mb, guint64 *size, GError **error)
 {
     if (mb > G_MAXINT64 / MIB)
-        return drv_throw(
-            error, DRV_ERROR_USAGE, "%" G_GUINT64_FORMAT " MB is no size of a disk", mb);
+        return drv_throw(error,
+                         DRV_ERROR_USAGE,
+                         "%" G_GUINT64_FORMAT " MB is not a valid disk size",
+                         mb);
     *size = mb * MIB;
     return TRUE;
 }
@@ -129,7 +130,7 @@ tm_overlay_read(
         return drv_throw(error, DRV_ERROR_REFUSED, "'%s' is not qcow2", path);
     if (info.has_data_file)
         return drv_throw(
-            error, DRV_ERROR_REFUSED, "'%s' has its data in another file", path);
+            error, DRV_ERROR_REFUSED, "'%s' has an external data file", path);
     *size = info.virtual_size;
     if (backing)
         *backing = g_steal_pointer(&info.backing_file);
@@ -151,7 +152,7 @@ tm_raw_grow(int fd, guint64 size, gboolean full, const char *name, GError **erro
     struct stat info;
 
     if (fstat(fd, &info) < 0)
-        return drv_throw_errno(error, "cannot look at '%s'", name);
+        return drv_throw_errno(error, "cannot stat '%s'", name);
     if ((guint64)info.st_size >= size ||
         (grow(fd, info.st_size, (off_t)size, full) && fsync(fd) == 0))
         return TRUE;

@@ -55,7 +55,7 @@ tm_tree_copy(int from_fd, const char *from, int to_fd, const char *to, GError **
     struct stat info;
 
     if (fstatat(from_fd, from, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return drv_throw_errno(error, "cannot look at '%s'", from);
+        return drv_throw_errno(error, "cannot stat '%s'", from);
     if (link && symlinkat(link, to_fd, to) < 0)
         return drv_throw_errno(error, "cannot copy link '%s'", from);
     if (link)
@@ -64,7 +64,7 @@ tm_tree_copy(int from_fd, const char *from, int to_fd, const char *to, GError **
         return copy_folder(from_fd, from, to_fd, to, error);
     if (!S_ISREG(info.st_mode))
         return drv_throw(
-            error, DRV_ERROR_REFUSED, "'%s' is neither file nor folder", from);
+            error, DRV_ERROR_REFUSED, "'%s' is neither a file nor a directory", from);
     return copy_file(from_fd, from, to_fd, to, info.st_mode, error);
 }
 

@@ -37,7 +37,7 @@ make_target(const TmCpds *cpds, GError **error)
         return drv_cmd_run(create, error);
     }
     if (fstatat(disk->base_fd, disk->file, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return drv_throw_errno(error, "cannot look at '%s/%s'", disk->base, disk->file);
+        return drv_throw_errno(error, "cannot stat '%s/%s'", disk->base, disk->file);
     fd = drv_stage_create(cpds->stage, "image", error);
     return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, "image", error);
 }

@@ -37,7 +37,7 @@ check_backing(const TmStore *request, const TmDisk *disk, char *backing, GError 
         return TRUE;
     return drv_throw(error,
                      DRV_ERROR_REFUSED,
-                     "'%s/%s' names another file as its backing file: '%s'",
+                     "'%s/%s' has an unexpected backing file: '%s'",
                      disk->base,
                      disk->file,
                      backing);

@@ -28,7 +28,7 @@ lay_overlay(TmSnapDisk *snap,
     g_auto(DrvFd) fd = -1;
 
     if (drv_path_exists(snap->disk.base_fd, file))
-        return drv_throw(error, DRV_ERROR_EXISTS, "'%s' exists already", path);
+        return drv_throw(error, DRV_ERROR_EXISTS, "'%s' already exists", path);
     if (!tm_snap_overlay(snap, "overlay", snap->disk.file, error))
         return FALSE;
     fd = openat(drv_stage_fd(stage), "overlay", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -51,7 +51,7 @@ has_switched(TmSnapDisk *snap, TmLive *live, const char *target, const char *pat
     g_autofree char *source = disk ? drv_path_collapse(disk->source) : NULL;
 
     if (disk == NULL) {
-        drv_warn("it is not known whether '%s' is in use: %s", path, why->message);
+        drv_warn("cannot determine whether '%s' is in use: %s", path, why->message);
         drv_stage_leave(snap->vm_stage);
         return FALSE;
     }

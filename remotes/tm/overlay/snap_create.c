@@ -21,7 +21,7 @@ may_reuse(TmSnapDisk *snap, const char *file, gboolean *there, GError **error)
     if (!tm_overlay_read(disk, file, &size, &backing, NULL) || backing == NULL ||
         !tm_snap_names(backing, disk->file))
         return drv_throw(
-            error, DRV_ERROR_EXISTS, "'%s/%s' exists already", disk->base, file);
+            error, DRV_ERROR_EXISTS, "'%s/%s' already exists", disk->base, file);
     return TRUE;
 }
 

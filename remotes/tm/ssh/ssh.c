@@ -51,7 +51,7 @@ is_qcow2(
            g_str_equal(request->format, "qcow2") ||
            drv_throw(error,
                      DRV_ERROR_REFUSED,
-                     "'%s' names another file, and oned does not say that it is qcow2",
+                     "'%s' has a backing file, but oned does not declare it qcow2",
                      request->source);
 }
 

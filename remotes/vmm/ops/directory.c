@@ -112,7 +112,7 @@ vmm_snapshots_redefine(DrvDomain *domain, const char *folder)
         g_autoptr(GError) error = NULL;
 
         if (!redefine(domain, path, &error))
-            drv_warn("snapshot '%s' is not known any more: %s", path, error->message);
+            drv_warn("snapshot '%s' is no longer known: %s", path, error->message);
     }
 }
 
@@ -167,5 +167,5 @@ vmm_snapshots_store(DrvDomain *domain, const char *folder, const char *gone)
     g_autoptr(GError) error = NULL;
 
     if (!store_all(domain, folder, gone, &error))
-        drv_warn("what is known of the snapshots is not kept: %s", error->message);
+        drv_warn("the snapshots' metadata is not kept: %s", error->message);
 }

@@ -52,7 +52,7 @@ vmm_release_devices(DrvXml *domain, const char *folder)
     if (!drv_xml_has(domain, NULL, "/domain/devices/hostdev[@type='mdev']"))
         return;
     if (!vmm_helper("vgpu", "DELETE", vm_xml, NULL, &error))
-        drv_warn("virtual GPUs are not given back: %s", error->message);
+        drv_warn("virtual GPUs are not released: %s", error->message);
 }
 
 void
@@ -63,7 +63,7 @@ vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder)
     if (!drv_xml_has(domain, NULL, "/domain/devices/tpm/backend[@type='emulator']"))
         return;
     if (!vmm_helper("vtpm_setup", "backup", uuid, folder, &error))
-        drv_warn("the state of the TPM is not kept: %s", error->message);
+        drv_warn("the TPM state is not kept: %s", error->message);
 }
 
 /* --- hooks -----------------------------------------------------------------------------
@@ -76,7 +76,7 @@ text_fd(const char *text, GError **error)
     g_auto(DrvFd) fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        (void)drv_throw_errno(error, "cannot make a temporary file");
+        (void)drv_throw_errno(error, "cannot create a temporary file");
         return -1;
     }
     if (!drv_fd_write_all(fd, text, strlen(text), "a temporary file", error))

@@ -43,7 +43,7 @@ vmm_wait_for_job(DrvDomain *domain, DrvWatch *watch, GError **error)
             return TRUE;
         if (g_get_monotonic_time() > end)
             return drv_throw(
-                error, DRV_ERROR_BUSY, "another job is still at work on the domain");
+                error, DRV_ERROR_BUSY, "another job is still running on the domain");
         if (!drv_watch_next(watch, &event, LOOK_AGAIN_MS, error))
             return FALSE;
     }

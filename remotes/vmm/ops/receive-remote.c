@@ -41,8 +41,10 @@ make_image(const VmmReceive *request, DrvStage *stage, GError **error)
     g_autoptr(DrvCmd) cmd = drv_cmd_new("qemu-img", "create", "-q", NULL);
 
     if (strcmp(request->format, "raw") != 0 && strcmp(request->format, "qcow2") != 0)
-        return drv_throw(
-            error, DRV_ERROR_UNSUPPORTED, "a disk of format '%s'", request->format);
+        return drv_throw(error,
+                         DRV_ERROR_UNSUPPORTED,
+                         "unsupported disk format '%s'",
+                         request->format);
     drv_cmd_option(cmd, "-f", request->format);
     if (*request->backing) {
         drv_cmd_arg(cmd, "-u"); /* the names are to be right, not yet to lead anywhere */

@@ -48,7 +48,7 @@ wait_for_guest(DrvDomain *domain,
         if (!there)
             return TRUE;
         if (refused)
-            return drv_throw(error, DRV_ERROR_BUSY, "the guest refuses to release it");
+            return drv_throw(error, DRV_ERROR_BUSY, "the guest refused to release it");
         if (g_get_monotonic_time() > end)
             return drv_throw(
                 error,

@@ -234,14 +234,28 @@ drv_message() {
     fi
 }
 
-# The action failed, said nothing on stdout, and one sentence to the user.
+# The action failed, said nothing on stdout, and one sentence to the user.  In a long
+# sentence file names may have lost their directories, and details may follow.
 assert_error() { # REGEX
-    local message
+    local message regex
     message=$(drv_message)
+    regex=$(sed -E "s#'/[^']*/([^/']+)'#'(/[^']*/)?\1'#g; s#[\$]\$#( [(].*[)])?\$#" <<<"$1")
     assert_failure
     [ "$status" -lt 124 ] || fail "ended by a signal or a time limit: status $status"
     assert_equal "$output" ""
-    [[ $message =~ $1 ]] || fail "no '$1' in message '$message'"
+    [[ $message =~ $regex ]] || fail "no '$regex' in message '$message'"
+    assert_reason_shows "$message" "$regex"
+}
+
+# The reason that a test names is within the 90 characters that users see of a message; a
+# long one begins early enough.
+assert_reason_shows() { # MESSAGE REGEX
+    local reason=${2##*: } before
+    set -- "${1#ERROR MESSAGE --8<------$'\n'}"
+    reason=${reason%'( [(].*[)])?$'}
+    [[ ${1:0:90} =~ $reason ]] || {
+        [[ $1 =~ $reason ]] && before=${1%%"${BASH_REMATCH[0]}"*} && [ ${#before} -le 65 ]
+    } || fail "'$reason' is not in the beginning of '$1'"
 }
 
 # Every file of a chain opens, from the top: formats must be recorded, nothing is probed.

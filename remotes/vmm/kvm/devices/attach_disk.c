@@ -46,7 +46,7 @@ attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
     facts.iothreads = (guint)g_ascii_strtoull(iothreads, NULL, 10);
     device = kvm_disk_xml(&facts);
     if (is_plugged(live, device, request->target)) {
-        drv_info("'%s' is plugged in already", request->target);
+        drv_info("'%s' is already plugged in", request->target);
         return TRUE;
     }
     return drv_domain_attach(session->domain, device, error);

@@ -48,7 +48,7 @@ attach(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (!nic_open(&nic, data, error))
         return FALSE;
     if (kvm_nic_in_domain(nic.facts.live, &nic.facts)) {
-        drv_info("it is plugged in already");
+        drv_info("it is already plugged in");
         return TRUE;
     }
     xml = nic.facts.is_pci ? kvm_pci_xml(&nic.facts, error)

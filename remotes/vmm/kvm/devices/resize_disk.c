@@ -18,7 +18,7 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (request->size_mib == 0 || request->size_mib > G_MAXINT64 / MIB)
         return drv_throw(error,
                          DRV_ERROR_USAGE,
-                         "no size of a disk: %" G_GUINT64_FORMAT " MiB",
+                         "invalid disk size: %" G_GUINT64_FORMAT " MiB",
                          request->size_mib);
     return drv_block_resize(
         session.domain, request->target, request->size_mib * MIB, error);

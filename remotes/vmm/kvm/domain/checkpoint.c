@@ -30,7 +30,7 @@ put_old_aside(const char *file, char **aside, GError **error)
     if (g_rename(file, *aside) == 0)
         return TRUE;
     if (errno != ENOENT)
-        return drv_throw_errno(error, "cannot put '%s' aside", file);
+        return drv_throw_errno(error, "cannot set '%s' aside", file);
     g_clear_pointer(aside, g_free);
     return TRUE;
 }
@@ -141,7 +141,7 @@ kvm_checkpoint_remove(const char *file)
         g_autoptr(GError) why = NULL;
 
         if (!drv_path_unlink(AT_FDCWD, "", name, &why))
-            drv_warn("checkpoint '%s' is left: %s", name, why->message);
+            drv_warn("checkpoint '%s' remains: %s", name, why->message);
     }
 }
 

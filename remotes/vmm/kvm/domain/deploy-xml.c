@@ -108,13 +108,13 @@ kvm_make_nvram(DrvXml *domain, const DrvConfig *config, GError **error)
     if (!drv_request_check_path("nvram", path, error))
         return FALSE;
     if (strcmp(want, "raw") != 0 && strcmp(want, "qcow2") != 0)
-        return drv_throw(error, DRV_ERROR_REFUSED, "nvram of format '%s'", want);
+        return drv_throw(error, DRV_ERROR_REFUSED, "unsupported NVRAM format '%s'", want);
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
         return convert(drv_config_get(config, "OVMF_NVRAM", DEFAULT_NVRAM),
                        path,
                        want,
                        error) ||
-               drv_prefix(error, "cannot make the UEFI variables '%s'", path);
+               drv_prefix(error, "cannot create the UEFI variables '%s'", path);
     if (!format_of(path, &have, error))
         return FALSE;
     return strcmp(have, want) == 0 || convert(path, path, want, error) ||
@@ -139,7 +139,7 @@ unpack_tpm(const char *state, const char *folder, GError **error)
         return FALSE;
     bytes = g_base64_decode(state, &size);
     if (data < 0 || lseek(data, 0, SEEK_SET) < 0)
-        return drv_throw_errno(error, "cannot make a temporary file in '%s'", folder);
+        return drv_throw_errno(error, "cannot create a temporary file in '%s'", folder);
     if (!drv_fd_write_all(data, bytes, size, "the TPM's state", error))
         return FALSE;
     (void)lseek(data, 0, SEEK_SET);

@@ -93,7 +93,7 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (config == NULL)
         return FALSE;
     if (strcmp(drv_xml_node_name(drv_xml_root(xml)), "domain") != 0)
-        return drv_throw(error, DRV_ERROR_DUMP, "stdin is not a domain's XML");
+        return drv_throw(error, DRV_ERROR_DUMP, "stdin is not the XML of a domain");
     virt = vmm_open(config, error);
     if (virt == NULL || !store(request, error))
         return FALSE;

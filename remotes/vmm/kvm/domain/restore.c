@@ -153,7 +153,7 @@ start(DrvVirt *virt,
     DRV_CANCEL_SHIELD();
     domain = find_restored(virt, request, xml, error);
     if (domain == NULL)
-        return drv_prefix(error, "it was restored and is gone again");
+        return drv_prefix(error, "it was restored but ended at once");
     finish(domain, request, config);
     return TRUE;
 }

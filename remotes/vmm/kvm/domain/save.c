@@ -48,7 +48,7 @@ save_domain(DrvDomain *domain, const char *file, gboolean *gone, GError **error)
     DRV_CANCEL_SHIELD(); /* what remains is short, and the domain has ended */
     if (!drv_watch_gone(watch, END_TIMEOUT_MS, &ended, error))
         return FALSE;
-    return ended || drv_throw(error, DRV_ERROR_VIRT, "it is saved but still active");
+    return ended || drv_throw(error, DRV_ERROR_VIRT, "it was saved but is still active");
 }
 
 /* A save that was killed after the domain's end has left a checkpoint of it. */
@@ -85,7 +85,7 @@ make_checkpoint(DrvVirt *virt, const VmmCheckpoint *request, GError **error)
         return TRUE;
     }
     if (why == NULL)
-        return drv_throw(error, DRV_ERROR_VIRT, "the domain has ended unsaved");
+        return drv_throw(error, DRV_ERROR_VIRT, "the domain stopped before it was saved");
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
 }

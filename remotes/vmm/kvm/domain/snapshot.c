@@ -84,7 +84,7 @@ create(gconstpointer data, DrvSource *in, char **result, GError **error)
         !is_made(place.domain, name, &there, error))
         return FALSE;
     if (there)
-        drv_info("%s is there already", name);
+        drv_info("%s already exists", name);
     else if (!drv_domain_snapshot_create(place.domain, name, error))
         return FALSE;
     DRV_CANCEL_SHIELD();

@@ -97,7 +97,7 @@ parse_command(const VmmExec *request, char ***words, GError **error)
         strspn(request->input,
                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") !=
             strlen(request->input))
-        return drv_throw(error, DRV_ERROR_USAGE, "the command is not plain text");
+        return drv_throw(error, DRV_ERROR_USAGE, "the command is not valid UTF-8");
     if (!g_shell_parse_argv(request->command, NULL, words, &why))
         return drv_throw(error, DRV_ERROR_USAGE, "the command: %s", why->message);
     return TRUE;
@@ -134,7 +134,7 @@ run_exec(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     pid = kvm_exec_pid(answer);
     if (pid == 0)
-        return drv_throw(error, DRV_ERROR_VIRT, "the agent named no process");
+        return drv_throw(error, DRV_ERROR_VIRT, "the agent returned no pid");
     return keep_pid(&session, pid, error);
 }
 

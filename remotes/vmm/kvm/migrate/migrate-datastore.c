@@ -167,7 +167,7 @@ kvm_move_datastore(KvmMigration *migration, GError **error)
 
     if (migration->folder && *migration->request->folder &&
         drv_path_is_below(migration->request->folder, migration->folder)) {
-        drv_info("it is there already");
+        drv_info("it already exists");
         return TRUE;
     }
     if (!kvm_only_disks_there(migration, error))

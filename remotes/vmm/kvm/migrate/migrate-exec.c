@@ -81,7 +81,7 @@ kvm_exec_put(const KvmExec *exec, const char *host)
     if (exec->fd < 0)
         return;
     if (host && !send(exec, host, &error)) {
-        drv_warn("how the command in the guest ends will not be known: %s",
+        drv_warn("the exit status of the command in the guest will be lost: %s",
                  error->message);
         host = NULL;
     }

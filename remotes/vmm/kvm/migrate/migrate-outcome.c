@@ -108,17 +108,16 @@ kvm_throw_end(const KvmMigration *migration,
     if (end == DRV_MIGRATION_TWICE)
         return drv_throw(error,
                          DRV_ERROR_VIRT,
-                         "it is active at both hosts (%s at the source, %s at the "
+                         "it is active on both hosts (%s at the source, %s at the "
                          "destination), and nothing was done about it: %s",
                          state_at(migration->source, migration->uuid),
                          state_at(migration->destination, migration->uuid),
                          said);
     if (end == DRV_MIGRATION_LOST)
-        return drv_throw(
-            error, DRV_ERROR_VIRT, "it is active at neither of the hosts: %s", said);
+        return drv_throw(error, DRV_ERROR_VIRT, "running on neither host: %s", said);
     return drv_throw(error,
                      why ? drv_error_code(why) : DRV_ERROR_VIRT,
-                     "it goes on at the source: %s",
+                     "still runs on the source: %s",
                      said);
 }
 
@@ -148,7 +147,7 @@ kvm_clear_to_go(KvmMigration *migration, gboolean *running, GError **error)
         return FALSE;
     *running = state == DRV_STATE_RUNNING || is_left_standing(state, reason);
     if (is_left_standing(state, reason)) {
-        drv_info("an earlier migration has left it standing");
+        drv_info("an earlier migration left it paused");
         kvm_wake_source(migration);
     }
     return TRUE;

@@ -86,9 +86,9 @@ run_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
         return FALSE;
     }
     if (called && *end != DRV_MIGRATION_ARRIVED)
-        (void)drv_throw(why, DRV_ERROR_VIRT, "libvirt called it a success");
+        (void)drv_throw(why, DRV_ERROR_VIRT, "libvirt reported success");
     if (!called && *end == DRV_MIGRATION_ARRIVED)
-        drv_info("it has arrived, though libvirt said: %s", (*why)->message);
+        drv_info("it has arrived, although libvirt reported: %s", (*why)->message);
     return TRUE;
 }
 

@@ -23,7 +23,7 @@ send(const KvmSender *sender, VmmReceive *request, DrvSource *in, GError **error
     g_autofree char *result = NULL;
 
     return drv_dispatch(sender->host, &vmm_receive_op, request, in, &result, error) ||
-           drv_prefix(error, "cannot make '%s' at the destination", request->name);
+           drv_prefix(error, "cannot create '%s' on the destination", request->name);
 }
 
 gboolean
@@ -88,7 +88,7 @@ kvm_send_image(const KvmSender *sender,
     g_free(request->format);
     request->format = g_strdup(disk->format);
     if (stat(path, &st) < 0)
-        return drv_throw_errno(error, "cannot look at '%s'", path);
+        return drv_throw_errno(error, "cannot stat '%s'", path);
     request->size = (guint64)st.st_size;
     if (strcmp(disk->format, "raw") != 0) {
         if (!drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_FOLLOW, &info, error))

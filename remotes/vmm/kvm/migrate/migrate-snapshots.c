@@ -48,7 +48,7 @@ put_in(const KvmSnapshots *snapshots, DrvDomain *domain)
 
         if (!drv_domain_snapshot_redefine(
                 domain, xml, g_strcmp0(name, snapshots->current) == 0, &error))
-            drv_warn("snapshot '%s' is not known any more: %s", name, error->message);
+            drv_warn("snapshot '%s' is no longer known: %s", name, error->message);
     }
 }
 
@@ -88,5 +88,5 @@ kvm_snapshots_put(const KvmSnapshots *snapshots, DrvVirt *virt, const char *uuid
     if (domain)
         put_in(snapshots, domain);
     else
-        drv_warn("snapshots are not known any more: %s", error->message);
+        drv_warn("snapshots are no longer known: %s", error->message);
 }

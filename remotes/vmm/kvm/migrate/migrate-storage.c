@@ -38,7 +38,7 @@ send_entry(const KvmSender *sender, const char *name, GError **error)
     if (text)
         return kvm_send_link(sender, text, name, error);
     if (stat(path, &st) < 0)
-        return drv_throw_errno(error, "cannot look at '%s'", path);
+        return drv_throw_errno(error, "cannot stat '%s'", path);
     if (S_ISDIR(st.st_mode))
         return strchr(name, '/') || send_folder(sender, name, error);
     if (!S_ISREG(st.st_mode))
@@ -87,8 +87,9 @@ kvm_storage_send(KvmMigration *migration, const char *host, GError **error)
     if (disks == NULL)
         return FALSE;
     if (migration->folder == NULL)
-        return drv_throw(
-            error, DRV_ERROR_UNSUPPORTED, "the domain's metadata name no folder to move");
+        return drv_throw(error,
+                         DRV_ERROR_UNSUPPORTED,
+                         "the domain's metadata has no directory to move");
     if (!drv_request_check_path("DISK_TARGET_PATH", migration->request->folder, error))
         return FALSE;
     sender.copied = g_ptr_array_new();
@@ -106,5 +107,5 @@ kvm_storage_discard(KvmMigration *migration, const char *host)
     g_autoptr(GError) error = NULL;
 
     if (!kvm_send_discard(&sender, &error))
-        drv_warn("files are left at the destination: %s", error->message);
+        drv_warn("files remain on the destination: %s", error->message);
 }

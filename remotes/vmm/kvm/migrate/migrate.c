@@ -50,7 +50,7 @@ settle(KvmMigration *migration, gboolean resume, GError **error)
     if (there == NULL)
         return FALSE;
     if (resume && !drv_domain_resume(there, error))
-        return drv_prefix(error, "it has arrived, but does not run");
+        return drv_prefix(error, "it has arrived but is not running");
     if (vmm_config_bool(migration->config, "SYNC_TIME", FALSE))
         drv_agent_sync_time_later(there);
     vmm_compact_memory(migration->config, TRUE);
@@ -104,14 +104,14 @@ has_arrived(KvmMigration *migration, GError **error)
     DrvDomainState state;
 
     if (there == NULL)
-        return drv_prefix(error, "it is not at the source");
+        return drv_prefix(error, "it is not on the source");
     migration->uuid = g_strdup(drv_domain_uuid(there));
     if (!drv_migration_prove(
             migration->uuid, migration->source, migration->destination, &end, error))
         return FALSE;
     if (end != DRV_MIGRATION_ARRIVED)
         return kvm_throw_end(migration, end, NULL, error);
-    drv_info("it has arrived already");
+    drv_info("it has already arrived");
     kvm_exec_take(&exec, there);
     kvm_exec_put(&exec, migration->request->destination);
     if (!drv_domain_state(there, &state, NULL, error))
