@@ -101,6 +101,14 @@ PROGS += $(IM_PROGS) $(OUT)/remotes/im/qemu-probes.d
 $(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
+# Stock probes and ours in their place: one list for the client and install-remotes.
+$(OUT)/gen/stock-probes.h: packaging/stock-probes
+	@mkdir -p $(@D)
+	awk 'BEGIN { printf "#define STOCK_PROBES" } \
+		!/^#/ { printf " { \"%s\", \"%s\" },", $$1, $$2 } END { print "" }' $< >$@
+$(OUT)/o/remotes/im/client/client-run.o: $(OUT)/gen/stock-probes.h
+$(OUT)/o/remotes/im/client/client-run.o: ALL_CFLAGS += -include $(OUT)/gen/stock-probes.h
+
 # Folders that the front-end's client wants to find, and the names for hosts without KVM.
 $(OUT)/remotes/im/qemu-probes.d:
 	@mkdir -p $(@D)/kvm.d $(@D)/kvm-probes.d/vm/snapshot $(@D)/kvm-probes.d/vm/execution

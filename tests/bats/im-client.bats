@@ -219,3 +219,20 @@ END
     lab_exec host01 touch /var/tmp/one/.update
     wait_until 10 no_client
 }
+
+@test "stock probes that are left on a host do not run, an admin's own do" {
+    local tree=$LAB/host01/var-tmp/one/im file own=kvm-probes.d/host/system/cpu.py
+    while read -r file; do
+        printf '%s\n' '#!/bin/sh' 'exit 1' >"$tree/$file"
+        chmod 755 "$tree/$file"
+    done < <(awk '!/^#/ { print $1 }' "$DRV_ROOT/packaging/stock-probes")
+    printf '%s\n' '#!/bin/sh' 'echo OWN=yes' >"$tree/$own"
+    chmod 755 "$tree/$own"
+    im_start
+    awk -v tree="$tree" '!/^#/ { print tree "/" $1 }' "$DRV_ROOT/packaging/stock-probes" | xargs rm
+    rm "$tree/$own"
+    assert_success
+    run first_pass SYSTEM_HOST <<<"$output"
+    assert_line OWN=yes
+    assert_line 'HYPERVISOR=kvm'
+}

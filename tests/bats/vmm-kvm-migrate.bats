@@ -280,7 +280,7 @@ used() { lab_exec host01 du -k "$1" | cut -f 1; }
         "<serial type='pty'><log file='$dir/console.log'/></serial>" \
         "<channel type='unix'><source mode='bind' path='$dir/socket'/><target type='virtio' name='extra'/></channel>"; do
         # shellcheck disable=SC2046
-        STDIN=$(vm_domain host01 1 $(with_kernel) | sed "s|</devices>|$what&|") \
+        STDIN=$(vm_domain host01 1 $(with_kernel) | sed "0,\|</devices>|s||$what&|") \
             run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
         assert_success
         move_1

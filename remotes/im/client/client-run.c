@@ -12,6 +12,7 @@
 #include "im/client/client.h"
 
 #define PROBE_TIMEOUT_MS 80000 /* within the front-end's 90 s for all */
+#define PROBES "-probes.d/"
 #define OUTPUT_MAX ((gsize)64 << 20)
 
 static const char *const left_overs[] = { ".rpmnew",   ".rpmsave",   ".rpmorig",
@@ -28,15 +29,31 @@ is_left_over(const char *name)
     return strstr(name, ".dpkg-") != NULL || *name == '.';
 }
 
-/* "cpu.sh" where there is "cpu": the stock probe that ours took the place of. */
-static gboolean
-is_replaced(const char *folder, const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    g_autofree char *stem = dot ? g_strndup(name, (gsize)(dot - name)) : NULL;
-    g_autofree char *path = stem ? g_build_filename(folder, stem, NULL) : NULL;
+/* Pairs of a stock probe and the native one in its place; the build makes the list of
+ * packaging/stock-probes.
+ */
+static const char *const stock_probes[][2] = { STOCK_PROBES };
 
-    return path && im_builtin(path) != NULL;
+/* A stock probe in whose place there is ours: where a tree was synced by copying, it is
+ * still on the host.  The folder of hosts without KVM has another name and the same
+ * probes.
+ */
+static gboolean
+is_replaced(const char *path)
+{
+    const char *below = strstr(path, PROBES);
+
+    for (guint i = 0; below && i < G_N_ELEMENTS(stock_probes); i++) {
+        const char *stock = strstr(stock_probes[i][0], PROBES);
+        const char *native = strstr(stock_probes[i][1], PROBES);
+        g_autofree char *ours = NULL;
+
+        if (stock == NULL || strcmp(stock, below) != 0)
+            continue;
+        ours = g_strdup_printf("%.*s%s", (int)(below - path), path, native);
+        return im_builtin(ours) != NULL;
+    }
+    return FALSE;
 }
 
 static gint
@@ -57,7 +74,7 @@ im_executables(const char *path)
 
         if (g_file_test(file, G_FILE_TEST_IS_REGULAR) &&
             g_file_test(file, G_FILE_TEST_IS_EXECUTABLE) && !is_left_over(name) &&
-            !is_replaced(path, name))
+            !is_replaced(file))
             g_ptr_array_add(files, g_steal_pointer(&file));
     }
     g_ptr_array_sort(files, by_name);
