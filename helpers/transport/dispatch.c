@@ -16,17 +16,16 @@ drv_dispatch_is_here(const char *host)
 
 static gboolean
 run_there(const char *host,
-          DrvWorker worker,
-          const char *name,
+          const DrvOp *op,
           gpointer request,
           DrvSource *in,
           char **result,
           GError **error)
 {
-    g_autoptr(DrvRemote) remote = drv_remote_open(host, worker, error);
+    g_autoptr(DrvRemote) remote = drv_remote_open(host, op->worker, error);
 
     return remote &&
-           drv_remote_run(remote, name, drv_request_pack(request), in, result, error);
+           drv_remote_run(remote, op->name, drv_request_pack(request), in, result, error);
 }
 
 gboolean
@@ -37,21 +36,17 @@ drv_dispatch(const char *host,
              char **result,
              GError **error)
 {
-    gboolean live = op->is_live && op->is_live(request);
-    gboolean here = op->here || drv_dispatch_is_here(host);
-    DrvWorker worker = live ? DRV_WORKER_VIRT : op->worker;
-    const char *name = live ? op->live : op->name;
+    DrvWhere where = drv_op_where(op, request);
+    const DrvOp *actor = where == DRV_LIVE ? op->live : op;
 
-    if (op->is_noop && op->is_noop(request))
+    if (where == DRV_NOWHERE)
         return TRUE;
-    if (op->run == NULL && worker == DRV_WORKER_PLAIN)
-        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "Operation not supported");
-    if (here && worker != DRV_WORKER_PLAIN)
-        return drv_remote_run_here(
-            worker, name, drv_request_pack(request), in, result, error);
-    if (here)
-        return op->run(request, in, result, error);
-    return run_there(host, worker, name, request, in, result, error);
+    if (where != DRV_ANYWHERE && !drv_dispatch_is_here(host))
+        return run_there(host, actor, request, in, result, error);
+    if (actor->worker == DRV_WORKER_PLAIN)
+        return actor->run(request, in, result, error);
+    return drv_remote_run_here(
+        actor->worker, actor->name, drv_request_pack(request), in, result, error);
 }
 
 gboolean
@@ -65,8 +60,7 @@ drv_dispatch_incomplete(const char *host,
 {
     g_autoptr(DrvRemote) remote = NULL;
 
-    if ((op->run == NULL && op->worker == DRV_WORKER_PLAIN) || op->is_live ||
-        op->is_noop || op->here || drv_dispatch_is_here(host))
+    if (op->where || drv_dispatch_is_here(host))
         return complete(request, data, error) &&
                drv_dispatch(host, op, request, NULL, result, error);
     remote = drv_remote_open(host, op->worker, error);

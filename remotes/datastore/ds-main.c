@@ -30,70 +30,77 @@ ds_source_text(const char *base_path, const char *name)
     return g_strconcat(base_path, "/", name, NULL);
 }
 
+/* The op at one of @hosts, with a stream if it has one. */
 static gboolean
-run_at(
-    const DsAction *action, DsHead *request, char **hosts, char **result, GError **error)
+run_at(const DsAction *action,
+       const DrvOp *op,
+       DsHead *request,
+       char **hosts,
+       char **result,
+       GError **error)
 {
+    gboolean streams = drv_op_where(op, request) == DRV_AT_DATA;
     g_autoptr(DrvSource) in = NULL;
 
-    if (action->open && !ds_op->here && !action->open(request, &in, error))
+    if (action->open && streams && !action->open(request, &in, error))
         return FALSE;
-    return drv_dispatch_any(
-        (const char *const *)hosts, ds_op, request, in, result, error);
+    return drv_dispatch_any((const char *const *)hosts, op, request, in, result, error);
 }
 
 static gboolean
-act(const DsAction *action,
-    DsHead *request,
-    DrvDump *dump,
-    const char *id,
-    char **result,
-    GError **error)
+run_action(const DsAction *action,
+           const DrvOp *op,
+           DsHead *request,
+           DrvDump *dump,
+           const char *id,
+           char **result,
+           GError **error)
 {
-    const char *const *bridges;
+    const char *const *bridges = NULL;
     g_auto(GStrv) hosts = NULL;
 
     g_free(request->image_id);
     request->image_id = g_strdup(id);
     if (!drv_request_read_dump(request, dump, error) ||
         (action->prepare && !action->prepare(request, dump, error)) ||
-        (ds_op->prepare && !ds_op->prepare(request, error)))
+        (op->prepare && !op->prepare(request, error)))
         return FALSE;
-    bridges = (const char *const *)request->bridges;
-    if (ds_op->here || (ds_op->is_noop && ds_op->is_noop(request)))
-        bridges = NULL;
+    if (drv_op_where(op, request) == DRV_AT_DATA)
+        bridges = (const char *const *)request->bridges;
     hosts = drv_bridge_hosts(bridges, g_ascii_strtoull(id, NULL, 10), error);
-    return hosts && run_at(action, request, hosts, result, error);
+    return hosts && run_at(action, op, request, hosts, result, error);
+}
+
+/* What some ops say is the answer already. */
+static char *
+make_answer(const DsAction *action, const DrvOp *op, DsHead *request, const char *result)
+{
+    if (action->answer && !op->answers && drv_op_where(op, request) != DRV_ANYWHERE)
+        return action->answer(request, result);
+    return g_strdup(result);
 }
 
 int
 ds_main(int argc, char **argv, const DsAction *action)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(DrvRequest) request = NULL;
+    g_autoptr(DrvRequest) head = NULL;
     g_autoptr(DrvDump) dump = NULL;
     g_autofree char *result = NULL;
     g_autofree char *answer = NULL;
+    const DrvOp *op;
     const char *id;
 
     drv_action_init(argc, argv);
     dump = drv_dump_read_action(argc, argv, &id, &error);
-    if (dump == NULL)
+    op = dump ? drv_op_of_program(&error) : NULL;
+    if (op == NULL)
         return drv_action_fail(error);
-    if (&ds_op == NULL) {
-        (void)drv_throw(&error,
-                        DRV_ERROR_UNSUPPORTED,
-                        "%s: Operation not supported",
-                        drv_action_name());
-        return drv_action_fail(error);
-    }
-    request = drv_request_new(ds_op->request);
-    if (!act(action, (DsHead *)request, dump, id, &result, &error)) {
+    head = drv_request_new(op->request);
+    if (!run_action(action, op, (DsHead *)head, dump, id, &result, &error)) {
         (void)drv_prefix(&error, "cannot %s %s", action->subject, id);
         return drv_action_fail(error);
     }
-    answer = action->answer && !ds_op->here && !ds_op->answers
-                 ? action->answer(request, result)
-                 : g_strdup(result);
+    answer = make_answer(action, op, (DsHead *)head, result);
     return answer ? drv_action_reply("%s", g_strchomp(answer)) : drv_action_done();
 }

@@ -102,8 +102,7 @@ extern const DrvOp ds_newest;
 enum { DS_TYPE_FILE = 2 };
 enum { DS_IMAGE_CDROM = 1 };
 
-#define DS_SLOT(action, op) DRV_SLOT(ds_op, action, op)
-extern const DrvOp *const ds_op __attribute__((weak));
+#define DS_SLOT(action, op) DRV_SLOT(action, op)
 
 /* An action's own words. */
 typedef struct {

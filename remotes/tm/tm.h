@@ -134,10 +134,7 @@ enum {
 };
 
 /* In driver.c: the op for one action. */
-#define TM_SLOT(action, op) DRV_SLOT(tm_op, action, op)
-
-/* The op of this program; not there when the driver has none for this action. */
-extern const DrvOp *const tm_op __attribute__((weak));
+#define TM_SLOT(action, op) DRV_SLOT(action, op)
 
 /* An action's own words. */
 typedef struct {
@@ -172,9 +169,6 @@ char *tm_monitor_vms(const char *path, GError **error);
 
 /* The answer of this release to an op's result; sends what goes by another way. */
 char *tm_monitor_answer(const char *text);
-
-/* Sets "<action>: Operation not supported" and returns it. */
-const GError *tm_unsupported(GError **error);
 
 /* premigrate, postmigrate, failmigrate: run this driver's op, then the same action of the
  * other drivers whose disks the VM has.

@@ -86,14 +86,17 @@ free_request(VmmHead **request)
 }
 
 static gboolean
-run(int argc, char **argv, VmmHead *request, char **result, GError **error)
+run(const DrvOp *op,
+    int argc,
+    char **argv,
+    VmmHead *request,
+    char **result,
+    GError **error)
 {
     if (!drv_request_read_args(request, argc, argv, error) ||
         !read_document(request, argc, argv, error))
         return FALSE;
-    if (&vmm_op == NULL)
-        return drv_throw(error, DRV_ERROR_UNSUPPORTED, "operation not supported");
-    return vmm_op->run(request, NULL, result, error);
+    return op->run(request, NULL, result, error);
 }
 
 static char *
@@ -110,9 +113,13 @@ vmm_main(int argc, char **argv, const DrvRequestType *type, const char *what)
     __attribute__((cleanup(free_request))) VmmHead *head = drv_request_new(type);
     g_autoptr(GError) error = NULL;
     g_autofree char *result = NULL;
+    const DrvOp *op;
 
     drv_action_init(argc, argv);
-    if (run(argc, argv, head, &result, &error))
+    op = drv_op_of_program(&error);
+    if (op == NULL)
+        return drv_action_fail(error);
+    if (run(op, argc, argv, head, &result, &error))
         return result ? drv_action_reply("%s", result) : drv_action_done();
     if (drv_error_code(error) != DRV_ERROR_USAGE) {
         g_autofree char *subject = subject_of(head);

@@ -104,9 +104,7 @@ typedef struct {
 extern const DrvRequestType vmm_exec;
 extern const DrvRequestType vmm_exec_cancel;
 
-#define VMM_SLOT(action, op) DRV_SLOT(vmm_op, action, op)
-/* The op of this program; not there when the driver has none for this action. */
-extern const DrvOp *const vmm_op __attribute__((weak));
+#define VMM_SLOT(action, op) DRV_SLOT(action, op)
 
 /* All of an action: read the request, run the op, answer with its result.  @what is what
  * is attempted: "deploy".

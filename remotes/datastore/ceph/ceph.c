@@ -102,10 +102,12 @@ PREPARE(CephMonitor)
     }
 
 /* An image that never got a name needs no removal. */
-static gboolean
-is_nameless(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
-    return *((const CephImage *)data)->image.source == '\0';
+    const CephImage *request = data;
+
+    return *request->image.source ? DRV_AT_DATA : DRV_NOWHERE;
 }
 
 OP(ceph_cp, "ceph.cp", ceph_cp_type, CephCp);
@@ -122,5 +124,5 @@ const DrvOp ceph_rm = {
     .request = &ceph_rm_type,
     .worker = DRV_WORKER_RBD,
     .prepare = prepare_CephImage,
-    .is_noop = is_nameless,
+    .where = where,
 };

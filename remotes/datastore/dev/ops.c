@@ -12,7 +12,9 @@ cp(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp dev_cp = { .name = "dev.cp", .request = &ds_cp, .run = cp, .here = TRUE };
+const DrvOp dev_cp = {
+    .name = "dev.cp", .request = &ds_cp, .run = cp, .where = drv_op_anywhere
+};
 DRV_OP_REGISTER(dev_cp);
 
 DS_FIXED(dev_rm, "dev.rm", ds_rm, NULL);

@@ -5,10 +5,13 @@
 
 #define MIB (1024 * 1024ULL)
 
-static gboolean
-is_noop(gconstpointer data)
+/* The file of a disk that is saved is made by cpds. */
+static DrvWhere
+where(gconstpointer data)
 {
-    return g_str_equal(((const DsMkfs *)data)->format, "save_as");
+    const DsMkfs *request = data;
+
+    return g_str_equal(request->format, "save_as") ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
 static gboolean
@@ -36,6 +39,6 @@ const DrvOp fs_mkfs = {
     .name = "fs.mkfs",
     .request = &ds_mkfs,
     .run = run,
-    .is_noop = is_noop,
+    .where = where,
 };
 DRV_OP_REGISTER(fs_mkfs);

@@ -17,12 +17,12 @@ sweep_only(const DsImage *request)
 }
 
 /* Nobody must be kept from forgetting such an image by a bridge that does not answer. */
-static gboolean
-is_noop(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
     const DsImage *request = data;
 
-    return *request->source == '\0' && request->bridges[0];
+    return *request->source == '\0' && request->bridges[0] ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
 /* What stands on something else goes before it, so that no one ever sees the one without
@@ -56,7 +56,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return delete_image(&image, error);
 }
 
-const DrvOp fs_rm = {
-    .name = "fs.rm", .request = &ds_rm, .run = run, .is_noop = is_noop
-};
+const DrvOp fs_rm = { .name = "fs.rm", .request = &ds_rm, .run = run, .where = where };
 DRV_OP_REGISTER(fs_rm);

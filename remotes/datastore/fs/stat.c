@@ -18,6 +18,6 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp fs_stat = {
-    .name = "fs.stat", .request = &ds_stat, .run = run, .here = TRUE
+    .name = "fs.stat", .request = &ds_stat, .run = run, .where = drv_op_anywhere
 };
 DRV_OP_REGISTER(fs_stat);

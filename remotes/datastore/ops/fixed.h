@@ -17,6 +17,6 @@
         .name = op_name,                                                                 \
         .request = &type,                                                                \
         .run = symbol##_run,                                                             \
-        .here = TRUE,                                                                    \
+        .where = drv_op_anywhere,                                                        \
     };                                                                                   \
     DRV_OP_REGISTER(symbol)

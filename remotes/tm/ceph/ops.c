@@ -99,42 +99,46 @@ FRONT(CephResize, FALSE)
                            __VA_ARGS__ }
 
 /* The persistent disk is the image, and mine to delete is nothing. */
-static gboolean
-is_image_itself(gconstpointer data)
+static DrvWhere
+where_to_delete(gconstpointer data)
 {
     const CephDelete *request = data;
+    gboolean is_image =
+        request->delete.disk_id >= 0 && *request->disk.source && !request->disk.clone;
 
-    return request->delete.disk_id >= 0 && *request->disk.source && !request->disk.clone;
+    return is_image ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
 /* Of a running VM the hypervisor does it: RBD tells its users of a new size. */
-static gboolean
-is_running(gconstpointer data)
+static DrvWhere
+where_to_resize(gconstpointer data)
 {
-    return ((const CephResize *)data)->disk.lcm_state == TM_LCM_DISK_RESIZE;
+    const CephResize *request = data;
+
+    return request->disk.lcm_state == TM_LCM_DISK_RESIZE ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
-static gboolean
-always(gconstpointer data)
-{
-    (void)data;
-    return TRUE;
-}
-
-static gboolean
-is_saved_live(gconstpointer data)
+static DrvWhere
+where_to_save(gconstpointer data)
 {
     const CephStore *request = data;
+    gboolean is_live = request->disk.lcm_state == TM_LCM_HOTPLUG_SAVEAS &&
+                       request->store.snapshot_id < 0;
 
-    return request->disk.lcm_state == TM_LCM_HOTPLUG_SAVEAS &&
-           request->store.snapshot_id < 0;
+    return is_live ? DRV_LIVE : DRV_AT_DATA;
 }
+
+static const DrvOp cpds_live = {
+    .name = "ceph.tm.cpds_live",
+    .request = &ceph_tm_cpds,
+    .worker = DRV_WORKER_VIRT,
+};
 
 /* The disk is the image. */
 const DrvOp ceph_disk_mvds = {
     .name = "ceph.tm.mvds",
     .request = &ceph_tm_mvds,
-    .is_noop = always,
+    .where = drv_op_nowhere,
 };
 
 OP(ceph_disk_clone, "ceph.tm.clone", ceph_tm_clone, CephClone, );
@@ -143,25 +147,31 @@ OP(ceph_disk_cpds,
    "ceph.tm.cpds",
    ceph_tm_cpds,
    CephStore,
-   .is_live = is_saved_live,
-   .live = "ceph.tm.cpds_live");
+   .where = where_to_save,
+   .live = &cpds_live);
 OP(ceph_disk_delete,
    "ceph.tm.delete",
    ceph_tm_delete,
    CephDelete,
-   .is_noop = is_image_itself);
+   .where = where_to_delete);
 OP(ceph_disk_mkimage, "ceph.tm.mkimage", ceph_tm_mkimage, CephMake, );
 OP(ceph_disk_mkswap, "ceph.tm.mkswap", ceph_tm_mkswap, CephMake, );
-OP(ceph_disk_resize, "ceph.tm.resize", ceph_tm_resize, CephResize, .is_noop = is_running);
+OP(ceph_disk_resize,
+   "ceph.tm.resize",
+   ceph_tm_resize,
+   CephResize,
+   .where = where_to_resize);
 OP(ceph_disk_snap_create, "ceph.tm.snap_create", ceph_tm_snapshot, CephSnapshot, );
-OP(ceph_disk_snap_create_live,
-   "ceph.tm.snap_create",
-   ceph_tm_snapshot,
-   CephSnapshot,
-   .is_live = always,
-   .live = "ceph.tm.snap_create_live");
 OP(ceph_disk_snap_delete, "ceph.tm.snap_delete", ceph_tm_snapshot, CephSnapshot, );
 OP(ceph_disk_snap_revert, "ceph.tm.snap_revert", ceph_tm_snapshot, CephSnapshot, );
+
+const DrvOp ceph_disk_snap_create_live = {
+    .name = "ceph.tm.snap_create_live",
+    .request = &ceph_tm_snapshot,
+    .worker = DRV_WORKER_VIRT,
+    .prepare = prepare_CephSnapshot,
+    .stand_ins = stand_ins_CephSnapshot,
+};
 
 static gboolean
 prepare_monitor(gpointer data, GError **error)

@@ -14,6 +14,6 @@ const DrvOp dummy_monitor = {
     .name = "dummy.monitor",
     .request = &tm_monitor,
     .run = run,
-    .here = TRUE,
+    .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(dummy_monitor);

@@ -48,78 +48,75 @@ read_facts(TmHead *request, GError **error)
            drv_request_read_dump(request, vm, error);
 }
 
+/* What is to be done, and who does it. */
+typedef struct {
+    const TmAction *action;
+    const DrvOp *op;
+} Task;
+
 static gboolean
 complete(gpointer request, gpointer data, GError **error)
 {
-    const TmAction *action = data;
+    const Task *task = data;
 
     return read_facts(request, error) &&
-           (action->prepare == NULL || action->prepare(request, error)) &&
-           (tm_op->prepare == NULL || tm_op->prepare(request, error));
+           (task->action->prepare == NULL || task->action->prepare(request, error)) &&
+           (task->op->prepare == NULL || task->op->prepare(request, error));
 }
 
 /* The disk of a VM that is on no host belongs to the front-end, which may not see its
  * storage.
  */
 static gboolean
-run_instead(const TmAction *action, TmHead *request, char **result, GError **error)
+run_instead(Task *task, TmHead *request, char **result, GError **error)
 {
     g_auto(GStrv) hosts = NULL;
 
-    if (!complete(request, (gpointer)action, error))
+    if (!complete(request, task, error))
         return FALSE;
-    hosts = tm_op->stand_ins(request, error);
-    return hosts && drv_dispatch_any(
-                        (const char *const *)hosts, tm_op, request, NULL, result, error);
+    hosts = task->op->stand_ins(request, error);
+    return hosts &&
+           drv_dispatch_any(
+               (const char *const *)hosts, task->op, request, NULL, result, error);
 }
 
 static gboolean
-run(const TmAction *action, TmHead *request, char **result, GError **error)
+run_op(Task *task, TmHead *request, char **result, GError **error)
 {
-    if (tm_op->stand_ins && drv_dispatch_is_here(request->host))
-        return run_instead(action, request, result, error);
+    if (task->op->stand_ins && drv_dispatch_is_here(request->host))
+        return run_instead(task, request, result, error);
     return drv_dispatch_incomplete(
-        request->host, tm_op, request, complete, (gpointer)action, result, error);
+        request->host, task->op, request, complete, task, result, error);
 }
 
 static gboolean
-act(const TmAction *action,
-    TmHead *request,
-    int argc,
-    char **argv,
-    char **result,
-    GError **error)
+run_action(
+    Task *task, TmHead *request, int argc, char **argv, char **result, GError **error)
 {
     g_autofree char *what = NULL;
 
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
-    if (run(action, request, result, error))
+    if (run_op(task, request, result, error))
         return TRUE;
-    what = action->subject(request); /* with what the core has told of it */
+    what = task->action->subject(request); /* with what the core has told of it */
     return drv_prefix(error, "cannot %s", what);
-}
-
-const GError *
-tm_unsupported(GError **error)
-{
-    (void)drv_throw(
-        error, DRV_ERROR_UNSUPPORTED, "%s: Operation not supported", drv_action_name());
-    return *error;
 }
 
 int
 tm_main(int argc, char **argv, const TmAction *action)
 {
+    Task task = { .action = action };
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvRequest) request = NULL;
     g_autofree char *result = NULL;
 
     drv_action_init(argc, argv);
-    if (&tm_op == NULL)
-        return drv_action_fail(tm_unsupported(&error));
-    request = drv_request_new(tm_op->request);
-    if (!act(action, (TmHead *)request, argc, argv, &result, &error))
+    task.op = drv_op_of_program(&error);
+    if (task.op == NULL)
+        return drv_action_fail(error);
+    request = drv_request_new(task.op->request);
+    if (!run_action(&task, (TmHead *)request, argc, argv, &result, &error))
         return drv_action_fail(error);
     return result ? drv_action_reply_text(result) : drv_action_done();
 }

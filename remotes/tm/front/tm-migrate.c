@@ -101,7 +101,7 @@ call_others(const MigrateInput *input, char **argv, GError **error)
 }
 
 static gboolean
-act(TmMigrate *request, int argc, char **argv, GError **error)
+run_step(const DrvOp *op, TmMigrate *request, int argc, char **argv, GError **error)
 {
     g_auto(MigrateInput) input = { 0 };
 
@@ -112,7 +112,7 @@ act(TmMigrate *request, int argc, char **argv, GError **error)
     if (g_str_equal(request->host, request->destination_host) &&
         request->old_ds_id == request->new_ds_id)
         return TRUE;
-    if (!drv_dispatch(request->host, tm_op, request, NULL, NULL, error))
+    if (!drv_dispatch(request->host, op, request, NULL, NULL, error))
         return FALSE;
     return input.is_called || call_others(&input, argv, error);
 }
@@ -122,11 +122,13 @@ tm_migrate_main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(TmMigrate) request = drv_request_new(&tm_migrate);
+    const DrvOp *op;
 
     drv_action_init(argc, argv);
-    if (&tm_op == NULL)
-        return drv_action_fail(tm_unsupported(&error));
-    if (act(request, argc, argv, &error))
+    op = drv_op_of_program(&error);
+    if (op == NULL)
+        return drv_action_fail(error);
+    if (run_step(op, request, argc, argv, &error))
         return drv_action_done();
     (void)drv_prefix(&error,
                      "%s of VM %" G_GUINT64_FORMAT " failed",

@@ -38,7 +38,7 @@ make_iso(int n, char **args, GError **error)
 }
 
 static gboolean
-act(TmPut *request, int argc, char **argv, GError **error)
+put_context(const DrvOp *op, TmPut *request, int argc, char **argv, GError **error)
 {
     int n = argc - 4;
     g_autoptr(DrvSource) source = NULL;
@@ -51,8 +51,7 @@ act(TmPut *request, int argc, char **argv, GError **error)
     request->iso_link = !drv_release_at_least(drv_action_release(), 5, 0, 0);
     fd = make_iso(n, argv + 1, error);
     source = fd < 0 ? NULL : drv_source_new_fd(fd, "the context image");
-    if (source == NULL ||
-        !drv_dispatch(request->host, tm_op, request, source, NULL, error))
+    if (source == NULL || !drv_dispatch(request->host, op, request, source, NULL, error))
         return drv_prefix(
             error, "cannot make context of VM %" G_GUINT64_FORMAT, request->vm_id);
     return TRUE;
@@ -63,9 +62,12 @@ main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(TmPut) request = drv_request_new(&tm_put);
+    const DrvOp *op;
 
     drv_action_init(argc, argv);
-    if (&tm_op == NULL)
-        return drv_action_fail(tm_unsupported(&error));
-    return act(request, argc, argv, &error) ? drv_action_done() : drv_action_fail(error);
+    op = drv_op_of_program(&error);
+    if (op == NULL)
+        return drv_action_fail(error);
+    return put_context(op, request, argc, argv, &error) ? drv_action_done()
+                                                        : drv_action_fail(error);
 }

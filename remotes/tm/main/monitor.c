@@ -13,7 +13,12 @@
 #include "transport/dispatch.h"
 
 static gboolean
-act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
+monitor_datastore(const DrvOp *op,
+                  TmMonitor *request,
+                  int argc,
+                  char **argv,
+                  char **text,
+                  GError **error)
 {
     const char *id;
     g_autoptr(DrvDump) dump = drv_dump_read_action(argc, argv, &id, error);
@@ -23,12 +28,12 @@ act(TmMonitor *request, int argc, char **argv, char **text, GError **error)
         return FALSE;
     if (!drv_release_at_least(drv_action_release(), 5, 10, 0))
         request->vms = TRUE;
-    if (tm_op->prepare && !tm_op->prepare(request, error))
+    if (op->prepare && !op->prepare(request, error))
         return FALSE;
     hosts = drv_bridge_hosts(
         (const char *const *)request->bridges, (guint64)g_get_monotonic_time(), error);
     if (hosts == NULL ||
-        !drv_dispatch_any((const char *const *)hosts, tm_op, request, NULL, text, error))
+        !drv_dispatch_any((const char *const *)hosts, op, request, NULL, text, error))
         return drv_prefix(error, "cannot monitor datastore %s", id);
     return TRUE;
 }
@@ -40,12 +45,14 @@ main(int argc, char **argv)
     g_autoptr(TmMonitor) request = NULL;
     g_autofree char *text = NULL;
     g_autofree char *answer = NULL;
+    const DrvOp *op;
 
     drv_action_init(argc, argv);
-    if (&tm_op == NULL)
-        return drv_action_fail(tm_unsupported(&error));
-    request = drv_request_new(tm_op->request);
-    if (!act(request, argc, argv, &text, &error))
+    op = drv_op_of_program(&error);
+    if (op == NULL)
+        return drv_action_fail(error);
+    request = drv_request_new(op->request);
+    if (!monitor_datastore(op, request, argc, argv, &text, &error))
         return drv_action_fail(error);
     if (text == NULL) /* its hosts say so themselves */
         return drv_action_done();

@@ -115,14 +115,15 @@ move_folder(const char *source, const char *target, GError **error)
     return drv_throw_errno(error, "cannot move '%s' to '%s'", source, target);
 }
 
-static gboolean
-is_noop(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
     const TmMove *request = data;
     g_autofree char *source = drv_path_collapse(request->source);
     g_autofree char *target = drv_path_collapse(request->target);
 
-    return request->disk_id >= 0 || g_str_equal(source, target);
+    return request->disk_id >= 0 || g_str_equal(source, target) ? DRV_NOWHERE
+                                                                : DRV_AT_DATA;
 }
 
 static gboolean
@@ -140,6 +141,6 @@ const DrvOp tm_mv_op = {
     .name = "tm.mv",
     .request = &tm_mv,
     .run = run,
-    .is_noop = is_noop,
+    .where = where,
 };
 DRV_OP_REGISTER(tm_mv_op);

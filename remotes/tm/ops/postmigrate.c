@@ -10,12 +10,14 @@
 #include "stage/stage.h"
 #include "tm/tm.h"
 
-static gboolean
-is_noop(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
     const TmMigrate *request = data;
 
-    return request->old_ds_id < 0 || request->old_ds_id == request->new_ds_id;
+    return request->old_ds_id < 0 || request->old_ds_id == request->new_ds_id
+               ? DRV_NOWHERE
+               : DRV_AT_DATA;
 }
 
 static gboolean
@@ -52,6 +54,6 @@ const DrvOp tm_postmigrate_op = {
     .name = "tm.postmigrate",
     .request = &tm_migrate,
     .run = run,
-    .is_noop = is_noop,
+    .where = where,
 };
 DRV_OP_REGISTER(tm_postmigrate_op);

@@ -46,10 +46,12 @@ resize_raw(const TmResize *request, const TmDisk *disk, guint64 size, GError **e
 }
 
 /* Of a running VM the hypervisor does it, and knows better when. */
-static gboolean
-is_noop(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
-    return ((const TmResize *)data)->lcm_state == TM_LCM_DISK_RESIZE;
+    const TmResize *request = data;
+
+    return request->lcm_state == TM_LCM_DISK_RESIZE ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
 static gboolean
@@ -81,6 +83,6 @@ const DrvOp tm_resize_op = {
     .name = "tm.resize",
     .request = &tm_resize,
     .run = run,
-    .is_noop = is_noop,
+    .where = where,
 };
 DRV_OP_REGISTER(tm_resize_op);

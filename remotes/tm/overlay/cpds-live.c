@@ -89,8 +89,8 @@ copy_live(const TmStore *request, TmLive *live, TmCpds *cpds, GError **error)
     return copy_quietly(request, live, &cpds->disk, cpds->stage, cpds->qcow2, error);
 }
 
-static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+gboolean
+overlay_run_cpds_live(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmStore *request = data;
     g_auto(TmCpds) cpds = TM_CPDS_INIT;
@@ -106,9 +106,4 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            copy_live(request, &live, &cpds, error) && tm_cpds_publish(&cpds, error);
 }
 
-const DrvOp qcow2_cpds_live_op = {
-    .name = "overlay.cpds_live",
-    .request = &tm_cpds,
-    .run = run,
-};
-DRV_OP_REGISTER(qcow2_cpds_live_op);
+DRV_OP_REGISTER(overlay_cpds_live);

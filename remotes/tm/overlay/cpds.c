@@ -12,6 +12,7 @@
 #include "tm/ops/tm-dir.h"
 #include "tm/ops/tm-image.h"
 #include "tm/overlay/cpds.h"
+#include "tm/overlay/live.h"
 
 /* The file to copy, below the disk's base. */
 static char *
@@ -153,19 +154,28 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
             tm_cpds_publish(&cpds, error));
 }
 
-static gboolean
-is_live(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
     const TmStore *request = data;
+    gboolean is_live =
+        request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
 
-    return request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
+    return is_live ? DRV_LIVE : DRV_AT_DATA;
 }
+
+const DrvOp overlay_cpds_live = {
+    .name = "overlay.cpds_live",
+    .request = &tm_cpds,
+    .run = overlay_run_cpds_live,
+    .worker = DRV_WORKER_VIRT,
+};
 
 const DrvOp overlay_cpds = {
     .name = "overlay.cpds",
     .request = &tm_cpds,
     .run = run,
-    .is_live = is_live,
-    .live = "overlay.cpds_live",
+    .where = where,
+    .live = &overlay_cpds_live,
 };
 DRV_OP_REGISTER(overlay_cpds);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* live.h - what the ops on disks of running domains have in common.  They are linked into
- * the worker with libvirt only.
+/* live.h - ops on disks of running domains, and what they have in common.  Their files
+ * are linked into the worker with libvirt only.
  */
 #pragma once
 
@@ -32,3 +32,15 @@ gboolean tm_live_open(TmLive *live,
                       guint64 vm_id,
                       const char *vm_mad,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The ops, and what runs them: NULL but in that worker. */
+extern const DrvOp overlay_cpds_live;
+extern const DrvOp overlay_snap_create_live;
+extern const DrvOp overlay_snap_delete_live;
+#define TM_LIVE_RUN(function)                                                            \
+    gboolean function(                                                                   \
+        gconstpointer request, DrvSource *in, char **result, GError **error)             \
+        __attribute__((weak))
+TM_LIVE_RUN(overlay_run_cpds_live);
+TM_LIVE_RUN(overlay_run_snap_create_live);
+TM_LIVE_RUN(overlay_run_snap_delete_live);

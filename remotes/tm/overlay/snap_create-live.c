@@ -119,8 +119,11 @@ snapshot_raw(TmSnapDisk *snap, TmLive *live, guint64 id, GError **error)
            drv_stage_commit(tm_snap_data_stage(snap), error);
 }
 
-static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+gboolean
+overlay_run_snap_create_live(gconstpointer data,
+                             DrvSource *in,
+                             char **result,
+                             GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -135,9 +138,4 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
                : snapshot_raw(&snap, &live, request->snapshot_id, error);
 }
 
-const DrvOp qcow2_snap_create_live_op = {
-    .name = "overlay.snap_create_live",
-    .request = &tm_snapshot,
-    .run = run,
-};
-DRV_OP_REGISTER(qcow2_snap_create_live_op);
+DRV_OP_REGISTER(overlay_snap_create_live);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "tm/ops/tm-image.h"
+#include "tm/overlay/live.h"
 #include "tm/overlay/snapshot.h"
 
 /* A try that was cut short may have left the file: fine if it stands on the active one
@@ -76,17 +77,9 @@ const DrvOp overlay_snap_create = {
 };
 DRV_OP_REGISTER(overlay_snap_create);
 
-static gboolean
-always(gconstpointer request)
-{
-    (void)request;
-    return TRUE;
-}
-
 const DrvOp overlay_snap_create_live = {
-    .name = "overlay.snap_create_live-offline",
+    .name = "overlay.snap_create_live",
     .request = &tm_snapshot,
-    .is_live = always,
-    .live = "overlay.snap_create_live",
+    .run = overlay_run_snap_create_live,
+    .worker = DRV_WORKER_VIRT,
 };
-DRV_OP_REGISTER(overlay_snap_create_live);

@@ -95,8 +95,11 @@ delete_live(TmSnapDisk *snap,
     return drv_stage_commit(stage, error);
 }
 
-static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+gboolean
+overlay_run_snap_delete_live(gconstpointer data,
+                             DrvSource *in,
+                             char **result,
+                             GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -116,9 +119,4 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            delete_live(&snap, &live, request, file, error);
 }
 
-const DrvOp qcow2_snap_delete_live_op = {
-    .name = "overlay.snap_delete_live",
-    .request = &tm_snapshot,
-    .run = run,
-};
-DRV_OP_REGISTER(qcow2_snap_delete_live_op);
+DRV_OP_REGISTER(overlay_snap_delete_live);

@@ -2,6 +2,7 @@
 /* snap_delete: what stands on the snapshot gets its data first, then it goes. */
 #include "base/error.h"
 #include "base/path.h"
+#include "tm/overlay/live.h"
 #include "tm/overlay/snapshot.h"
 
 static gboolean
@@ -38,20 +39,28 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return drv_stage_commit(stage, error);
 }
 
-static gboolean
-is_live(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
     const TmSnapshot *request = data;
+    gboolean is_live = request->lcm_state == TM_LCM_SNAPSHOT_DELETE &&
+                       g_str_equal(request->format, "qcow2");
 
-    return request->lcm_state == TM_LCM_SNAPSHOT_DELETE &&
-           g_str_equal(request->format, "qcow2");
+    return is_live ? DRV_LIVE : DRV_AT_DATA;
 }
+
+const DrvOp overlay_snap_delete_live = {
+    .name = "overlay.snap_delete_live",
+    .request = &tm_snapshot,
+    .run = overlay_run_snap_delete_live,
+    .worker = DRV_WORKER_VIRT,
+};
 
 const DrvOp overlay_snap_delete = {
     .name = "overlay.snap_delete",
     .request = &tm_snapshot,
     .run = run,
-    .is_live = is_live,
-    .live = "overlay.snap_delete_live",
+    .where = where,
+    .live = &overlay_snap_delete_live,
 };
 DRV_OP_REGISTER(overlay_snap_delete);

@@ -63,7 +63,7 @@ const DrvOp ssh_clone = {
     .name = "ssh.clone",
     .request = &tm_clone,
     .run = run,
-    .here = TRUE,
+    .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(ssh_clone);
 

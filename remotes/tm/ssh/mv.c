@@ -80,17 +80,18 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return conclude(request, outcome, error);
 }
 
-static gboolean
-is_disk(gconstpointer data)
+static DrvWhere
+where(gconstpointer data)
 {
-    return ((const TmMove *)data)->disk_id >= 0;
+    const TmMove *request = data;
+
+    return request->disk_id >= 0 ? DRV_NOWHERE : DRV_ANYWHERE;
 }
 
 const DrvOp ssh_mv = {
     .name = "ssh.mv",
     .request = &tm_mv,
     .run = run,
-    .is_noop = is_disk,
-    .here = TRUE,
+    .where = where,
 };
 DRV_OP_REGISTER(ssh_mv);

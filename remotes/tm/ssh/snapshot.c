@@ -21,17 +21,8 @@ const DrvOp ssh_snap_delete = {
 };
 DRV_OP_REGISTER(ssh_snap_delete);
 
-static gboolean
-always(gconstpointer request)
-{
-    (void)request;
-    return TRUE;
-}
-
 const DrvOp ssh_snap_create_live = {
-    .name = "ssh.snap_create_live-offline",
+    .name = "ssh.snap_create_live",
     .request = &tm_snapshot,
-    .is_live = always,
-    .live = "ssh.snap_create_live",
+    .worker = DRV_WORKER_VIRT,
 };
-DRV_OP_REGISTER(ssh_snap_create_live);

@@ -63,7 +63,7 @@ const DrvOp ssh_mvds = {
     .name = "ssh.mvds",
     .request = &tm_mvds,
     .run = run_mvds,
-    .here = TRUE,
+    .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(ssh_mvds);
 
@@ -87,6 +87,6 @@ const DrvOp ssh_cpds = {
     .name = "ssh.cpds",
     .request = &tm_cpds,
     .run = run_cpds,
-    .here = TRUE,
+    .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(ssh_cpds);
