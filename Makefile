@@ -127,12 +127,16 @@ $(MAINS:%.c=$(OUT)/o/%.o): ALL_CFLAGS += -include $(@:$(OUT)/o/%.o=$(OUT)/help/%
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
 SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
 SCRIPTS := $(OUT)/remotes/scripts_common.sh $(SHELL_LIBS)
-$(ETC) $(SHELL_LIBS): $(OUT)/remotes/%: remotes/%
+$(ETC): $(OUT)/remotes/%: remotes/%
 	@mkdir -p $(@D)
 	cp $< $@
-$(OUT)/remotes/%.sh: %.sh
+# Drivers send the text of single functions to hosts.
+$(SHELL_LIBS): $(OUT)/remotes/%: remotes/% scripts_common.sh ci/self-contained
 	@mkdir -p $(@D)
-	cp $< $@
+	ci/self-contained $< scripts_common.sh >$@.new && mv $@.new $@
+$(OUT)/remotes/scripts_common.sh: scripts_common.sh ci/self-contained
+	@mkdir -p $(@D)
+	ci/self-contained $< >$@.new && mv $@.new $@
 
 # --- tests, tools ------------------------------------------------------------------------
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/test-*.c))

@@ -18,6 +18,7 @@ case ${BASH_SOURCE[0]} in
 *) _one_dir=$PWD ;;
 esac
 _one_release=
+_one_here=$_one_dir # not where the text of one function is all there is
 
 # --- what drivers find set: a command may hold options, they are split at blanks --------
 # shellcheck disable=SC2034 # for those who source us
@@ -272,7 +273,7 @@ _one_script() {
         "export PATH=\"\$PATH:/usr/sbin:/sbin\"" '{ :' "$@" '' '}'
 }
 
-_one_here() {
+_one_bash() {
     bash -s < <(_one_script "$@" 2>/dev/null)
 }
 
@@ -302,7 +303,7 @@ exec_and_log() {
 }
 
 multiline_exec_and_log() {
-    _one_run _one_here "$1"
+    _one_run _one_bash "$1"
     [ "$_one_rc" -ne 0 ] || return 0
     _one_failed "$1" "${2:-}"
     exit "$_one_rc"
@@ -319,7 +320,7 @@ exec_and_set_error() {
 }
 
 multiline_exec_and_set_error() {
-    _one_run _one_here "$1"
+    _one_run _one_bash "$1"
     [ "$_one_rc" -ne 0 ] || return 0
     log_error "Command \"$1\" failed: $_one_err"
     # shellcheck disable=SC2034 # for the caller
@@ -328,7 +329,7 @@ multiline_exec_and_set_error() {
 
 # monitor_and_log SCRIPT NAME: all of its stdout, or none and a log line.
 monitor_and_log() {
-    _one_capture _one_here "$1"
+    _one_capture _one_bash "$1"
     _one_monitored "${2:-$SCRIPT_NAME}"
 }
 
@@ -797,20 +798,100 @@ _one_from_stock() {
         [[ $(declare -f "$1") == *_one_from_stock* ]] || break
     done
     if [[ $(declare -f "$1") == *_one_from_stock* ]]; then
-        error_message "$1: only the stock scripts_common.sh has it, which is not installed"
+        echo "$1: only the stock scripts_common.sh has it, which is not installed" >&2
         exit 1
     fi
     "$@"
 }
 
-# The names are constants, so this eval sees no data.
-for _one_name in get_source_xml get_disk_information get_nic_information is_iscsi is_cdrom \
-    autonfs_cleanup_command autonfs_mount_command autonfs_tmpsetup_command \
-    tgtadm_target_new tgtadm_target_bind_all tgtadm_logicalunit_new tgtadm_target_delete \
-    tgtadm_get_tid_for_iqn tgtadm_next_tid tgt_admin_dump_config iscsiadm_discovery \
-    iscsiadm_login iscsiadm_logout tgt_setup_lun_install tgt_setup_lun iqn_get_lv_name \
-    iqn_get_vg_name iqn_get_host; do
-    declare -F "$_one_name" >/dev/null ||
-        eval "$_one_name() { _one_from_stock $_one_name \"\$@\"; }"
-done
-unset _one_name
+get_source_xml() {
+    _one_from_stock get_source_xml "$@"
+}
+
+get_disk_information() {
+    _one_from_stock get_disk_information "$@"
+}
+
+get_nic_information() {
+    _one_from_stock get_nic_information "$@"
+}
+
+is_iscsi() {
+    _one_from_stock is_iscsi "$@"
+}
+
+is_cdrom() {
+    _one_from_stock is_cdrom "$@"
+}
+
+autonfs_cleanup_command() {
+    _one_from_stock autonfs_cleanup_command "$@"
+}
+
+autonfs_mount_command() {
+    _one_from_stock autonfs_mount_command "$@"
+}
+
+autonfs_tmpsetup_command() {
+    _one_from_stock autonfs_tmpsetup_command "$@"
+}
+
+tgtadm_target_new() {
+    _one_from_stock tgtadm_target_new "$@"
+}
+
+tgtadm_target_bind_all() {
+    _one_from_stock tgtadm_target_bind_all "$@"
+}
+
+tgtadm_logicalunit_new() {
+    _one_from_stock tgtadm_logicalunit_new "$@"
+}
+
+tgtadm_target_delete() {
+    _one_from_stock tgtadm_target_delete "$@"
+}
+
+tgtadm_get_tid_for_iqn() {
+    _one_from_stock tgtadm_get_tid_for_iqn "$@"
+}
+
+tgtadm_next_tid() {
+    _one_from_stock tgtadm_next_tid "$@"
+}
+
+tgt_admin_dump_config() {
+    _one_from_stock tgt_admin_dump_config "$@"
+}
+
+iscsiadm_discovery() {
+    _one_from_stock iscsiadm_discovery "$@"
+}
+
+iscsiadm_login() {
+    _one_from_stock iscsiadm_login "$@"
+}
+
+iscsiadm_logout() {
+    _one_from_stock iscsiadm_logout "$@"
+}
+
+tgt_setup_lun_install() {
+    _one_from_stock tgt_setup_lun_install "$@"
+}
+
+tgt_setup_lun() {
+    _one_from_stock tgt_setup_lun "$@"
+}
+
+iqn_get_lv_name() {
+    _one_from_stock iqn_get_lv_name "$@"
+}
+
+iqn_get_vg_name() {
+    _one_from_stock iqn_get_vg_name "$@"
+}
+
+iqn_get_host() {
+    _one_from_stock iqn_get_host "$@"
+}
