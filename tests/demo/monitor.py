@@ -24,11 +24,11 @@ class Monitor:
         self.log = f"{lab.dir}/fe/var-tmp/messages"
         lab.start("fe", ["python3", f"{ROOT}/tests/lib/fake-monitord", "--address",
                          self.address, "--port", "4124", "--port-file",
-                         "/run/monitord-port", "/var/tmp/messages"])
-        lab.wait_for("fe", "test -e /run/monitord-port", "the monitor daemon")
+                         "/run/one/monitord-port", "/var/tmp/messages"])
+        lab.wait_for("fe", "test -e /run/one/monitord-port", "the monitor daemon")
         for number, host in enumerate(HOSTS):
             lab.start(host, ["sh", "-c", "exec stdbuf -oL virsh -q -c qemu:///system event"
-                             " --event lifecycle --loop --timestamp >/run/events"])
+                             " --event lifecycle --loop --timestamp >/run/one/events"])
             self.start(number, host)
 
     def start(self, number, host):
@@ -64,7 +64,7 @@ class Monitor:
     def events(self, host):
         """What libvirt on HOST said: time, VM, words."""
         found = []
-        for line in self.lab.must(host, ["cat", "/run/events"]).splitlines():
+        for line in self.lab.must(host, ["cat", "/run/one/events"]).splitlines():
             match = EVENT.match(line)
             if match:
                 when = datetime.datetime.strptime(match.group(1), "%Y-%m-%d %H:%M:%S.%f%z")
