@@ -168,6 +168,12 @@ $(FAULT): $(OUT)/o/tests/kill/fault.o
 	@mkdir -p $(@D)
 	$(LINK) $^ $(shell pkg-config --libs glib-2.0)
 
+# The same for calls of librbd and librados, preloaded.
+RBD_FAULT := $(OUT)/tests/rbd-fault.so
+$(RBD_FAULT): tests/kill/rbd-fault.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
+
 # What bench measures actions on hosts against: the same calls of libvirt, and no more.
 VIRT_FLOOR := $(OUT)/tests/virt-floor
 $(VIRT_FLOOR): $(OUT)/o/tests/bench/virt-floor.o
@@ -192,7 +198,7 @@ FORCE:
 -include $(shell find $(OUT)/o -type f -name '*.d' 2>/dev/null)
 
 all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
-units: $(UNITS) $(FAULT) $(VIRT_FLOOR)
+units: $(UNITS) $(FAULT) $(RBD_FAULT) $(VIRT_FLOOR)
 
 deps:
 	packaging/install-deps.sh

@@ -214,6 +214,11 @@ drv_rbd_throw(DrvRbdPool *pool, int rc, GError **error, const char *format, ...)
                          "%s: no answer of the Ceph cluster in %" G_GUINT64_FORMAT " s",
                          text,
                          OP_TIMEOUT_FACTOR * pool->site->timeout_s);
+    if (rc == -ESHUTDOWN)
+        return drv_throw(error,
+                         DRV_ERROR_BUSY,
+                         "%s: another driver took this one for dead and fenced it",
+                         text);
     if (rc == -EPERM || rc == -EACCES)
         return drv_throw(error,
                          DRV_ERROR_PERMISSION,

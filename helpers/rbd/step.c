@@ -2,6 +2,7 @@
 #include "rbd/step.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cancel.h"
@@ -19,6 +20,7 @@ struct DrvRbdStep {
     char *image;
     DrvRbdSettle settle;
     char *driver; /* who we are */
+    char *client; /* and by which address the cluster knows us */
     gboolean held;
 
     GMutex lock;   /* of what follows */
@@ -86,22 +88,23 @@ look(DrvRbdPool *pool, const char *image, char **value)
 static char *
 compose(const DrvRbdStep *step)
 {
-    return g_strdup_printf("%s %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s",
+    return g_strdup_printf("%s %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %s",
                            step->driver,
                            step->beat,
                            g_get_real_time() / G_USEC_PER_SEC,
+                           step->client,
                            step->note);
 }
 
-/* The note of an entry: what comes after driver, beat and time. */
-static const char *
-note_of(const char *value)
+enum { WORD_TIME = 2, WORD_CLIENT, WORD_NOTE, N_WORDS };
+
+/* One word of an entry, of which the note is the rest; caller frees. */
+static char *
+word_of(const char *value, guint which)
 {
-    for (guint i = 0; i < 3 && value; i++) {
-        value = strchr(value, ' ');
-        value = value ? value + 1 : NULL;
-    }
-    return value ? value : "";
+    g_auto(GStrv) words = g_strsplit(value, " ", N_WORDS);
+
+    return g_strdup(which < g_strv_length(words) ? words[which] : "");
 }
 
 /* Put our entry as it is to be now; the lock is held. */
@@ -197,12 +200,31 @@ try_take(DrvRbdStep *step, const char *old)
     int rc;
 
     g_free(step->note);
-    step->note = g_strdup(old ? note_of(old) : "");
+    step->note = old ? word_of(old, WORD_NOTE) : g_strdup("");
     g_free(step->value);
     step->value = compose(step);
     rc = swap(step->pool, step->image, old, step->value);
     step->held = rc == 0;
     return rc;
+}
+
+/* Who is taken for dead may only be asleep: from now on the cluster takes nothing from
+ * it, and what it had open is closed.
+ */
+static void
+fence(DrvRbdStep *step, const char *old)
+{
+    g_autofree char *client = word_of(old, WORD_CLIENT);
+    int rc = rados_blocklist_add(step->pool->cluster, client, 0);
+
+    if (rc == 0)
+        rc = rados_wait_for_latest_osdmap(step->pool->cluster);
+    if (rc < 0)
+        drv_warn("cannot fence client %s, which has left image '%s/%s': %s",
+                 client,
+                 step->pool->name,
+                 step->image,
+                 g_strerror(-rc));
 }
 
 static gboolean
@@ -224,6 +246,8 @@ take(DrvRbdStep *step, GError **error)
             break;
         gone = value == NULL;
         if (gone || is_dead(step, &seen, value)) {
+            if (!gone)
+                fence(step, seen.value);
             rc = try_take(step, gone ? NULL : seen.value);
             continue;
         }
@@ -257,6 +281,19 @@ settle(DrvRbdStep *step, GError **error)
     return step->settle(step->pool, step->image, step->note, error);
 }
 
+static char *
+client_address(DrvRbdPool *pool)
+{
+    char *text = NULL;
+    char *address;
+
+    if (rados_getaddrs(pool->cluster, &text) < 0)
+        return g_strdup("-");
+    address = g_strdelimit(g_strdup(text), " ", '_');
+    free(text);
+    return address;
+}
+
 DrvRbdStep *
 drv_rbd_step_begin(DrvRbdPool *pool,
                    const char *image,
@@ -271,6 +308,7 @@ drv_rbd_step_begin(DrvRbdPool *pool,
     step->image = g_strdup(image);
     step->settle = settle_with;
     step->driver = g_uuid_string_random();
+    step->client = client_address(pool);
     if (!take(step, error))
         return NULL;
     step->heart = g_thread_new("lease", beat, step);
@@ -354,6 +392,7 @@ drv_rbd_step_free(DrvRbdStep *step)
     g_cond_clear(&step->wake);
     g_free(step->image);
     g_free(step->driver);
+    g_free(step->client);
     g_free(step->value);
     g_free(step->note);
     g_free(step);
@@ -366,12 +405,9 @@ drv_rbd_step_free(DrvRbdStep *step)
 static gboolean
 is_old(DrvRbdPool *pool, const char *value)
 {
-    g_auto(GStrv) words = g_strsplit(value, " ", 4);
-    gint64 age;
+    g_autofree char *when = word_of(value, WORD_TIME);
+    gint64 age = g_get_real_time() / G_USEC_PER_SEC - g_ascii_strtoll(when, NULL, 10);
 
-    if (g_strv_length(words) < 4)
-        return TRUE;
-    age = g_get_real_time() / G_USEC_PER_SEC - g_ascii_strtoll(words[2], NULL, 10);
     return age > 10 * (gint64)pool->site->lease_s;
 }
 

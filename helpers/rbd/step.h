@@ -9,9 +9,9 @@
  *     return drv_rbd_step_end(step, error);
  *
  * Notes are in the pool: object "one_native.steps", one omap entry for each image that is
- * being changed, "<driver> <beat> <note>".  The beat is counted up by a thread.  A driver
- * whose beat has not changed for CEPH_LEASE seconds, by the clock of who looks, is dead;
- * clocks of hosts are never compared.
+ * being changed, "<driver> <beat> <time> <client> <note>".  The beat is counted up by a
+ * thread.  A driver whose beat has not changed for CEPH_LEASE seconds, by the clock of
+ * who looks, is dead, and fenced by the cluster; clocks of hosts are never compared.
  */
 #pragma once
 

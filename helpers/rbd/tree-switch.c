@@ -254,6 +254,23 @@ clone_snapshot(DrvRbdPool *pool,
     return drv_rbd_image_flatten(pool, fresh, error);
 }
 
+/* No past, no snapshots, no parent: what flattening leaves. */
+static gboolean
+is_flat(DrvRbdPool *pool, const char *disk, gboolean *flat, GError **error)
+{
+    g_auto(GStrv) former = drv_rbd_tree_former(pool, disk, error);
+    g_auto(DrvRbdImage) image =
+        former ? drv_rbd_image_open(pool, disk, DRV_RBD_LOOK, error) : NULL;
+    g_auto(GStrv) snapshots = image ? drv_rbd_image_snapshots(pool, image, error) : NULL;
+    g_autofree char *parent = NULL;
+    g_autofree char *base = NULL;
+
+    if (snapshots == NULL || !drv_rbd_image_parent(pool, image, &parent, &base, error))
+        return FALSE;
+    *flat = former[0] == NULL && snapshots[0] == NULL && parent == NULL;
+    return TRUE;
+}
+
 static gboolean
 switch_to(DrvRbdPool *pool, const char *disk, guint64 id, const char *how, GError **error)
 {
@@ -261,8 +278,13 @@ switch_to(DrvRbdPool *pool, const char *disk, guint64 id, const char *how, GErro
     gboolean keep_past = g_str_equal(how, "switch");
     g_autoptr(DrvRbdStep) step =
         drv_rbd_step_begin(pool, disk, drv_rbd_tree_settle, error);
+    gboolean done = FALSE;
 
-    return step && (keep_past || check_unused(pool, disk, error)) &&
+    if (step == NULL || (!keep_past && !is_flat(pool, disk, &done, error)))
+        return FALSE;
+    if (done)
+        return drv_rbd_step_end(step, error);
+    return (keep_past || check_unused(pool, disk, error)) &&
            drv_rbd_step_note(step, "prepare", error) &&
            drv_rbd_image_remove(pool, fresh, FALSE, error) &&
            clone_snapshot(pool, disk, id, fresh, !keep_past, error) &&

@@ -36,6 +36,23 @@ open_source(const CephDiskImage *at,
     return NULL;
 }
 
+/* Looked for when what a dead driver left is settled: an image that is there is whole,
+ * and somebody else's.
+ */
+static gboolean
+check_target(DrvRbdPool *pool, const char *name, GError **error)
+{
+    gboolean exists;
+
+    if (!drv_rbd_image_exists(pool, name, &exists, error))
+        return FALSE;
+    return !exists || drv_throw(error,
+                                DRV_ERROR_EXISTS,
+                                "there is an image '%s/%s' already",
+                                pool->name,
+                                name);
+}
+
 static gboolean
 copy(const CephDiskImage *at,
      DrvRbdPool *to_pool,
@@ -53,7 +70,8 @@ copy(const CephDiskImage *at,
         return FALSE;
     (void)rbd_get_size(from, &size);
     step = drv_rbd_step_begin(to_pool, name, drv_rbd_tree_settle, error);
-    if (step == NULL || !drv_rbd_step_note(step, "make", error) ||
+    if (step == NULL || !check_target(to_pool, name, error) ||
+        !drv_rbd_step_note(step, "make", error) ||
         !drv_rbd_image_create(to_pool, name, size, error))
         return FALSE;
     to = drv_rbd_image_open(to_pool, name, DRV_RBD_CHANGE, error);
@@ -61,21 +79,6 @@ copy(const CephDiskImage *at,
         return FALSE;
     drv_rbd_image_close(g_steal_pointer(&to));
     return drv_rbd_step_end(step, error);
-}
-
-/* An image that is there is ours from a run whose answer was lost, or somebody else's. */
-static gboolean
-check_target(DrvRbdPool *pool, const char *name, GError **error)
-{
-    gboolean exists;
-
-    if (!drv_rbd_image_exists(pool, name, &exists, error))
-        return FALSE;
-    return !exists || drv_throw(error,
-                                DRV_ERROR_EXISTS,
-                                "there is an image '%s/%s' already",
-                                pool->name,
-                                name);
 }
 
 gboolean
@@ -92,8 +95,7 @@ ceph_cpds_run(const CephStore *request, const char *moment, GError **error)
     if (g_str_equal(name, at.image) && g_str_equal(where, at.pool->name))
         return TRUE; /* the disk is that image */
     to = drv_rbd_pool_open(&request->disk.site, where, error);
-    return to && check_target(to, name, error) &&
-           copy(&at, to, name, &request->store, moment, error);
+    return to && copy(&at, to, name, &request->store, moment, error);
 }
 
 static gboolean
