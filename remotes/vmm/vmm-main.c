@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One action of a hypervisor driver, from argv and stdin to its answer. */
 #include "vmm/vmm.h"
 
 #include <string.h>
@@ -7,20 +8,6 @@
 #include "base/action.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
-
-#define DOCUMENT_ARG 4 /* of attach_disk and resize_disk, when stdin has none */
-
-/* --- reading
- * ---------------------------------------------------------------------------- */
-
-static gboolean
-read_stdin(GString *text, GError **error)
-{
-    if (isatty(STDIN_FILENO))
-        return TRUE;
-    return drv_fd_read_all(STDIN_FILENO, text, 2 * (gsize)DRV_DUMP_MAX, "stdin", error);
-}
 
 static gboolean
 is_blank(const GString *text)
@@ -28,24 +15,27 @@ is_blank(const GString *text)
     return strspn(text->str, " \t\r\n") == text->len;
 }
 
-/* attach_disk and resize_disk have it in argv, too: a way around stdin that was lost. */
-static void
-take_from_argv(const DrvRequestType *type, int argc, char **argv, GString *text)
+/* From stdin; or from argv, where some actions have it too: a way around stdin that was
+ * lost.
+ */
+static gboolean
+read_text(const VmmAction *action, int argc, char **argv, GString *text, GError **error)
 {
-    gboolean in_argv = type == &vmm_attach_disk || type == &vmm_resize_disk;
-    int n = type == &vmm_attach_disk ? DOCUMENT_ARG + 1 : DOCUMENT_ARG;
-
-    if (in_argv && n < argc)
-        g_string_assign(text, argv[n]);
+    if (!isatty(STDIN_FILENO) &&
+        !drv_fd_read_all(STDIN_FILENO, text, 2 * (gsize)DRV_DUMP_MAX, "stdin", error))
+        return FALSE;
+    if (is_blank(text) && action->document_arg > 0 && action->document_arg < argc)
+        g_string_assign(text, argv[action->document_arg]);
+    return TRUE;
 }
 
 static DrvDump *
-parse(const DrvRequestType *type, const GString *text, GError **error)
+parse_text(const VmmAction *action, const GString *text, GError **error)
 {
-    g_autofree char *mended = type == &vmm_deploy ? vmm_repair_domain(text->str) : NULL;
+    g_autofree char *repaired = action->repair ? action->repair(text->str) : NULL;
 
-    if (mended)
-        return drv_dump_parse(mended, strlen(mended), error);
+    if (repaired)
+        return drv_dump_parse(repaired, strlen(repaired), error);
     return drv_dump_parse(text->str, text->len, error);
 }
 
@@ -53,50 +43,22 @@ parse(const DrvRequestType *type, const GString *text, GError **error)
  * the front-end's, but the same holds for it.
  */
 static gboolean
-read_document(VmmHead *request, int argc, char **argv, GError **error)
+read_document(
+    const VmmAction *action, VmmHead *request, int argc, char **argv, GError **error)
 {
-    const DrvRequestType *type = request->head.type;
+    static const char none[] = "<NONE/>";
     g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(DrvDump) dump = NULL;
 
-    if (!read_stdin(text, error))
+    if (!read_text(action, argc, argv, text, error))
         return FALSE;
-    if (is_blank(text))
-        take_from_argv(type, argc, argv, text);
-    g_free(request->xml);
-    request->xml = g_strdup("");
-    if (is_blank(text)) {
-        dump = drv_dump_parse("<NONE/>", 7, error);
-        return dump && drv_request_read_dump(request, dump, error);
-    }
-    dump = parse(type, text, error);
+    dump = is_blank(text) ? drv_dump_parse(none, strlen(none), error)
+                          : parse_text(action, text, error);
     if (dump == NULL || !drv_request_read_dump(request, dump, error))
         return FALSE;
     g_free(request->xml);
-    request->xml = drv_dump_to_text(dump);
+    request->xml = is_blank(text) ? g_strdup("") : drv_dump_to_text(dump);
     return TRUE;
-}
-
-static void
-free_request(VmmHead **request)
-{
-    if (*request)
-        g_free((*request)->xml); /* in no field table: it does not travel */
-    drv_request_free(*request);
-}
-
-static gboolean
-run(const DrvOp *op,
-    int argc,
-    char **argv,
-    VmmHead *request,
-    char **result,
-    GError **error)
-{
-    if (!drv_request_read_args(request, argc, argv, error) ||
-        !read_document(request, argc, argv, error))
-        return FALSE;
-    return op->run(request, NULL, result, error);
 }
 
 static char *
@@ -107,81 +69,35 @@ subject_of(const VmmHead *request)
     return g_strdup_printf("domain '%s'", request->deploy_id);
 }
 
-int
-vmm_main(int argc, char **argv, const DrvRequestType *type, const char *what)
+static gboolean
+run_action(const VmmAction *action,
+           VmmHead *request,
+           int argc,
+           char **argv,
+           char **result,
+           GError **error)
 {
-    __attribute__((cleanup(free_request))) VmmHead *head = drv_request_new(type);
+    const DrvOp *op = drv_op_of_program(error);
+    g_autofree char *subject = NULL;
+
+    if (op == NULL || !drv_request_read_args(request, argc, argv, error))
+        return FALSE;
+    if (read_document(action, request, argc, argv, error) &&
+        op->run(request, NULL, result, error))
+        return TRUE;
+    subject = subject_of(request);
+    return drv_prefix(error, "cannot %s %s", action->what, subject);
+}
+
+int
+vmm_main(int argc, char **argv, const VmmAction *action)
+{
+    g_autoptr(DrvRequest) request = drv_request_new(action->type);
     g_autoptr(GError) error = NULL;
     g_autofree char *result = NULL;
-    const DrvOp *op;
 
     drv_action_init(argc, argv);
-    op = drv_op_of_program(&error);
-    if (op == NULL)
+    if (!run_action(action, (VmmHead *)request, argc, argv, &result, &error))
         return drv_action_fail(error);
-    if (run(op, argc, argv, head, &result, &error))
-        return result ? drv_action_reply("%s", result) : drv_action_done();
-    if (drv_error_code(error) != DRV_ERROR_USAGE) {
-        g_autofree char *subject = subject_of(head);
-
-        (void)drv_prefix(&error, "cannot %s %s", what, subject);
-    }
-    return drv_action_fail(error);
-}
-
-/* --- for ops
- * ----------------------------------------------------------------------------- */
-
-DrvConfig *
-vmm_config(GError **error)
-{
-    g_autofree char *new_place =
-        g_build_filename(drv_action_remotes_dir(), "etc/vmm/kvm/kvmrc", NULL);
-
-    if (g_file_test(new_place, G_FILE_TEST_EXISTS))
-        return drv_config_load("vmm/kvm/kvmrc", error);
-    return drv_config_load("../vmm/kvm/kvmrc", error);
-}
-
-DrvVirt *
-vmm_open(const DrvConfig *config, GError **error)
-{
-    return drv_virt_open(drv_config_get(config, "LIBVIRT_URI", "qemu:///system"), error);
-}
-
-DrvDomain *
-vmm_find(DrvVirt *virt, const VmmHead *request, GError **error)
-{
-    return drv_virt_find(virt, request->deploy_id, error);
-}
-
-DrvXml *
-vmm_document(const VmmHead *request, GError **error)
-{
-    return drv_xml_parse(
-        "stdin", *request->xml ? request->xml : "<VMM_DRIVER_ACTION_DATA/>", -1, error);
-}
-
-gboolean
-vmm_config_bool(const DrvConfig *config, const char *name, gboolean fallback)
-{
-    g_autoptr(GError) error = NULL;
-    gboolean value;
-
-    if (drv_config_get_bool(config, name, fallback, &value, &error))
-        return value;
-    drv_warn("kvmrc: %s", error->message);
-    return fallback;
-}
-
-guint
-vmm_config_uint(const DrvConfig *config, const char *name, guint fallback)
-{
-    g_autoptr(GError) error = NULL;
-    guint64 value;
-
-    if (drv_config_get_uint(config, name, fallback, &value, &error))
-        return (guint)MIN(value, G_MAXINT);
-    drv_warn("kvmrc: %s", error->message);
-    return fallback;
+    return result ? drv_action_reply("%s", result) : drv_action_done();
 }

@@ -10,12 +10,7 @@
  */
 #pragma once
 
-#include "base/config.h"
 #include "request/op.h"
-#include "request/xml.h"
-#include "virt/virt.h"
-
-#define VMM_METADATA_URI "http://opennebula.org/xmlns/libvirt/1.0"
 
 /* What all requests begin with. */
 #define VMM_HEAD                                                                         \
@@ -106,111 +101,13 @@ extern const DrvRequestType vmm_exec_cancel;
 
 #define VMM_SLOT(action, op) DRV_SLOT(action, op)
 
-/* All of an action: read the request, run the op, answer with its result.  @what is what
- * is attempted: "deploy".
- */
-int vmm_main(int argc, char **argv, const DrvRequestType *type, const char *what);
-
-/* --- for ops ---------------------------------------------------------------------------
- */
-
-/* kvmrc: etc/vmm/kvm/kvmrc of the remotes, or kvmrc beside the action (before 5.6). */
-DrvConfig *vmm_config(GError **error);
-
-/* Connect as LIBVIRT_URI says, and find the request's domain. */
-DrvVirt *vmm_open(const DrvConfig *config, GError **error);
-DrvDomain *vmm_find(DrvVirt *virt, const VmmHead *request, GError **error);
-
-/* All three of them, for an op that needs the domain to be there.  Start with { 0 }; what
- * is in it is the session's.  DRV_ERROR_NOT_FOUND when libvirt knows no such domain.
- */
+/* What one action says of itself. */
 typedef struct {
-    DrvConfig *config;
-    DrvVirt *virt;
-    DrvDomain *domain;
-} VmmSession;
+    const DrvRequestType *type;
+    const char *what; /* is attempted, for messages: "attach a disk to" */
+    int document_arg; /* where argv has the document too, if stdin has none; 0: nowhere */
+    char *(*repair)(const char *text); /* of a document that is not quite XML; NULL */
+} VmmAction;
 
-gboolean vmm_session_open(VmmSession *session,
-                          const VmmHead *request,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void vmm_session_clear(VmmSession *session);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmmSession, vmm_session_clear)
-
-/* Front-ends write some values into a domain's XML as they are, a VM's name as its title
- * and attributes among them.  The XML with what they hold as text ("R&D; <x>", "]]>", a
- * quote in a value), whatever else is right unchanged; caller frees.
- */
-char *vmm_repair_domain(const char *xml);
-
-/* A request's document; an empty one when it had none.  NULL with DRV_ERROR_DUMP. */
-DrvXml *vmm_document(const VmmHead *request, GError **error);
-
-/* The VM's folder, from the running domain's metadata; *folder NULL when it has none. */
-gboolean vmm_folder(DrvDomain *domain,
-                    const DrvConfig *config,
-                    char **folder,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Snapshots outlive libvirt's memory of them as snap-N.xml in the VM's folder: tell
- * libvirt of them; write what libvirt knows there, without the one that is @gone (or
- * NULL). Failures are logged.
- */
-void vmm_snapshots_redefine(DrvDomain *domain, const char *folder);
-void vmm_snapshots_store(DrvDomain *domain, const char *folder, const char *gone);
-
-/* Give free memory back in large pieces, as kvmrc says; @stop: after a domain's end, in
- * the background.  Best effort.
- */
-void vmm_compact_memory(const DrvConfig *config, gboolean stop);
-
-/* Run a privileged helper of the remotes ("vgpu", "vtpm_setup") through sudo, if it is
- * there.  Failure is returned.
- */
-gboolean vmm_helper(const char *name,
-                    const char *word,
-                    const char *arg,
-                    const char *arg2,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* TRUE when @name of kvmrc is yes; when it is not understood, a warning and @fallback. */
-gboolean vmm_config_bool(const DrvConfig *config, const char *name, gboolean fallback);
-/* The number in @name, the same. */
-guint vmm_config_uint(const DrvConfig *config, const char *name, guint fallback);
-
-/* Give virtual GPUs of the VM's folder back, keep its TPM; logged when they fail. */
-void vmm_release_devices(DrvXml *domain, const char *folder);
-void vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder);
-
-/* Finds a device in a domain's XML; NULL when it is not there. */
-typedef DrvNode *(*VmmFindDevice)(DrvXml *domain, gconstpointer data);
-
-/* How long a guest has to release what is unplugged. */
-#define VMM_UNPLUG_MS 20000
-
-/* Unplug the device @find finds, and wait until the guest has let go of it.  A device
- * that is not there is a success; one that the guest keeps is an error and still in use.
- */
-gboolean vmm_unplug(DrvDomain *domain,
-                    VmmFindDevice find,
-                    gconstpointer data,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Our death does not stop libvirtd: wait until what an earlier action began on the domain
- * has come to its end.  @watch counts DRV_EVENT_LIFECYCLE.
- */
-gboolean vmm_wait_for_job(DrvDomain *domain,
-                          DrvWatch *watch,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Read the running domain's XML. */
-DrvXml *vmm_domain_xml(DrvDomain *domain, GError **error);
-
-/* Run the admin's hook NAME.TM_MAD beside the action if there is one, with @args (NULL-
- * terminated) and the document on stdin.  *ran says whether there was one.
- */
-gboolean vmm_hook(const char *name,
-                  const char *tm_mad,
-                  const char *const *args,
-                  const char *document,
-                  gboolean *ran,
-                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* All of an action: read the request, run the op, answer with its result. */
+int vmm_main(int argc, char **argv, const VmmAction *action);

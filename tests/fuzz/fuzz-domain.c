@@ -9,6 +9,7 @@
 #include "vmm/kvm/devices/disk-xml.h"
 #include "vmm/kvm/devices/nic-xml.h"
 #include "vmm/kvm/domain/deploy-xml.h"
+#include "vmm/ops/repair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

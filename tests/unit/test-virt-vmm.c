@@ -13,6 +13,7 @@
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/kvm/domain/deploy-xml.h"
 #include "vmm/kvm/exec/exec.h"
+#include "vmm/ops/repair.h"
 
 #define DATA "tests/data/vmm"
 

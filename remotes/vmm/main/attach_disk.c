@@ -8,5 +8,11 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_attach_disk, "attach a disk to");
+    static const VmmAction action = {
+        .type = &vmm_attach_disk,
+        .what = "attach a disk to",
+        .document_arg = 5,
+    };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -8,5 +8,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_attach_nic, "attach a network interface to");
+    static const VmmAction action = { .type = &vmm_attach_nic,
+                                      .what = "attach a network interface to" };
+
+    return vmm_main(argc, argv, &action);
 }

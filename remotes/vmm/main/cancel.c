@@ -10,5 +10,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_domain, "destroy");
+    static const VmmAction action = { .type = &vmm_domain, .what = "destroy" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -7,10 +7,17 @@
  *
  * The same again fails: the domain is there.
  */
+#include "vmm/ops/repair.h"
 #include "vmm/vmm.h"
 
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_deploy, "deploy");
+    static const VmmAction action = {
+        .type = &vmm_deploy,
+        .what = "deploy",
+        .repair = vmm_repair_domain,
+    };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -10,5 +10,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_detach_disk, "detach a disk from");
+    static const VmmAction action = { .type = &vmm_detach_disk,
+                                      .what = "detach a disk from" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -10,5 +10,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_detach_nic, "detach a network interface from");
+    static const VmmAction action = { .type = &vmm_detach_nic,
+                                      .what = "detach a network interface from" };
+
+    return vmm_main(argc, argv, &action);
 }

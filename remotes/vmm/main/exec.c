@@ -8,5 +8,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_exec, "run a command in");
+    static const VmmAction action = { .type = &vmm_exec, .what = "run a command in" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -8,5 +8,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_exec_cancel, "cancel the command in");
+    static const VmmAction action = { .type = &vmm_exec_cancel,
+                                      .what = "cancel the command in" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -8,5 +8,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_migrate, "migrate");
+    static const VmmAction action = { .type = &vmm_migrate, .what = "migrate" };
+
+    return vmm_main(argc, argv, &action);
 }

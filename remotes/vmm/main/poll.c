@@ -11,5 +11,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_poll, "poll");
+    static const VmmAction action = { .type = &vmm_poll, .what = "poll" };
+
+    return vmm_main(argc, argv, &action);
 }

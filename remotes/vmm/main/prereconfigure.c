@@ -8,5 +8,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_prereconfigure, "eject the context CD of");
+    static const VmmAction action = { .type = &vmm_prereconfigure,
+                                      .what = "eject the context CD of" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -8,5 +8,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_domain, "reboot");
+    static const VmmAction action = { .type = &vmm_domain, .what = "reboot" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -8,5 +8,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_reconfigure, "insert the context CD of");
+    static const VmmAction action = { .type = &vmm_reconfigure,
+                                      .what = "insert the context CD of" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -10,5 +10,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_resize, "resize");
+    static const VmmAction action = { .type = &vmm_resize, .what = "resize" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -10,5 +10,11 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_resize_disk, "resize a disk of");
+    static const VmmAction action = {
+        .type = &vmm_resize_disk,
+        .what = "resize a disk of",
+        .document_arg = 4,
+    };
+
+    return vmm_main(argc, argv, &action);
 }

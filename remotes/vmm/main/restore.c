@@ -10,5 +10,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_restore, "restore");
+    static const VmmAction action = { .type = &vmm_restore, .what = "restore" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -10,5 +10,7 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_save, "save");
+    static const VmmAction action = { .type = &vmm_save, .what = "save" };
+
+    return vmm_main(argc, argv, &action);
 }

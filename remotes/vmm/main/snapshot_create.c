@@ -10,5 +10,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_snapshot, "make a snapshot of");
+    static const VmmAction action = { .type = &vmm_snapshot,
+                                      .what = "make a snapshot of" };
+
+    return vmm_main(argc, argv, &action);
 }

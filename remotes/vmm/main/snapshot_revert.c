@@ -8,5 +8,8 @@
 int
 main(int argc, char **argv)
 {
-    return vmm_main(argc, argv, &vmm_snapshot, "revert to a snapshot of");
+    static const VmmAction action = { .type = &vmm_snapshot,
+                                      .what = "revert to a snapshot of" };
+
+    return vmm_main(argc, argv, &action);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The VM's folder in its system datastore, and the snapshots kept there. */
+#include "vmm/ops/directory.h"
+
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "request/request.h"
+#include "request/xml.h"
 #include "stage/stage.h"
 #include "virt/agent.h"
-#include "vmm/vmm.h"
 
 gboolean
 vmm_folder(DrvDomain *domain, const DrvConfig *config, char **folder, GError **error)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an action does to the host besides libvirt. */
+#include "vmm/ops/host.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -8,7 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "vmm/vmm.h"
+#include "vmm/ops/session.h"
 
 #define HELPER_TIMEOUT_MS 60000
 #define COMPACT_TIMEOUT_MS 60000

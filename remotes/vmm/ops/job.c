@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/ops/job.h"
+
 #include "base/error.h"
-#include "vmm/vmm.h"
 
 #define LOOK_AGAIN_MS 500
 #define LIMIT_US (600 * G_USEC_PER_SEC)

@@ -3,9 +3,11 @@
  * attributes, loader and serial.  What is right stays as it is; what no XML can be is
  * text (XML 1.0, 2.2, 2.4, 4.1 and 4.6; a domain has no DTD, so no other entities).
  */
+#include "vmm/ops/repair.h"
+
 #include <string.h>
 
-#include "vmm/vmm.h"
+#include <glib.h>
 
 #define CDATA "<![CDATA["
 #define TITLE "<title>"

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/ops/unplug.h"
+
 #include <string.h>
 
 #include "base/error.h"
-#include "vmm/vmm.h"
+#include "vmm/ops/session.h"
 
 #define LOOK_AGAIN_MS 2000
-
-DrvXml *
-vmm_domain_xml(DrvDomain *domain, GError **error)
-{
-    g_autofree char *text = drv_domain_xml(domain, FALSE, error);
-
-    return text ? drv_xml_parse("the domain's XML", text, -1, error) : NULL;
-}
 
 static gboolean
 is_there(DrvDomain *domain,

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "vmm/kvm/devices/disk-xml.h"
+#include "vmm/ops/session.h"
+#include "vmm/ops/unplug.h"
 #include "vmm/vmm.h"
 
 static DrvNode *
@@ -28,7 +30,7 @@ is_plugged(DrvXml *domain, const char *device, const char *target)
 static gboolean
 attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
 {
-    g_autoptr(DrvXml) document = vmm_document((const VmmHead *)request, error);
+    g_autoptr(DrvXml) document = vmm_document(request, error);
     g_autoptr(DrvXml) live = document ? vmm_domain_xml(session->domain, error) : NULL;
     g_autofree char *device = NULL;
     g_autofree char *iothreads = NULL;
@@ -60,7 +62,7 @@ attach(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in;
     (void)result;
-    if (!vmm_session_open(&session, (const VmmHead *)request, error))
+    if (!vmm_session_open(&session, request, error))
         return FALSE;
     return attach_to(&session, request, error) ||
            drv_prefix(error, "'%s'", request->target);
@@ -74,7 +76,7 @@ detach(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in;
     (void)result;
-    if (!vmm_session_open(&session, (const VmmHead *)request, error))
+    if (!vmm_session_open(&session, request, error))
         return FALSE;
     return vmm_unplug(session.domain, find_disk, request->target, error) ||
            drv_prefix(error, "'%s'", request->target);

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "vmm/kvm/devices/nic-xml.h"
+#include "vmm/ops/session.h"
+#include "vmm/ops/unplug.h"
 
 typedef struct {
     VmmSession session;
@@ -24,13 +26,13 @@ nic_open(Nic *nic, const VmmNic *request, GError **error)
     KvmNicFacts *facts = &nic->facts;
 
     facts->request = request;
-    facts->document = vmm_document((const VmmHead *)request, error);
+    facts->document = vmm_document(request, error);
     if (facts->document == NULL)
         return FALSE;
     kvm_nic_find(facts);
     if (!facts->is_pci && *request->mac == '\0')
         return drv_throw(error, DRV_ERROR_USAGE, "MAC is missing");
-    if (!vmm_session_open(&nic->session, (const VmmHead *)request, error))
+    if (!vmm_session_open(&nic->session, request, error))
         return FALSE;
     facts->config = nic->session.config;
     facts->live = vmm_domain_xml(nic->session.domain, error);

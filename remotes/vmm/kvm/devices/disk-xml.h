@@ -2,6 +2,8 @@
 /* disk-xml.h - a disk of the front-end's document as libvirt's <disk>. */
 #pragma once
 
+#include "base/config.h"
+#include "request/xml.h"
 #include "vmm/vmm.h"
 
 typedef struct {

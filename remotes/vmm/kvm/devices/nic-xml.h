@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "base/config.h"
+#include "request/xml.h"
 #include "vmm/vmm.h"
 
 typedef struct {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 static gboolean
@@ -42,7 +43,7 @@ change_medium(const VmmContext *request, const char *path, GError **error)
     g_autofree char *xml = NULL;
     DrvNode *drive;
 
-    if (vmm_session_open(&session, (const VmmHead *)request, error))
+    if (vmm_session_open(&session, request, error))
         live = vmm_domain_xml(session.domain, error);
     if (live == NULL)
         return FALSE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "virt/block.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define MIB ((guint64)1 << 20)
@@ -13,7 +14,7 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in;
     (void)result;
-    if (!vmm_session_open(&session, (const VmmHead *)request, error))
+    if (!vmm_session_open(&session, request, error))
         return FALSE;
     if (request->size_mib == 0 || request->size_mib > G_MAXINT64 / MIB)
         return drv_throw(error,

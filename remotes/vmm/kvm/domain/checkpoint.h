@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "request/xml.h"
 #include "vmm/vmm.h"
 
 /* Put an older checkpoint aside (*aside is its name then, caller frees) and make place

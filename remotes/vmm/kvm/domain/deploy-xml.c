@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "image/inspect.h"
 #include "stage/stage.h"
+#include "vmm/ops/host.h"
 
 #define DEFAULT_NVRAM "/usr/share/OVMF/OVMF_VARS.fd"
 

@@ -2,6 +2,8 @@
 /* deploy-xml.h - what deploy changes in a domain's XML and makes beside it. */
 #pragma once
 
+#include "base/config.h"
+#include "request/xml.h"
 #include "vmm/vmm.h"
 
 /* What the link @path (".../disk.N") leads to, if it exists; else NULL.  Caller frees. */

@@ -6,6 +6,10 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "vmm/kvm/domain/deploy-xml.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/job.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 /* Kept for the admin and for the front-end's own tools; it may hold passwords. */

@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "virt/stats.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define SAMPLE_MS 500

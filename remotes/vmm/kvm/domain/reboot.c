@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reboot and reset. */
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 static gboolean

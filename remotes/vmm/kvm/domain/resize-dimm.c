@@ -2,6 +2,8 @@
 /* Memory that is plugged, as modules. */
 #include "base/error.h"
 #include "vmm/kvm/domain/resize.h"
+#include "vmm/ops/session.h"
+#include "vmm/ops/unplug.h"
 
 static char *
 dimm_xml(DrvXml *live, guint64 kib)

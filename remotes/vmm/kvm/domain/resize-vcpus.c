@@ -2,6 +2,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "vmm/kvm/domain/resize.h"
+#include "vmm/ops/session.h"
+#include "vmm/ops/unplug.h"
 
 #define LOOK_AGAIN_MS 500
 

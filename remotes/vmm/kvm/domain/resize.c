@@ -4,6 +4,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/session.h"
 
 typedef struct {
     DrvDomain *domain;

@@ -2,6 +2,7 @@
 /* resize.h - the CPUs and the memory of a running domain. */
 #pragma once
 
+#include "virt/virt.h"
 #include "vmm/vmm.h"
 
 #define KIB_PER_MIB 1024

@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "virt/agent.h"
 #include "vmm/kvm/domain/checkpoint.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define DEFAULT_TRIES 3
@@ -175,7 +178,7 @@ restore(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (virt == NULL)
         return FALSE;
     if (*request->deploy_id) {
-        domain = vmm_find(virt, (const VmmHead *)request, &why);
+        domain = vmm_find(virt, request, &why);
         if (domain == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;

@@ -3,6 +3,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "vmm/kvm/domain/checkpoint.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/job.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define END_TIMEOUT_MS 60000
@@ -73,7 +76,7 @@ make_checkpoint(DrvVirt *virt, const VmmCheckpoint *request, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(GError) ignored = NULL;
-    g_autoptr(DrvDomain) domain = vmm_find(virt, (const VmmHead *)request, &why);
+    g_autoptr(DrvDomain) domain = vmm_find(virt, request, &why);
     gboolean gone = domain == NULL && drv_error_is(why, DRV_ERROR_NOT_FOUND);
 
     if (domain && !save_domain(domain, request->file, &gone, error))

@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "request/xml.h"
 #include "virt/agent.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/job.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 typedef struct {
@@ -26,7 +29,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
 static gboolean
 place_open(Place *place, const VmmSnapshot *request, GError **error)
 {
-    if (!vmm_session_open(&place->session, (const VmmHead *)request, error))
+    if (!vmm_session_open(&place->session, request, error))
         return FALSE;
     place->domain = place->session.domain;
     return vmm_folder(place->domain, place->session.config, &place->folder, error);

@@ -2,6 +2,9 @@
 /* shutdown and cancel: a domain's end, asked for and not. */
 #include "base/error.h"
 #include "base/log.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define DEFAULT_TIMEOUT_S 120
@@ -33,11 +36,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stop, stop_clear)
 static gboolean
 read_domain(Stop *stop, GError **error)
 {
-    g_autofree char *text = drv_domain_xml(stop->domain, FALSE, error);
-
-    if (text == NULL)
-        return FALSE;
-    stop->xml = drv_xml_parse("the domain's XML", text, -1, error);
+    stop->xml = vmm_domain_xml(stop->domain, error);
     return stop->xml && vmm_folder(stop->domain, stop->config, &stop->folder, error);
 }
 
@@ -45,7 +44,7 @@ read_domain(Stop *stop, GError **error)
  * end; *gone says so.
  */
 static gboolean
-stop_open(Stop *stop, const VmmHead *request, gboolean *gone, GError **error)
+stop_open(Stop *stop, gconstpointer request, gboolean *gone, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
@@ -152,47 +151,42 @@ end_guest(Stop *stop, GError **error)
     return destroy(stop, error);
 }
 
+/* The TPM's state is kept of a guest that ends by itself only. */
 static gboolean
-shutdown_domain(gconstpointer data, DrvSource *in, char **result, GError **error)
+end_domain(gconstpointer request, gboolean ask_guest, GError **error)
 {
-    const VmmHead *request = data;
     g_auto(Stop) stop = { 0 };
     gboolean gone;
 
-    (void)in;
-    (void)result;
     if (!stop_open(&stop, request, &gone, error))
         return FALSE;
     if (gone)
         return TRUE;
-    if (stop.folder)
+    if (ask_guest && stop.folder)
         vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.folder);
-    if (!end_guest(&stop, error))
+    if (!(ask_guest ? end_guest(&stop, error) : destroy(&stop, error)))
         return FALSE;
     stop_tidy(&stop);
     return TRUE;
 }
 
 static gboolean
-cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
+shutdown_domain(gconstpointer request, DrvSource *in, char **result, GError **error)
 {
-    const VmmHead *request = data;
-    g_auto(Stop) stop = { 0 };
-    gboolean gone;
+    (void)in, (void)result;
+    return end_domain(request, TRUE, error);
+}
 
-    (void)in;
-    (void)result;
-    if (!stop_open(&stop, request, &gone, error))
-        return FALSE;
-    if (gone)
-        return TRUE;
-    if (!destroy(&stop, error))
-        return FALSE;
-    stop_tidy(&stop);
-    return TRUE;
+static gboolean
+cancel_domain(gconstpointer request, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return end_domain(request, FALSE, error);
 }
 
 const DrvOp kvm_shutdown = { .name = "kvm.shutdown",
                              .request = &vmm_domain,
                              .run = shutdown_domain };
-const DrvOp kvm_cancel = { .name = "kvm.cancel", .request = &vmm_domain, .run = cancel };
+const DrvOp kvm_cancel = { .name = "kvm.cancel",
+                           .request = &vmm_domain,
+                           .run = cancel_domain };

@@ -14,6 +14,7 @@
 #include "stage/stage.h"
 #include "virt/agent.h"
 #include "vmm/kvm/exec/exec.h"
+#include "vmm/ops/session.h"
 
 #define FOLDER KVM_EXEC_FOLDER
 #define AGENT_TIMEOUT_S 15

@@ -11,6 +11,7 @@
 #include "virt/block.h"
 #include "virt/disk.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/session.h"
 
 typedef struct {
     DrvDisk *disk;    /* as it was */

@@ -9,6 +9,8 @@
 #include "base/path.h"
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/session.h"
 
 /* Everything but disks and our metadata, which move, and what people read. */
 #define OTHERS                                                                           \

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/job.h"
+#include "vmm/ops/session.h"
 
 #define RECONNECT_US (15 * G_USEC_PER_SEC)
 #define RECONNECT_EVERY_MS 500

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/session.h"
 
 #define DEFAULT_TRIES 3
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "virt/agent.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/directory.h"
 
 void
 kvm_snapshots_clear(KvmSnapshots *snapshots)

@@ -10,6 +10,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "virt/agent.h"
+#include "vmm/ops/directory.h"
+#include "vmm/ops/host.h"
+#include "vmm/ops/session.h"
 
 static void
 migration_clear(KvmMigration *migration)
@@ -97,7 +100,7 @@ go(KvmMigration *migration, GError **error)
 static gboolean
 has_arrived(KvmMigration *migration, GError **error)
 {
-    const VmmHead *request = (const VmmHead *)migration->request;
+    const VmmMigrate *request = migration->request;
     g_auto(KvmExec) exec = KVM_EXEC_INIT;
     g_autoptr(DrvDomain) there = vmm_find(migration->destination, request, error);
     DrvMigrationEnd end;
@@ -129,7 +132,7 @@ start(KvmMigration *migration, GError **error)
     DrvDomainState state = DRV_STATE_ABSENT;
     g_autoptr(GError) why = NULL;
 
-    migration->domain = vmm_find(migration->source, (const VmmHead *)request, &why);
+    migration->domain = vmm_find(migration->source, request, &why);
     if (migration->domain == NULL && !drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -155,7 +158,7 @@ migrate_from(const VmmMigrate *request, gboolean local, GError **error)
 {
     g_auto(KvmMigration) migration = { .request = request };
 
-    migration.document = vmm_document((const VmmHead *)request, error);
+    migration.document = vmm_document(request, error);
     migration.config = migration.document ? vmm_config(error) : NULL;
     if (migration.config == NULL)
         return FALSE;

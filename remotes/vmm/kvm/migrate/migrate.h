@@ -2,8 +2,11 @@
 /* migrate.h - the parts of a migration. */
 #pragma once
 
+#include "base/config.h"
+#include "request/xml.h"
 #include "virt/disk.h"
 #include "virt/migration.h"
+#include "virt/virt.h"
 #include "vmm/vmm.h"
 
 typedef struct {
