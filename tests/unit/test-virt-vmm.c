@@ -95,7 +95,7 @@ test_nic(gconstpointer file)
     g_autofree char *text = read_file(file);
     g_autoptr(DrvXml) document = parse(text);
     g_autoptr(DrvXml) live =
-        parse("<domain><devices><controller type='pci' index='1'><alias name='pci.1'/>"
+        parse("<domain><devices><controller type='pci' index='1' model='pci-bridge'><alias name='pci.1'/>"
               "</controller></devices></domain>");
     g_autoptr(DrvConfig) settings = config();
     g_autoptr(DrvRequest) request = drv_request_new(&vmm_attach_nic);
@@ -163,6 +163,61 @@ test_argv_nic(void)
                     "dev=\"one-1-0\"/><model type=\"virtio\"/></interface>");
     g_assert_nonnull(kvm_nic_in_domain(live, &facts));
     drv_request_free(request);
+}
+
+/* The bus that a deployment file has for such a target. */
+static void
+test_disk_bus(void)
+{
+    static const struct {
+        const char *os, *live, *target, *wanted;
+    } cases[] = {
+        { "<SD_DISK_BUS>sata</SD_DISK_BUS>",
+          "",
+          "sdb",
+          "<target dev=\"sdb\" bus=\"sata\"/></disk>" },
+        { "<SD_DISK_BUS>scsi</SD_DISK_BUS>",
+          "",
+          "sdb",
+          "<target dev=\"sdb\" bus=\"scsi\"/><address type=\"drive\" controller=\"0\" bus=\"0\" target=\"1\" unit=\"0\"/></disk>" },
+        { "",
+          "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk><disk><target dev='sdb' bus='scsi'/></disk></devices>",
+          "sdc",
+          "<target dev=\"sdc\" bus=\"scsi\"/><address type=\"drive\" controller=\"0\" bus=\"0\" target=\"2\" unit=\"0\"/></disk>" },
+        { "",
+          "<devices><disk device='disk'><target dev='sdb' bus='sata'/></disk></devices>",
+          "sdc",
+          "<target dev=\"sdc\" bus=\"sata\"/></disk>" },
+        { "",
+          "<os><type machine='pc-q35-7.2'>hvm</type></os>",
+          "hda",
+          "<target dev=\"hda\" bus=\"sata\"/></disk>" },
+        { "",
+          "<os><type machine='pc-i440fx-7.2'>hvm</type></os>",
+          "hda",
+          "<target dev=\"hda\"/></disk>" },
+        { "<SD_DISK_BUS>sata</SD_DISK_BUS>", "", "vda", "<target dev=\"vda\"/></disk>" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "<D><VM><TEMPLATE><OS>%s</OS><DISK/></TEMPLATE></VM></D>", cases[i].os);
+        g_autofree char *domain = g_strdup_printf("<domain>%s</domain>", cases[i].live);
+        g_autoptr(DrvXml) document = parse(text);
+        g_autoptr(DrvXml) live = parse(domain);
+        g_autoptr(DrvConfig) settings = config();
+        KvmDiskFacts facts = { .document = document,
+                               .live = live,
+                               .config = settings,
+                               .path = "/d",
+                               .vm_id = "1",
+                               .target = cases[i].target };
+        g_autofree char *got = NULL;
+
+        facts.disk = drv_xml_first(document, NULL, "VM/TEMPLATE/DISK");
+        got = kvm_disk_xml(&facts);
+        g_assert_nonnull(strstr(got, cases[i].wanted));
+    }
 }
 
 static void
@@ -245,5 +300,6 @@ main(int argc, char **argv)
     g_test_add_func("/vmm/nic-of-argv", test_argv_nic);
     g_test_add_func("/vmm/mend", test_mend);
     g_test_add_func("/vmm/exec-json", test_exec_json);
+    g_test_add_func("/vmm/disk-bus", test_disk_bus);
     return g_test_run();
 }

@@ -41,6 +41,7 @@ attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
     facts.disk = drv_xml_first(document, NULL, "VM/TEMPLATE/DISK[ATTACH='YES']");
     if (facts.disk == NULL)
         return drv_throw(error, DRV_ERROR_DUMP, "the document has no disk to attach");
+    facts.live = live;
     facts.path = request->path;
     facts.target = request->target;
     facts.vm_id = request->vm_id;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define MAX_SCSI_TARGET 255
 #define SERIAL_CHARS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._"
 
 char *
@@ -103,37 +102,6 @@ add_driver(const KvmDiskFacts *facts, DrvNode *device)
         drv_xml_node_setf(driver, "iothread", "%" G_GUINT64_FORMAT, iothread);
 }
 
-/* "sda" is 0, "sdz" 25, "sdaa" 26. */
-static gint
-letters_index(const char *letters)
-{
-    gint n = 0;
-
-    for (; *letters; letters++) {
-        if (!g_ascii_islower(*letters) || n > MAX_SCSI_TARGET)
-            return -1;
-        n = n * 26 + (*letters - 'a' + 1);
-    }
-    return n - 1;
-}
-
-static void
-add_address(const KvmDiskFacts *facts, DrvNode *device)
-{
-    gint n =
-        g_str_has_prefix(facts->target, "sd") ? letters_index(facts->target + 2) : -1;
-    DrvNode *address;
-
-    if (n < 0 || n > MAX_SCSI_TARGET)
-        return;
-    address = drv_xml_node_add(device, "address", NULL);
-    drv_xml_node_set(address, "type", "drive");
-    drv_xml_node_set(address, "controller", "0");
-    drv_xml_node_set(address, "bus", "0");
-    drv_xml_node_setf(address, "target", "%d", n);
-    drv_xml_node_set(address, "unit", "0");
-}
-
 static void
 add_encryption(const KvmDiskFacts *facts, DrvNode *device)
 {
@@ -173,7 +141,7 @@ kvm_disk_xml(const KvmDiskFacts *facts)
     drv_xml_node_set(device, "device", is_cdrom(facts) ? "cdrom" : "disk");
     add_driver(facts, device);
     kvm_disk_source(facts, device);
-    drv_xml_node_set(drv_xml_node_add(device, "target", NULL), "dev", facts->target);
+    kvm_disk_target(facts, device);
     if (order)
         drv_xml_node_set(drv_xml_node_add(device, "boot", NULL), "order", order);
     if (is_yes(facts, "READONLY"))
@@ -182,7 +150,7 @@ kvm_disk_xml(const KvmDiskFacts *facts)
         (void)drv_xml_node_add(device, "shareable", NULL);
     add_encryption(facts, device);
     kvm_disk_iotune(facts, device);
-    add_address(facts, device);
+    kvm_disk_address(facts, device);
     add_serial(facts, device);
     return drv_xml_to_text(xml);
 }

@@ -9,6 +9,7 @@
 typedef struct {
     DrvXml *document; /* the action's */
     DrvNode *disk;    /* DISK in it */
+    DrvXml *live;     /* the running domain; may be NULL */
     const DrvConfig *config;
     const char *path;   /* of the disk on this host */
     const char *target; /* vda … */
@@ -22,6 +23,8 @@ char *kvm_disk_xml(const KvmDiskFacts *facts);
 /* Its parts. */
 void kvm_disk_source(const KvmDiskFacts *facts, DrvNode *device);
 void kvm_disk_iotune(const KvmDiskFacts *facts, DrvNode *device);
+void kvm_disk_target(const KvmDiskFacts *facts, DrvNode *device);
+void kvm_disk_address(const KvmDiskFacts *facts, DrvNode *device);
 
 /* A value of DISK, or NULL; caller frees. */
 char *kvm_disk_value(const KvmDiskFacts *facts, const char *name);

@@ -6,6 +6,8 @@
 
 static const char *const parts[] = { "domain", "bus", "slot", "function" };
 
+enum { PCI_DOMAIN, PCI_BUS, PCI_SLOT, PCI_FUNCTION };
+
 typedef struct {
     guint64 part[G_N_ELEMENTS(parts)];
 } PciAddress;
@@ -65,7 +67,27 @@ same_address(const PciAddress *a, const PciAddress *b)
     return memcmp(a->part, b->part, sizeof a->part) == 0;
 }
 
-/* Where the guest shall see it, if the domain has such a bus and the place is free. */
+static gboolean
+has_place(DrvXml *live, const PciAddress *wanted)
+{
+    g_autofree char *index = g_strdup_printf("%" G_GUINT64_FORMAT, wanted->part[PCI_BUS]);
+    g_autofree char *model = NULL;
+
+    drv_xml_variable(live, "index", index);
+    model = drv_xml_text(
+        live, NULL, "/domain/devices/controller[@type='pci' and @index=$index]/@model");
+    if (wanted->part[PCI_DOMAIN] > 0 || wanted->part[PCI_FUNCTION] > 7)
+        return FALSE;
+    /* A root port has one slot, 0; slot 0 of other buses is the bridge itself. */
+    if (g_str_equal(model, "pcie-root-port"))
+        return wanted->part[PCI_SLOT] == 0;
+    return *model && wanted->part[PCI_BUS] > 0 && wanted->part[PCI_SLOT] > 0 &&
+           wanted->part[PCI_SLOT] < 32;
+}
+
+/* Where the guest shall see it, if it can be there: on a bus that the domain has, in a
+ * slot of it, at a place that is free.  libvirt finds another place by itself.
+ */
 static void
 add_guest_address(const KvmNicFacts *facts, DrvNode *device)
 {
@@ -73,8 +95,7 @@ add_guest_address(const KvmNicFacts *facts, DrvNode *device)
     PciAddress wanted, other;
 
     if (!read_address(facts->document, facts->device, "VM_", &wanted) ||
-        !drv_xml_has(
-            facts->live, NULL, "/domain/devices/controller/alias[@name='pci.1']"))
+        !has_place(facts->live, &wanted))
         return;
     taken = drv_xml_all(facts->live, NULL, "/domain/devices/*/address[@type='pci']");
     for (guint i = 0; i < taken->len; i++) {
