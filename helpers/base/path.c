@@ -202,6 +202,25 @@ drv_path_read_link(int dir_fd, const char *name)
 }
 
 gboolean
+drv_path_keep_rights(
+    int dir_fd, const char *name, int like_fd, const char *like, GError **error)
+{
+    struct stat own, origin;
+    mode_t wanted;
+
+    if (fstatat(dir_fd, name, &own, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ||
+        fstatat(like_fd, like, &origin, AT_EMPTY_PATH) < 0)
+        return drv_throw_errno(error, "cannot look at the rights of a file");
+    wanted = own.st_mode & (origin.st_mode | S_IRWXU) & 0777;
+    if (!S_ISREG(own.st_mode) || !S_ISREG(origin.st_mode) ||
+        wanted == (own.st_mode & 0777))
+        return TRUE;
+    if ((*name ? fchmodat(dir_fd, name, wanted, 0) : fchmod(dir_fd, wanted)) < 0)
+        return drv_throw_errno(error, "cannot take rights from a copy");
+    return TRUE;
+}
+
+gboolean
 drv_path_exists(int dir_fd, const char *name)
 {
     struct stat info;

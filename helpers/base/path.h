@@ -63,6 +63,16 @@ char *drv_path_read_link(int dir_fd, const char *name);
 /* TRUE when @name exists below @dir_fd, links not followed. */
 gboolean drv_path_exists(int dir_fd, const char *name);
 
+/* Take from file @name below @dir_fd ("": @dir_fd itself) what group and others may not
+ * do with @like below @like_fd, of which it is a copy or a part.  Nothing is given to
+ * anybody; what is no regular file, on either side, has rights of its own.
+ */
+gboolean drv_path_keep_rights(int dir_fd,
+                              const char *name,
+                              int like_fd,
+                              const char *like,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Names in the folder @fd but "." and "..", in any order, NULL-terminated; @where is its
  * path for messages.  NULL on failure; caller frees with g_strfreev().
  */

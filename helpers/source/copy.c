@@ -10,6 +10,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "source/copy-private.h"
 
 /* One step of copy_file_range(2) or of read and write: small enough to end soon on
@@ -212,5 +213,6 @@ drv_copy_fd(
     DrvCopyWays ways =
         options && options->no_reflink ? DRV_COPY_BY_READ : DRV_COPY_BY_ANY;
 
-    return drv_copy_fd_by(ways, in_fd, out_fd, options, copied, error);
+    return drv_path_keep_rights(out_fd, "", in_fd, "", error) &&
+           drv_copy_fd_by(ways, in_fd, out_fd, options, copied, error);
 }

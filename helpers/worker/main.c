@@ -6,6 +6,7 @@
  * It says hello, takes one request, does it and ends.  When the driver goes away, the op
  * is cancelled like by a signal.
  */
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "base/action.h"
@@ -63,6 +64,8 @@ main(int argc, char **argv)
     struct utsname here;
 
     drv_action_init(argc, argv);
+    if (argc > 2) /* what the front-end's allows, and no more than is usual here */
+        (void)umask(umask(0777) | ((mode_t)g_ascii_strtoull(argv[2], NULL, 8) & 0777));
     port = worker_port_new(&error);
     if (port == NULL || uname(&here) < 0)
         return drv_action_fail(error);

@@ -94,9 +94,9 @@ test_nic(gconstpointer file)
 {
     g_autofree char *text = read_file(file);
     g_autoptr(DrvXml) document = parse(text);
-    g_autoptr(DrvXml) live =
-        parse("<domain><devices><controller type='pci' index='1' model='pci-bridge'><alias name='pci.1'/>"
-              "</controller></devices></domain>");
+    g_autoptr(DrvXml) live = parse(
+        "<domain><devices><controller type='pci' index='1' model='pci-bridge'><alias name='pci.1'/>"
+        "</controller></devices></domain>");
     g_autoptr(DrvConfig) settings = config();
     g_autoptr(DrvRequest) request = drv_request_new(&vmm_attach_nic);
     KvmNicFacts facts = { .document = document,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone: a copy of an image, from here or from the stream of another bridge. */
+#include <fcntl.h>
+
 #include "base/fd.h"
 #include "base/path.h"
 #include "datastore/fs/fs.h"
@@ -33,7 +35,8 @@ convert(const DsClone *request, FsImage *image, int fd, GError **error)
     cmd = drv_qemu_img_convert(
         "data", drv_inspect_format_name(info.format), "converted", request->driver, TRUE);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    return drv_cmd_run(cmd, error);
+    return drv_cmd_run(cmd, error) &&
+           drv_path_keep_rights(drv_stage_fd(image->stage), "converted", fd, "", error);
 }
 
 /* An image with a chain of snapshots becomes one file. */
@@ -50,7 +53,9 @@ flatten(const DsClone *request, FsImage *image, const char *newest, GError **err
     if (!drv_chain_check(root, newest, "qcow2", error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    return drv_cmd_run(cmd, error);
+    return drv_cmd_run(cmd, error) &&
+           drv_path_keep_rights(
+               drv_stage_fd(image->stage), "converted", AT_FDCWD, newest, error);
 }
 
 static gboolean

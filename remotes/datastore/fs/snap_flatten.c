@@ -16,7 +16,9 @@ flatten_chain(FsImage *image, const char *file, GError **error)
     if (!drv_chain_check(root, path, "qcow2", error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    return drv_cmd_run(cmd, error);
+    return drv_cmd_run(cmd, error) &&
+           drv_path_keep_rights(
+               drv_stage_fd(image->stage), "copy", image->dir_fd, file, error);
 }
 
 static gboolean

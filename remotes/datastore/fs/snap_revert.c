@@ -2,6 +2,7 @@
 /* snap_revert of an image that no VM uses. */
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "datastore/fs/fs.h"
 #include "image/inspect.h"
 #include "image/qemu-img.h"
@@ -26,7 +27,8 @@ revert_chain(FsImage *image, const char *file, GError **error)
     cmd = drv_qemu_img_overlay(
         "copy", info.virtual_size, path, drv_inspect_format_name(info.format), NULL);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    if (!drv_cmd_run(cmd, error))
+    if (!drv_cmd_run(cmd, error) ||
+        !drv_path_keep_rights(drv_stage_fd(image->stage), "copy", fd, "", error))
         return FALSE;
     drv_stage_publish(image->stage, "copy", active);
     return TRUE;

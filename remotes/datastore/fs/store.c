@@ -95,7 +95,11 @@ convert(const DsCp *request,
                                                  request->sparse);
 
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
-    return drv_cmd_run(cmd, error);
+    return drv_cmd_run(cmd, error) && drv_path_keep_rights(drv_stage_fd(image->stage),
+                                                           "converted",
+                                                           drv_stage_fd(image->stage),
+                                                           "data",
+                                                           error);
 }
 
 static gboolean

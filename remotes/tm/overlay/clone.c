@@ -41,7 +41,8 @@ make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **e
                                image->path,
                                image->is_qcow2,
                                request->qcow2_options,
-                               error);
+                               error) &&
+               drv_path_keep_rights(snap_fd, "0", image->fd, "", error);
     if (!tm_image_check(image, error))
         return FALSE;
     convert = drv_qemu_img_convert(
@@ -50,6 +51,7 @@ make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **e
     drv_cmd_cwd(convert, snap_fd);
     drv_cmd_cwd(resize, snap_fd);
     return drv_cmd_run(convert, error) &&
+           drv_path_keep_rights(snap_fd, "0", image->fd, "", error) &&
            (size == image->virtual_size || drv_cmd_run(resize, error));
 }
 

@@ -18,6 +18,13 @@
 #include "virt/block.h"
 #include "virt/freeze.h"
 
+static gboolean
+keep_rights(const TmCpds *cpds, GError **error)
+{
+    return drv_path_keep_rights(
+        drv_stage_fd(cpds->stage), "image", cpds->disk.base_fd, cpds->disk.file, error);
+}
+
 /* The file is made by us, so that it is ours whoever the hypervisor runs as. */
 static gboolean
 make_target(const TmCpds *cpds, GError **error)
@@ -34,12 +41,13 @@ make_target(const TmCpds *cpds, GError **error)
             return FALSE;
         create = drv_qemu_img_create("image", "qcow2", size, NULL);
         drv_cmd_cwd(create, drv_stage_fd(cpds->stage));
-        return drv_cmd_run(create, error);
+        return drv_cmd_run(create, error) && keep_rights(cpds, error);
     }
     if (fstatat(disk->base_fd, disk->file, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return drv_throw_errno(error, "cannot stat '%s/%s'", disk->base, disk->file);
     fd = drv_stage_create(cpds->stage, "image", error);
-    return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, "image", error);
+    return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, "image", error) &&
+           keep_rights(cpds, error);
 }
 
 static gboolean

@@ -73,7 +73,9 @@ tm_snap_overlay(TmSnapDisk *snap, const char *name, const char *file, GError **e
                            backing,
                            TRUE,
                            NULL,
-                           error);
+                           error) &&
+           drv_path_keep_rights(
+               drv_stage_fd(tm_snap_data_stage(snap)), name, disk->base_fd, file, error);
 }
 
 gboolean

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -18,6 +20,7 @@ static const DrvField fields[] = {
     DRV_FIELD(VmmReceive, backing),
     DRV_FIELD(VmmReceive, backing_format),
     DRV_FIELD(VmmReceive, target),
+    DRV_FIELD(VmmReceive, mode),
 };
 const DrvRequestType vmm_receive = DRV_REQUEST_TYPE("vmm.receive", VmmReceive, fields);
 
@@ -66,14 +69,28 @@ make_file(DrvStage *stage, DrvSource *in, GError **error)
     return in == NULL || drv_copy_source(in, fd, TRUE, NULL, error);
 }
 
+/* No more than the original's, nor than the umask allows here. */
+static gboolean
+keep_rights(const VmmReceive *request, DrvStage *stage, GError **error)
+{
+    struct stat info;
+    mode_t wanted = (mode_t)request->mode | S_IRWXU;
+
+    if (fstatat(drv_stage_fd(stage), "new", &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (request->mode > 0 &&
+         fchmodat(drv_stage_fd(stage), "new", info.st_mode & wanted & 0777, 0) < 0))
+        return drv_throw_errno(error, "cannot take rights from '%s'", request->name);
+    return TRUE;
+}
+
 static gboolean
 make(const VmmReceive *request, DrvStage *stage, DrvSource *in, GError **error)
 {
-    if (strcmp(request->kind, "image") == 0)
-        return make_image(request, stage, error);
     if (strcmp(request->kind, "link") == 0)
         return drv_stage_link(stage, "new", request->target, error);
-    return make_file(stage, in, error);
+    return (strcmp(request->kind, "image") == 0 ? make_image(request, stage, error)
+                                                : make_file(stage, in, error)) &&
+           keep_rights(request, stage, error);
 }
 
 /* The stage is in the VM's folder, also for a name one level down. */

@@ -17,6 +17,7 @@ typedef struct {
     char *backing; /* image: what its header shall name; "" */
     char *backing_format;
     char *target; /* link: its text */
+    guint64 mode; /* file, image: what others may do with the original; 0: all */
 } VmmReceive;
 extern const DrvRequestType vmm_receive;
 extern const DrvOp vmm_receive_op;

@@ -4,7 +4,6 @@
 #include "vmm/kvm/domain/deploy-xml.h"
 
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,27 +18,6 @@ static char *
 marker_of(const char *file)
 {
     return g_strconcat(file, ".saving", NULL);
-}
-
-/* *aside is its new name, NULL when there was none. */
-static gboolean
-put_old_aside(const char *file, char **aside, GError **error)
-{
-    *aside =
-        g_strdup_printf("%s.%" G_GINT64_FORMAT, file, g_get_real_time() / G_USEC_PER_SEC);
-    if (g_rename(file, *aside) == 0)
-        return TRUE;
-    if (errno != ENOENT)
-        return drv_throw_errno(error, "cannot set '%s' aside", file);
-    g_clear_pointer(aside, g_free);
-    return TRUE;
-}
-
-void
-kvm_checkpoint_put_back(const char *file, const char *aside)
-{
-    if (g_rename(aside, file) < 0)
-        drv_warn("'%s' is kept as '%s': %s", file, aside, g_strerror(errno));
 }
 
 static gboolean
@@ -58,8 +36,8 @@ kvm_checkpoint_begin(const char *file, char **aside, GError **error)
 {
     g_autofree char *marker = marker_of(file);
 
-    return put_old_aside(file, aside, error) && touch(marker, 0600, error) &&
-           touch(file, 0666, error);
+    return kvm_checkpoint_put_aside(file, aside, error) && touch(marker, 0600, error) &&
+           touch(file, 0622, error);
 }
 
 /* TRUE when @file was written after each start of the VM from its XML. */
@@ -122,6 +100,8 @@ kvm_checkpoint_commit(const char *file, GError **error)
     static const char *const marker[] = { ".saving", NULL };
     g_auto(DrvFd) fd = open(file, O_RDONLY | O_CLOEXEC);
 
+    if (fd >= 0 && fchmod(fd, 0600) < 0)
+        drv_debug("'%s' belongs to the daemon: %s", file, g_strerror(errno));
     /* A file of the daemon's that we may not even read is synced by its file system. */
     if (fd >= 0 && fdatasync(fd) < 0)
         return drv_throw_errno(error, "cannot sync '%s'", file);
@@ -133,6 +113,7 @@ kvm_checkpoint_remove(const char *file)
 {
     static const char *const all[] = { "", ".xml", ".saving", NULL };
 
+    kvm_checkpoint_drop_aside(file);
     if (take(file, all, NULL))
         return;
     /* A full disk has no room for the plan either.  The marker goes last. */

@@ -17,6 +17,14 @@ gboolean kvm_checkpoint_begin(const char *file,
                               char **aside,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* For it: the new name, NULL when there was none. */
+gboolean kvm_checkpoint_put_aside(const char *file,
+                                  char **aside,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The domain runs on with a newer state: remove those that were put aside. */
+void kvm_checkpoint_drop_aside(const char *file);
+
 /* The older one is the checkpoint after all. */
 void kvm_checkpoint_put_back(const char *file, const char *aside);
 

@@ -33,8 +33,11 @@ kvm_send_file(const KvmSender *sender, const char *path, const char *name, GErro
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     g_autoptr(DrvSource) in = fd < 0 ? NULL : drv_source_new_fd(fd, path);
 
-    if (in == NULL)
+    struct stat st;
+
+    if (in == NULL || fstat(fd, &st) < 0)
         return drv_throw_errno(error, "cannot open '%s'", path);
+    request->mode = st.st_mode & 0777;
     return send(sender, request, in, error);
 }
 
@@ -90,6 +93,7 @@ kvm_send_image(const KvmSender *sender,
     if (stat(path, &st) < 0)
         return drv_throw_errno(error, "cannot stat '%s'", path);
     request->size = (guint64)st.st_size;
+    request->mode = st.st_mode & 0777;
     if (strcmp(disk->format, "raw") != 0) {
         if (!drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_FOLLOW, &info, error))
             return FALSE;
