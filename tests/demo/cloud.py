@@ -53,8 +53,9 @@ class Lab:
         return text_of(done.stdout)
 
     def root(self, node, argv):
-        """What only an admin may."""
-        subprocess.run([f"{TOOLS}/lab", "root", self.dir, node, *argv], check=True)
+        """What only an admin may do or see."""
+        return text_of(subprocess.run([f"{TOOLS}/lab", "root", self.dir, node, *argv],
+                                      check=True, stdout=subprocess.PIPE).stdout)
 
     def write(self, node, path, text):
         self.must(node, ["sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh", path],
