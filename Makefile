@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 CC      ?= cc
 PREFIX  ?= /var/lib/one
 MANDIR  ?= /usr/share/man
+DEBUGDIR ?= /usr/lib/debug
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
@@ -233,23 +234,32 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/remotes
+# What is installed has no debug symbols: a front-end copies it to each host.  They go
+# where debuggers look for them.
+STRIPPED := $(OUT)/stripped
+stripped: all
+	packaging/strip-tree $(OUT)/remotes $(STRIPPED)
+
+install: stripped
+	install -d $(DESTDIR)$(PREFIX)/remotes $(DESTDIR)$(DEBUGDIR)
 ifdef DESTDIR
-	cp -a $(OUT)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
+	cp -a $(STRIPPED)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
 else
-	packaging/install-remotes $(OUT)/remotes $(PREFIX)/remotes
+	packaging/install-remotes $(STRIPPED)/remotes $(PREFIX)/remotes
+	cd $(DEBUGDIR) && xargs -r rm -f <$$(ls one-native.list 2>/dev/null || echo /dev/null)
 endif
+	cp -a $(STRIPPED)/debug/. $(DESTDIR)$(DEBUGDIR)/
 	install -d $(DESTDIR)$(MANDIR)/man7
 	install -m 644 docs/man/*.7 $(DESTDIR)$(MANDIR)/man7/
 
 uninstall:
 	packaging/install-remotes --undo $(PREFIX)/remotes
+	cd $(DEBUGDIR) && xargs -r rm -f one-native.list <$$(ls one-native.list 2>/dev/null || echo /dev/null)
 	rm -f $(patsubst docs/man/%,$(MANDIR)/man7/%,$(wildcard docs/man/*.7))
 
 clean:
 	rm -rf out out-*
 
-.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format install uninstall clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format stripped install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:

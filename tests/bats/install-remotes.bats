@@ -158,3 +158,24 @@ shims() { # N
     run "$INSTALL" --undo one/remotes
     assert_failure
 }
+
+@test "what is installed is stripped, its symbols are apart, and the README says its weight" {
+    local program id weight said
+    "$DRV_ROOT/packaging/strip-tree" "$DRV_OUT/remotes" stripped
+    program=stripped/remotes/tm/qcow2/clone
+    run readelf -S "$program"
+    refute_output --partial .debug_info
+    refute_output --partial .symtab
+    run "$program" --version
+    assert_success
+    id=$(readelf -n "$program" | sed -n 's/^ *Build ID: //p')
+    run readelf -S "stripped/debug/.build-id/${id::2}/${id:2}.debug"
+    assert_output --partial .debug_info
+    assert_equal "$(find stripped/debug -name '*.debug' | wc -l)" "$(wc -l <stripped/debug/one-native.list)"
+    (cd "$DRV_OUT/remotes" && find . ! -type d | sort) >names
+    (cd stripped/remotes && find . ! -type d | sort) | diff names -
+    weight=$(du -sm --apparent-size stripped/remotes | cut -f 1)
+    said=$(sed -n 's/.*adds \([0-9]*\) MB below .remotes.*/\1/p' "$DRV_ROOT/README.md")
+    [ $((weight * 10)) -lt $((said * 12)) ] && [ $((weight * 10)) -gt $((said * 8)) ] ||
+        fail "the README says $said MB, it is $weight MB"
+}
