@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+/* --- reading ---------------------------------------------------------------------------
+ */
+
+static json_object *
+parse(const GString *text, GError **error)
+{
+    json_tokener *tokener = json_tokener_new_ex(JOB_MAX_DEPTH);
+    json_object *document;
+    enum json_tokener_error why;
+
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    document = json_tokener_parse_ex(tokener, text->str, (int)text->len + 1);
+    why = json_tokener_get_error(tokener);
+    json_tokener_free(tokener);
+    if (json_object_is_type(document, json_type_object))
+        return document;
+    json_object_put(document);
+    (void)drv_throw(error,
+                    DRV_ERROR_USAGE,
+                    "stdin is not a JSON object: %s",
+                    why == json_tokener_success ? "another type"
+                                                : json_tokener_error_desc(why));
+    return NULL;
+}
+
+/* A version 5 UUID of the id, so that the same VM has the same one at each start. */
+static char *
+uuid_of(const char *id)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+    guint8 digest[20];
+    gsize size = sizeof digest;
+
+    g_checksum_update(sum, (const guchar *)AGENT_METADATA_URI, -1);
+    g_checksum_update(sum, (const guchar *)id, -1);
+    g_checksum_get_digest(sum, digest, &size);
+    digest[6] = (guint8)((digest[6] & 0x0f) | 0x50);
+    digest[8] = (guint8)((digest[8] & 0x3f) | 0x80);
+    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+                           "%02x%02x%02x%02x%02x%02x",
+                           digest[0],
+                           digest[1],
+                           digest[2],
+                           digest[3],
+                           digest[4],
+                           digest[5],
+                           digest[6],
+                           digest[7],
+                           digest[8],
+                           digest[9],
+                           digest[10],
+                           digest[11],
+                           digest[12],
+                           digest[13],
+                           digest[14],
+                           digest[15]);
+}
+
+/* At the deadline, the process is told to stop as by anybody else. */
+static gboolean
+arm(Job *job, gint64 seconds, GError **error)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM };
+    struct itimerspec when = { .it_value.tv_sec = (time_t)seconds };
+    timer_t timer;
+
+    if (seconds <= 0)
+        return TRUE;
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+        timer_settime(timer, 0, &when, NULL) < 0)
+        return drv_throw_errno(error, "cannot set the deadline");
+    job->deadline = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+    return TRUE;
+}
+
+static json_object *
+part(json_object *document, const char *key, enum json_type type)
+{
+    json_object *value = job_member(document, key);
+
+    if (json_object_is_type(value, type))
+        return value;
+    value = type == json_type_array ? json_object_new_array() : json_object_new_object();
+    json_object_object_add(document, key, value);
+    return value;
+}
+
+gboolean
+job_read(Job *job, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const char *uuid;
+
+    if (!drv_fd_read_all(STDIN_FILENO, text, JOB_MAX_SIZE, "stdin", error))
+        return FALSE;
+    job->document = parse(text, error);
+    if (job->document == NULL)
+        return FALSE;
+    job->operation = job_text(job->document, "operation", "");
+    job->task = job_text(job->document, "task", "");
+    job->vm = part(job->document, "vm", json_type_object);
+    job->devices = part(job->document, "devices", json_type_array);
+    job->options = part(job->document, "options", json_type_object);
+    job->id = job_text(job->vm, "id", "");
+    uuid = job_text(job->vm, "uuid", job->id);
+    if (*uuid)
+        job->uuid =
+            g_uuid_string_is_valid(uuid) ? g_ascii_strdown(uuid, -1) : uuid_of(uuid);
+    return arm(job, job_number(job->document, "deadline_s", 0), error);
+}
+
+void
+job_clear(Job *job)
+{
+    g_clear_pointer(&job->virt, drv_virt_close);
+    g_clear_pointer(&job->uuid, g_free);
+    g_clear_pointer(&job->undone, g_free);
+    json_object_put(job->result);
+    json_object_put(job->variant);
+    json_object_put(job->document);
+    job->result = job->variant = job->document = NULL;
+}
+
+/* --- writing ---------------------------------------------------------------------------
+ */
+
+/* A core that is gone does not stop what was begun: whoever comes next finds the domain
+ * complete, or its marker.
+ */
+static void
+print(json_object *line)
+{
+    DRV_CANCEL_SHIELD();
+    g_autofree char *text =
+        g_strconcat(json_object_to_json_string_ext(
+                        line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                    "\n",
+                    NULL);
+    g_autoptr(GError) ignored = NULL;
+
+    if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "stdout", &ignored))
+        drv_ignore(&ignored, "the caller is gone");
+    json_object_put(line);
+}
+
+gboolean
+job_step(
+    Job *job, double progress, const char *phase, gboolean cancellable, GError **error)
+{
+    json_object *line = json_object_new_object();
+    json_object *number = json_object_new_double(progress);
+
+    (void)job;
+    json_object_set_serializer(
+        number, json_object_double_to_json_string, (void *)"%.3f", NULL);
+    json_object_object_add(line, "progress", number);
+    json_object_object_add(line, "phase", json_object_new_string(phase));
+    json_object_object_add(line, "cancellable", json_object_new_boolean(cancellable));
+    print(line);
+    return !cancellable || drv_cancel_check(error);
+}
+
+void
+job_state(json_object *state)
+{
+    json_object *line = json_object_new_object();
+
+    json_object_object_add(line, "state", state);
+    print(line);
+}
+
+static json_object *
+variant_new(const char *name, json_object *argument)
+{
+    json_object *variant = json_object_new_array();
+
+    json_object_array_add(variant, json_object_new_string(name));
+    if (argument)
+        json_object_array_add(variant, argument);
+    return variant;
+}
+
+/* What a code is called in the interface, when the place that failed did not say. */
+static json_object *
+variant_of(const Job *job, const GError *error)
+{
+    switch (drv_error_code(error)) {
+    case DRV_ERROR_CANCELLED:
+        if (job->deadline && g_get_monotonic_time() >= job->deadline)
+            return variant_new("Internal_error",
+                               json_object_new_string("the deadline has passed"));
+        return variant_new("Cancelled", json_object_new_string(job->task));
+    case DRV_ERROR_NOT_FOUND:
+        return variant_new("Does_not_exist", job_pair("VM", job->id));
+    case DRV_ERROR_EXISTS:
+        return variant_new("Already_exists", job_pair("VM", job->id));
+    case DRV_ERROR_UNSUPPORTED:
+        return variant_new("Unimplemented", json_object_new_string(job->operation));
+    case DRV_ERROR_NO_SPACE:
+        return variant_new("IO_error", NULL);
+    default:
+        return variant_new("Internal_error", json_object_new_string(error->message));
+    }
+}
+
+int
+job_answer(Job *job, gboolean ok, const GError *error)
+{
+    json_object *line = json_object_new_object();
+
+    if (ok) {
+        json_object_object_add(line, "result", g_steal_pointer(&job->result));
+        print(line);
+        return 0;
+    }
+    /* Whatever else was the matter: who is told to stop has been stopped. */
+    if (job->variant && !drv_error_is(error, DRV_ERROR_CANCELLED))
+        json_object_object_add(line, "error", g_steal_pointer(&job->variant));
+    else
+        json_object_object_add(line, "error", variant_of(job, error));
+    json_object_object_add(line, "message", json_object_new_string(error->message));
+    if (job->undone)
+        json_object_object_add(line, "undone", json_object_new_string(job->undone));
+    print(line);
+    return 1;
+}
+
+gboolean
+job_fail(Job *job,
+         GError **error,
+         DrvErrorCode code,
+         const char *variant,
+         json_object *argument,
+         const char *format,
+         ...)
+{
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    json_object_put(job->variant);
+    job->variant = variant_new(variant, argument);
+    return drv_throw(error, code, "%s", message);
+}
+
+gboolean
+job_bad_power(Job *job, const char *found, const char *expected, GError **error)
+{
+    return job_fail(job,
+                    error,
+                    DRV_ERROR_VIRT,
+                    "Bad_power_state",
+                    job_pair(found, expected),
+                    "the VM is %s and not %s",
+                    found,
+                    expected);
+}

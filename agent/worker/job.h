@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.h - one operation on one VM, as drv-agent-worker gets it, and how it answers.
+ *
+ * stdin, one JSON document of at most JOB_MAX_SIZE bytes and JOB_MAX_DEPTH levels:
+ *
+ *     operation   "VM.start": a row of the table in main.c
+ *     vm          record of the VM (xenopsd's Vm); beside its keys:
+ *                 uuid: of the domain (default: id, or made of it)
+ *                 xml: a libvirt document, then what the record says of the guest's
+ *                      hardware is not used
+ *                 persistent: true: libvirt keeps a definition
+ *                 suspend_file: where a suspended guest's memory is
+ *     devices     [{"class":"VBD"|"VIF"|"PCI","record":{...}}, ...] of the VM
+ *     options     of the operation; see each op-*.c
+ *     task        id of the task, for messages and the marker
+ *     uri         of libvirt; absent: as kvmrc says
+ *     deadline_s  the operation is cancelled after so many seconds; 0: never
+ *
+ * stdout, lines of JSON, each written at once:
+ *
+ *     {"progress":0.25,"phase":"create","cancellable":true}
+ *     {"state":{...}}   facts to store: power_state, domids, consoles, devices ...
+ * (facts.h)
+ *     {"result":...}    or  {"error":["Variant",arg],"message":"...","undone":"..."}
+ *
+ * Exactly one of the last two, as the last line; exit status 0 or 1.  SIGTERM cancels.
+ */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "base/error.h"
+#include "virt/virt.h"
+
+#define JOB_MAX_SIZE (4 * 1024 * 1024)
+#define JOB_MAX_DEPTH 32
+
+/* The marker of a domain that is not complete yet, in its metadata. */
+#define AGENT_METADATA_URI "https://one-native.org/xmlns/agent/1.0"
+#define AGENT_METADATA_KEY "agent"
+
+typedef struct {
+    json_object *document; /* the rest is borrowed from it */
+    const char *operation;
+    const char *task;
+    const char *id; /* of the VM; "" when the operation is the host's */
+    json_object *vm, *devices, *options; /* never NULL */
+    char *uuid;                          /* of the domain; NULL without a VM */
+    DrvVirt *virt;
+    gint64 deadline; /* monotonic, 0: none */
+
+    json_object *result;  /* NULL: null */
+    json_object *variant; /* of the error, when a code does not say enough */
+    char *undone;         /* what a failure took back */
+} Job;
+
+/* An operation of the table. */
+typedef gboolean (*JobRun)(Job *job, GError **error);
+
+gboolean job_read(Job *job, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void job_clear(Job *job);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)
+
+/* Report where it is.  FALSE with DRV_ERROR_CANCELLED when told to stop, unless
+ * @cancellable is FALSE: every step begins with this.
+ */
+gboolean job_step(Job *job,
+                  double progress,
+                  const char *phase,
+                  gboolean cancellable,
+                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Report facts; takes @state. */
+void job_state(json_object *state);
+
+/* The last line; the exit status. */
+int job_answer(Job *job, gboolean ok, const GError *error);
+
+/* Fail with an error of the interface: its name and argument (taken; NULL: none). */
+gboolean job_fail(Job *job,
+                  GError **error,
+                  DrvErrorCode code,
+                  const char *variant,
+                  json_object *argument,
+                  const char *format,
+                  ...) G_GNUC_PRINTF(6, 7);
+
+/* Bad_power_state [found, expected]. */
+gboolean job_bad_power(Job *job, const char *found, const char *expected, GError **error);
+
+/* --- JSON, read with defaults ---------------------------------------------------------
+ */
+json_object *job_member(json_object *object, const char *key); /* NULL: absent or null */
+const char *job_text(json_object *object, const char *key, const char *fallback);
+gint64 job_number(json_object *object, const char *key, gint64 fallback);
+gboolean job_flag(json_object *object, const char *key, gboolean fallback);
+
+/* A variant, "Name" or ["Name", argument]: its name ("" when it is none); *argument, if
+ * not NULL, gets the argument or NULL.
+ */
+const char *job_variant(json_object *value, json_object **argument);
+
+/* ["a", "b"]; takes nothing. */
+json_object *job_pair(const char *first, const char *second);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ops.h - the operations, and what they share. */
+#pragma once
+
+#include "facts.h"
+#include "job.h"
+
+/* --- life: op-start.c, op-stop.c, op-suspend.c, op-migrate.c ---------------------------
+ */
+gboolean op_start(Job *job, GError **error);
+gboolean op_shutdown(Job *job, GError **error);
+gboolean op_reboot(Job *job, GError **error);
+gboolean op_delete(Job *job, GError **error);
+gboolean op_pause(Job *job, GError **error);
+gboolean op_unpause(Job *job, GError **error);
+gboolean op_suspend(Job *job, GError **error);
+gboolean op_resume(Job *job, GError **error);
+gboolean op_migrate(Job *job, GError **error);
+gboolean op_set_vcpus(Job *job, GError **error);
+gboolean op_set_memory(Job *job, GError **error);
+
+/* --- devices: op-device.c --------------------------------------------------------------
+ */
+gboolean op_plug(Job *job, GError **error);
+gboolean op_unplug(Job *job, GError **error);
+
+/* --- looking: op-look.c, op-host.c -----------------------------------------------------
+ */
+gboolean op_list(Job *job, GError **error);
+gboolean op_stat(Job *job, GError **error);
+gboolean op_check_state(Job *job, GError **error);
+gboolean op_init_model(Job *job, GError **error);
+gboolean op_host_info(Job *job, GError **error);
+gboolean op_host_statistics(Job *job, GError **error);
+
+/* --- shared ----------------------------------------------------------------------------
+ */
+
+/* Start the job's VM, which is off, on @virt; all that start promises is checked.
+ * Progress goes from @from to 1.  A failure leaves no domain, and job->undone says so.
+ */
+gboolean start_domain(Job *job, DrvVirt *virt, double from, GError **error);
+
+/* The end of start and resume: check what was promised, take the marker off, remove the
+ * record's suspend_file, and let the guest run if options.unpause says so.  A failure
+ * ends the domain.
+ */
+gboolean start_complete(Job *job, DrvVirt *virt, double from, GError **error);
+
+/* End the domain of a start or resume that did not come to its end, if it bears the
+ * marker.  job->undone says how that went.
+ */
+void start_undo(Job *job, DrvVirt *virt);
+
+/* Destroy until it is gone. */
+gboolean stop_hard(DrvDomain *domain, GError **error);
+
+/* Ask the guest, and wait up to @delay_s; DRV_ERROR_TIMEOUT and the interface's error
+ * when it does not go.
+ */
+gboolean stop_softly(Job *job, DrvDomain *domain, double delay_s, GError **error);
+
+/* Report the state as it is now; it is the result, too. */
+gboolean report_state(Job *job, GError **error);
+
+/* Run what takes as long as it takes, and report libvirt's progress meanwhile, between
+ * @from and @to.
+ */
+typedef gboolean (*FollowedRun)(DrvDomain *domain, gpointer data, GError **error);
+gboolean run_followed(Job *job,
+                      DrvDomain *domain,
+                      const char *phase,
+                      double from,
+                      double to,
+                      FollowedRun run,
+                      gpointer data,
+                      GError **error);
+
+/* A record that says that a migration was begun is believed only after both hosts were
+ * asked.  *elsewhere: the domain is active at the destination.  FALSE: not known.
+ */
+gboolean migrate_resolve(Job *job, gboolean *elsewhere, GError **error);
+
+/* Report that the VM is at @uri now, and not here. */
+void migrate_report_gone(Job *job, const char *uri);
+
+/* The file of a VM that is complete again is spent: it must be gone before the guest
+ * runs.
+ */
+void suspend_spend_file(Job *job);
