@@ -8,21 +8,13 @@
 /* --- the marker ------------------------------------------------------------------------
  */
 
-static void
-fill_marker(DrvNode *marker, const Job *job, gboolean whole)
-{
-    drv_xml_node_set(marker, "xmlns:agent", AGENT_METADATA_URI);
-    drv_xml_node_set(marker, "id", job->id);
-    if (!whole)
-        drv_xml_node_set(marker, "unsurvivable", *job->task ? job->task : "yes");
-}
-
 char *
-domain_xml_marker(const Job *job, gboolean whole)
+domain_xml_marker(const Job *job)
 {
-    g_autoptr(DrvXml) xml = drv_xml_new("agent:vm");
+    /* libvirt adds the namespace, and refuses an element that has one. */
+    g_autoptr(DrvXml) xml = drv_xml_new("vm");
 
-    fill_marker(drv_xml_root(xml), job, whole);
+    drv_xml_node_set(drv_xml_root(xml), "id", job->id);
     return drv_xml_node_to_text(drv_xml_root(xml));
 }
 
@@ -30,6 +22,7 @@ void
 domain_xml_mark(DrvXml *xml, const Job *job)
 {
     DrvNode *metadata = drv_xml_first(xml, NULL, "/domain/metadata");
+    DrvNode *marker;
     g_autoptr(GPtrArray) old = NULL;
 
     drv_xml_variable(xml, "uri", AGENT_METADATA_URI);
@@ -38,7 +31,10 @@ domain_xml_mark(DrvXml *xml, const Job *job)
         drv_xml_node_remove(g_ptr_array_index(old, i));
     if (metadata == NULL)
         metadata = drv_xml_node_add(drv_xml_root(xml), "metadata", NULL);
-    fill_marker(drv_xml_node_add(metadata, "agent:vm", NULL), job, FALSE);
+    marker = drv_xml_node_add(metadata, "agent:vm", NULL);
+    drv_xml_node_set(marker, "xmlns:agent", AGENT_METADATA_URI);
+    drv_xml_node_set(marker, "id", job->id);
+    drv_xml_node_set(marker, "unsurvivable", *job->task ? job->task : "yes");
 }
 
 /* --- the guest's hardware --------------------------------------------------------------

@@ -14,11 +14,9 @@
  */
 char *domain_xml_new(Job *job, GError **error);
 
-/* The marker alone, as an element; with (@whole FALSE) or without what says that the
- * domain is not complete.  Caller frees.
- */
-char *domain_xml_marker(const Job *job, gboolean whole);
-/* Put it in a document, in place of an older one. */
+/* What stays of the marker when the domain is complete: whose it is.  Caller frees. */
+char *domain_xml_marker(const Job *job);
+/* Put the marker in a document, in place of an older one. */
 void domain_xml_mark(DrvXml *xml, const Job *job);
 
 /* Append the device to <devices>.  @n: which one of its class, for names that the record

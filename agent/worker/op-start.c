@@ -128,7 +128,7 @@ check_promises(Job *job, const Facts *facts, GError **error)
 static gboolean
 commit(Job *job, DrvDomain *domain, GError **error)
 {
-    g_autofree char *marker = domain_xml_marker(job, TRUE);
+    g_autofree char *marker = domain_xml_marker(job);
 
     return drv_domain_replace_metadata(
         domain, AGENT_METADATA_KEY, AGENT_METADATA_URI, marker, error);

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Operations of the host agent, in a process each, on a host with libvirt.
+# shellcheck disable=SC2034
+load lib/drv
+load lib/vmm
+load lib/agent
+
+setup_file() { lab_setup_suite --hosts 1; }
+teardown_file() { lab_teardown_suite; }
+teardown() { agent_end_all; }
+
+@test "start: from the record, complete and paused; what it promises is there [B12 B13 B15]" {
+    local disk
+    disk=$(agent_disk u1)
+    agent_op host01 VM.start u1 disk="$disk:xvdb::ReadOnly" disk="$(agent_disk u1b):xvda" \
+        nic=52:54:00:01:02:03
+    assert_success
+    assert_answer 'a["result"]["power_state"]' Paused
+    assert_answer 'len(a["result"]["domids"])' 1
+    assert_answer 'all(d["plugged"] for c in a["result"]["devices"].values() for d in c.values())' True
+    assert_answer 'len(a["result"]["consoles"]) >= 1' True
+    assert_answer 'abs(a["result"]["last_start_time"] - __import__("time").time()) < 60' True
+    assert_answer 'a["result"]["vcpu_target"], a["result"]["memory_target"]' '(1, 67108864)'
+    assert_answer '"unsurvivable" in a["result"]' False
+    run lab_virsh host01 dumpxml u1
+    [ "$(grep -o "target dev='vd[ab]'" <<<"$output" | head -n 1)" = "target dev='vda'" ]
+    agent_op host01 VM.start u1 disk="$disk"
+    assert_agent_error Bad_power_state
+    assert_answer 'a["error"][1]' "['Paused', 'Halted']"
+    agent_op host01 VM.unpause u1
+    assert_answer 'a["result"]["power_state"]' Running
+    agent_op host01 VM.pause u1
+    assert_answer 'a["result"]["power_state"]' Paused
+    agent_op host01 VM.shutdown u1
+    assert_answer 'a["result"]["power_state"], a["result"]["domids"]' "('Halted', [])"
+    assert_equal "$(agent_domains host01)" ""
+    agent_op host01 VM.pause u1
+    assert_agent_error Domain_not_built
+}
+
+@test "start: of a libvirt document; defined ones keep their definition; delete does not" {
+    "$LAB_TOOLS/guest-xml" --memory 64 --no-agent --disk "$(agent_disk x1)" x1 >"$LAB/x1.xml"
+    agent_op host01 VM.start x1 xml="$LAB/x1.xml" unpause=true vm.persistent=true
+    assert_success
+    assert_answer 'a["result"]["power_state"], a["result"]["persistent"]' "('Running', True)"
+    run lab_virsh host01 dumpxml --inactive x1
+    refute_output --partial unsurvivable
+    agent_op host01 VM.shutdown x1 xml="$LAB/x1.xml" vm.persistent=true
+    assert_equal "$(agent_domains host01)" x1
+    agent_op host01 VM.delete x1 vm.persistent=true
+    assert_success
+    assert_equal "$(agent_domains host01)" ""
+    agent_op host01 VM.delete x1
+    assert_success
+}
+
+@test "start: what fails leaves nothing, and says why [B16]" {
+    agent_op host01 VM.start u1 disk=/var/lib/one/datastores/0/missing
+    assert_agent_error Internal_error "missing"
+    assert_answer 'a["undone"]' "there is no domain"
+    agent_op host01 VM.start u1 vm.persistent=true disk=/var/lib/one/datastores/0/missing
+    assert_agent_error Internal_error "missing"
+    assert_equal "$(agent_domains host01)" ""
+    agent_op host01 VM.start u1 nic=52:54:00:01:02:03:nosuchbridge
+    assert_agent_error Internal_error nosuchbridge
+    assert_equal "$(agent_domains host01)" ""
+}
+
+@test "suspend to a file and resume: the file is there in between only [B18]" {
+    local file=/var/lib/one/datastores/0/u1.save
+    agent_op host01 VM.start u1 unpause=true
+    assert_success
+    agent_op host01 VM.suspend u1 file="$file"
+    assert_success
+    assert_answer 'a["result"]["power_state"], a["result"]["suspend_file"]' \
+        "('Suspended', '$file')"
+    assert_equal "$(agent_domains host01)" ""
+    agent_op host01 VM.start u1 vm.suspend_file="$file"
+    assert_agent_error Bad_power_state
+    agent_op host01 VM.suspend u1 file="$file" # again: done already
+    assert_success
+    agent_op host01 VM.resume u1 vm.suspend_file="$file" unpause=true
+    assert_success
+    assert_answer 'a["result"]["power_state"], a["result"]["suspend_file"]' "('Running', None)"
+    lab_exec host01 test ! -e "$file"
+    agent_op host01 VM.resume u1 vm.suspend_file="$file"
+    assert_agent_error Bad_power_state
+    assert_answer 'a["error"][1]' "['Running', 'Suspended']"
+}
+
+@test "a guest that ignores the request runs on; it is destroyed when that is asked [B19 B20]" {
+    local id
+    agent_op host01 VM.start u1 unpause=true
+    id=$(answer 'a["result"]["domids"][0]')
+    agent_op host01 VM.shutdown u1 delay=2
+    assert_agent_error Failed_to_shutdown
+    assert_answer 'a["error"][1]' "['u1', 2.0]"
+    agent_op host01 VM.reboot u1 delay=1
+    assert_agent_error Failed_to_shutdown
+    agent_op host01 VM.stat u1
+    assert_answer 'a["result"]["power_state"], a["result"]["domids"]' "('Running', [$id])"
+    agent_op host01 VM.reboot u1 delay=1 force=true
+    assert_success
+    assert_answer 'a["result"]["power_state"], a["result"]["domids"] != ['"$id"']' \
+        "('Running', True)"
+}
+
+@test "devices: plugged, again, unplugged by a guest that listens or not" {
+    local disk
+    disk=$(agent_disk u1)
+    agent_op host01 VM.start u1 unpause=true
+    agent_op host01 VBD.plug u1 disk="$disk:vdc" device=vdc
+    assert_success
+    assert_answer 'a["result"]["devices"]["vbd"]["vdc"]["plugged"]' True
+    agent_op host01 VBD.plug u1 disk="$disk:vdc" device=vdc
+    assert_success
+    agent_op host01 VIF.plug u1 nic=52:54:00:01:02:03 device='["u1","0"]'
+    assert_success
+    agent_op host01 VBD.unplug u1 disk="$disk:vdc" device='["u1","vdd"]'
+    assert_agent_error Does_not_exist
+    agent_op host01 VBD.unplug u1 disk="$disk:vdd" device=vdd
+    assert_agent_error Device_not_connected
+    agent_op host01 VBD.unplug u1 disk="$disk:vdc" device=vdc # firmware does not listen
+    assert_agent_error Device_detach_rejected "did not release"
+}
+
+@test "told to stop: it unwinds and says what it undid; libvirtd gone: unknown, not off [C]" {
+    local pid
+    mkfifo "$LAB/in"
+    "$AGENT_DOCUMENT" VM.start u1 >"$LAB/document"
+    # The document does not end before the signal has come.
+    lab_exec host01 "$WORKER" <"$LAB/in" >"$LAB/out" 2>/dev/null 3>&- &
+    pid=$!
+    exec 4>"$LAB/in"
+    cat "$LAB/document" >&4
+    wait_until 10 lab_exec host01 pgrep -f drv-agent-worker
+    lab_exec host01 pkill -TERM -f drv-agent-worker
+    exec 4>&-
+    wait $pid || true
+    ANSWER=$(tail -n 1 "$LAB/out")
+    assert_answer 'a["error"][0]' Cancelled
+    assert_equal "$(agent_domains host01)" ""
+    "$AGENT_DOCUMENT" VM.check_state u1 | sed 's|qemu:///system|qemu+unix:///system?socket=/none|' \
+        >"$LAB/document"
+    run --separate-stderr lab_exec host01 "$WORKER" <"$LAB/document"
+    ANSWER=${lines[-1]}
+    assert_agent_error Internal_error
+    refute_line --partial '"state"'
+}
+
+@test "init-model and the host's numbers, under a foreign locale [I73 I74]" {
+    "$LAB_TOOLS/guest-xml" --memory 64 --no-agent f1 >"$LAB/f1.xml"
+    sed -i "s|<memballoon|<interface type='user'><mac address='52:54:00:aa:bb:cc'/></interface><memballoon|" "$LAB/f1.xml"
+    lab_virsh host01 define "$LAB/f1.xml"
+    agent_op host01 VM.start u1
+    agent_op host01 HOST.init_model ""
+    assert_success
+    assert_answer 'sorted((v["name"], v["macs"], v.get("vm_id")) for v in a["result"])' \
+        "[('f1', ['52:54:00:aa:bb:cc'], None), ('u1', [], 'u1')]"
+    agent_op host01 VM.list ""
+    assert_answer 'sorted((v["name"], v["power_state"], v["persistent"]) for v in a["result"])' \
+        "[('f1', 'Halted', True), ('u1', 'Paused', False)]"
+    agent_op host01 HOST.info ""
+    assert_answer 'a["result"]["cpu_count"] > 0 and a["result"]["hypervisor"]' QEMU
+    "$AGENT_DOCUMENT" HOST.statistics "" >"$LAB/document"
+    run --separate-stderr lab_exec host01 env LC_ALL=de_DE.UTF-8 LANG=de_DE.UTF-8 "$WORKER" \
+        <"$LAB/document"
+    ANSWER=${lines[-1]}
+    assert_answer 'a["result"]["vms_paused"], a["result"]["vms_off"]' "(1, 1)"
+    assert_answer 'a["result"]["memory_kib"] > a["result"]["memory_free_kib"] > 0' True
+    assert_answer 'sorted(a["result"]["cpu_ticks"])' \
+        "['hi', 'id', 'ni', 'si', 'st', 'sy', 'us', 'wa']"
+}
+
+@test "bad documents: an error, and nothing done" {
+    local text
+    for text in '' '[]' '{"operation":"VM.start"}' '{"operation":"VM.nothing","vm":{"id":"u"}}' \
+        '{"operation":"VM.start","vm":{"id":"u"}} x' '{"operation":"VM.start","vm":{"id":"\xff"}}' \
+        "$(printf '{"a":%s' "$(printf '[%.0s' {1..100})")" \
+        '{"operation":"VM.start","vm":{"id":"u","xml":"<network/>"},"uri":"qemu:///system"}' \
+        '{"operation":"VM.start","vm":{"id":"u","xml":"<!DOCTYPE x><domain/>"},"uri":"qemu:///system"}' \
+        '{"operation":"VM.start","vm":{"id":"u"},"uri":"qemu:///system"}'; do
+        printf '%b' "$text" >"$LAB/document"
+        run --separate-stderr lab_exec host01 "$WORKER" <"$LAB/document"
+        echo "$text: $output"
+        assert_equal "$status" 1
+        ANSWER=${lines[-1]}
+        assert_answer '"error" in a and len(a["message"]) > 10' True
+    done
+    assert_equal "$(agent_domains host01)" ""
+}
