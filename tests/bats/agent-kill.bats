@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # The host agent's worker is killed at each step of an operation, on hosts with libvirt:
 # after check_state, the VM is down or intact, and it is there once.
 # shellcheck disable=SC2034
@@ -13,7 +14,7 @@ setup_file() {
 }
 teardown_file() { lab_teardown_suite; }
 teardown() {
-    lab_exec host01 sh -c 'kill -CONT $(pidof libvirtd); true'
+    lab_root host01 sh -c 'kill -CONT $(pidof libvirtd); true'
     agent_end_all
 }
 

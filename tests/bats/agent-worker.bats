@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # Operations of the host agent, in a process each, on a host with libvirt.
 # shellcheck disable=SC2034
 load lib/drv
@@ -134,8 +135,8 @@ teardown() { agent_end_all; }
     pid=$!
     exec 4>"$LAB/in"
     cat "$LAB/document" >&4
-    wait_until 10 lab_exec host01 pgrep -f drv-agent-worker
-    lab_exec host01 pkill -TERM -f drv-agent-worker
+    wait_until 10 lab_root host01 pgrep -f drv-agent-worker
+    lab_root host01 pkill -TERM -f drv-agent-worker
     exec 4>&-
     wait $pid || true
     ANSWER=$(tail -n 1 "$LAB/out")

@@ -52,16 +52,15 @@ agent_domains() { # HOST
 # The same operation, and the worker is killed before it writes its Nth line.  $killed
 # says whether it came to that.
 agent_kill_at() { # N HOST OPERATION ID [word...]
-    local n=$1 host=$2
+    local n=$1 host=$2 file=/var/lib/one/datastores/lines
     shift 2
     "$AGENT_DOCUMENT" "$@" >"$LAB/document"
-    : >"$LAB/lines"
-    lab_exec "$host" timeout -k 5 120 strace -f -qq -o /dev/null -P "$LAB/lines" \
-        -e trace=write -e inject=write:signal=KILL:when="$n" "$WORKER" \
-        <"$LAB/document" >>"$LAB/lines" 2>/dev/null || true
+    lab_exec "$host" timeout -k 5 60 sh -c 'out=$1; shift; : >"$out"; exec "$@" >>"$out"' \
+        sh $file strace -f -qq -o /dev/null -P $file -e trace=write \
+        -e inject=write:signal=KILL:when="$n" "$WORKER" <"$LAB/document" 2>/dev/null || true
     killed=1
-    if grep -qE '^\{"(result|error)"' "$LAB/lines"; then killed=0; fi
-    echo "killed=$killed before line $n of $1, after: $(tail -n 1 "$LAB/lines" | cut -c1-100)"
+    if lab_exec "$host" grep -qE '^\{"(result|error)"' $file; then killed=0; fi
+    echo "killed=$killed before line $n, after: $(lab_exec "$host" tail -n 1 $file | cut -c1-100)"
 }
 
 agent_end_all() {
