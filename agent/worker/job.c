@@ -96,6 +96,21 @@ part(json_object *document, const char *key, enum json_type type)
     return value;
 }
 
+/* What the core has learnt of earlier operations, if it is not in the record. */
+static void
+take_learnt(Job *job)
+{
+    static const char *const keys[] = { "suspend_file", "migrating_to" };
+    json_object *state = job_member(job->document, "state");
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        json_object *value = job_member(state, keys[i]);
+
+        if (value && job_member(job->vm, keys[i]) == NULL)
+            json_object_object_add(job->vm, keys[i], json_object_get(value));
+    }
+}
+
 gboolean
 job_read(Job *job, GError **error)
 {
@@ -112,6 +127,7 @@ job_read(Job *job, GError **error)
     job->vm = part(job->document, "vm", json_type_object);
     job->devices = part(job->document, "devices", json_type_array);
     job->options = part(job->document, "options", json_type_object);
+    take_learnt(job);
     job->id = job_text(job->vm, "id", "");
     uuid = job_text(job->vm, "uuid", job->id);
     if (*uuid)
