@@ -8,7 +8,7 @@
 
 #include "base/cancel.h"
 #include "ops.h"
-#include "vmm/vmm.h"
+#include "vmm/ops/unplug.h"
 
 static json_object *
 find_device(Job *job, GError **error)

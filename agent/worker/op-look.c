@@ -11,7 +11,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "ops.h"
-#include "vmm/vmm.h"
+#include "vmm/ops/job.h"
 
 /* --- all of them -----------------------------------------------------------------------
  */

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "ops.h"
 #include "vmm/kvm/migrate/migrate.h"
+#include "vmm/ops/session.h"
 
 #define DEFAULT_TRIES 3
 
