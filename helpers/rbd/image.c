@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #define NAME_ROOM 512
+#define VANISHED_TRIES 10
 #define DEPTH_MAX 64 /* librbd's own limit is far lower: a loop, then */
 
 void
@@ -194,6 +195,20 @@ child_clear(gpointer data)
     rbd_linked_image_spec_cleanup(data);
 }
 
+/* A clone that is removed meanwhile makes the list fail. */
+static int
+list_children(DrvRbdImage image, rbd_linked_image_spec_t **found, size_t *n)
+{
+    int rc = -ERANGE;
+
+    for (guint i = 0; rc == -ERANGE || (rc == -ENOENT && i < VANISHED_TRIES); i++) {
+        *n = MAX(*n, 64);
+        *found = g_renew(rbd_linked_image_spec_t, *found, *n);
+        rc = rbd_list_children3(image, *found, n);
+    }
+    return rc;
+}
+
 GArray *
 drv_rbd_image_children(DrvRbdPool *pool,
                        DrvRbdImage image,
@@ -202,15 +217,13 @@ drv_rbd_image_children(DrvRbdPool *pool,
 {
     g_autoptr(GArray) children = NULL;
     g_autofree rbd_linked_image_spec_t *found = NULL;
-    size_t n = 64;
+    size_t n = 0;
     int rc = rbd_snap_set(image, snapshot);
 
     if (rc == 0)
-        rc = -ERANGE;
-    while (rc == -ERANGE) {
-        found = g_renew(rbd_linked_image_spec_t, found, n);
-        rc = rbd_list_children3(image, found, &n);
-    }
+        rc = list_children(image, &found, &n);
+    else if (rc == -ENOENT) /* without the snapshot there is no clone of it */
+        rc = 0;
     if (snapshot)
         (void)rbd_snap_set(image, NULL);
     if (rc < 0) {
