@@ -243,7 +243,10 @@ receive_all(Receiving *at, GError **error)
     if (!check_end(at, digest, error))
         return FALSE;
     drv_status_phase("publishing");
-    return drv_incoming_publish(at->in, error) && give_receipt(at, digest, error);
+    if (!drv_incoming_publish(at->in, error))
+        return FALSE;
+    DRV_CANCEL_SHIELD(); /* it is there, and must not be told as cancelled */
+    return give_receipt(at, digest, error);
 }
 
 /* All top-level names belong to the key: nothing else of the directory is changed. */

@@ -276,24 +276,16 @@ peer_read(gpointer state, gpointer data, gsize size, GError **error)
     return (gssize)n;
 }
 
+/* Our side has done its part, and there is no way back: the other one is waited for, also
+ * when we are told to stop.
+ */
 static gboolean
-converse_with(DrvSession *talk,
-              GBytes *request,
-              DrvPeerTalk talk_fn,
-              gpointer data,
-              char **result,
-              GError **error)
+await_end(DrvSession *talk, char **result, GError **error)
 {
-    DrvPeer peer = {
-        .read = peer_read, .write = peer_write, .state = talk, .name = talk->where
-    };
+    DRV_CANCEL_SHIELD();
     gboolean done = FALSE;
-    gsize size;
-    gconstpointer bytes = g_bytes_get_data(request, &size);
 
-    talk->converses = TRUE;
-    drv_frame_append(talk->out, DRV_FRAME_REQUEST, bytes, size);
-    if (!talk_fn(&peer, data, error) || !send_out(talk, 0, error))
+    if (!send_out(talk, 0, error))
         return FALSE;
     while (!done) {
         DrvFrame frame;
@@ -315,8 +307,21 @@ drv_session_converse(DrvSession *talk,
                      GError **error)
 {
     g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
+    g_autoptr(GError) why = NULL;
+    DrvPeer peer = {
+        .read = peer_read, .write = peer_write, .state = talk, .name = talk->where
+    };
+    gsize size;
+    gconstpointer bytes = g_bytes_get_data(request, &size);
 
-    if (g_bytes_get_size(request) > DRV_FRAME_MAX)
+    if (size > DRV_FRAME_MAX)
         return drv_throw(error, DRV_ERROR_USAGE, "the request is too large");
-    return converse_with(talk, request, talk_fn, data, result, error);
+    talk->converses = TRUE;
+    drv_frame_append(talk->out, DRV_FRAME_REQUEST, bytes, size);
+    if (talk_fn(&peer, data, &why))
+        return await_end(talk, result, error);
+    if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
 }

@@ -107,9 +107,33 @@ load lib/tm
     fi
 }
 
-@test "what has nothing to do says yes without asking anybody" {
-    run_tm qcow2 mvds "nowhere:$VM/disk.0" "$DS/qcow2" 25 1
+@test "mvds frees the number of a disk that is its image, and nothing else" {
+    local link
+    for link in "$DS/qcow2" "$DS/qcow2.snap/1"; do
+        mkdir -p "$VM"
+        ln -sfn "$link" "$VM/disk.0"
+        run_tm qcow2 mvds "$HERE:$VM/disk.0" "$DS/qcow2" 25 1
+        assert_success
+        assert_not_exists "$VM/disk.0"
+        run_tm qcow2 mvds "$HERE:$VM/disk.0" "$DS/qcow2" 25 1
+        assert_success
+    done
+    assert_exists "$DS/qcow2"
+    for link in "$DS/raw" "$DS/qcow2x" disk.0.snap/0; do
+        ln -sfn "$link" "$VM/disk.0"
+        run_tm qcow2 mvds "$HERE:$VM/disk.0" "$DS/qcow2" 25 1
+        assert_success
+        assert_equal "$(readlink "$VM/disk.0")" "$link"
+    done
+}
+
+@test "mvds does not fail for a host that is gone" {
+    run_tm qcow2 mvds "nowhere.invalid:$VM/disk.0" "$DS/qcow2" 25 1
     assert_success
+    [[ $stderr =~ "'$VM/disk.0' stays: " ]]
+}
+
+@test "what has nothing to do says yes without asking anybody" {
     STDIN=$(vm_xml 25 | base64 -w 0)
     for action in premigrate failmigrate postmigrate; do
         run_tm qcow2 "$action" nowhere1 nowhere2 "$VM" 25 0

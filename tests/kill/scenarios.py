@@ -369,3 +369,51 @@ for _fmt in ("raw", "qcow2"):
             _name = f"tm.{_action}.{_end}" + \
                 (".newest" if (_action, _number) == ("snap_delete", 1) else "")
             scenario(_name, _action, _fmt, _persistent, _number)(snapshot)
+
+
+# --- transfer manager ssh -------------------------------------------------------------------
+
+def ssh_delete(world, *disks):
+    return [(world.tm("ssh", "delete", at(world, name), str(VM), "1"), b"")
+            for name in disks] + \
+        [(world.tm("ssh", "delete", f"{world.host}:{world.sys}/{VM}", str(VM), "0"), b"")]
+
+
+def ssh_has_disk(world, fmt="raw", snapshots=0):
+    source = image(world, fmt)
+    world.vm(VM, disk(fmt, SOURCE=source, SIZE=8))
+    world.do(world.tm("ssh", "clone", f"fe:{source}", at(world), str(VM), "1"))
+    for number in range(snapshots):
+        world.do(world.tm("ssh", "snap_create", at(world), str(number), str(VM), "1"))
+        write_to(world, f"{world.sys}/{VM}/disk.0", fmt, number * 65536, 201 + number)
+    return source
+
+
+def ssh_clone(fmt, snapshots, world):
+    source = image(world, fmt)
+    world.vm(VM, disk(fmt, SOURCE=source, SIZE=8))
+    world.write(f"{world.sys}/.monitor", "ssh\n")
+    if snapshots:
+        source = ssh_has_disk(world, fmt, snapshots)
+    return Plan(world.tm("ssh", "clone", f"fe:{source}", at(world), str(VM), "1"),
+                undo=ssh_delete(world, "disk.0"), gone=[f"0/{VM}"])
+
+
+def ssh_store(action, snapshots, number, world):
+    source = ssh_has_disk(world, "raw", snapshots)
+    write_to(world, f"{world.sys}/{VM}/disk.0", "raw", 131072, 210)
+    target = source if action == "mvds" else f"{world.ds}/saved"
+    words = [number] if action == "cpds" else []
+    rm = world.dsa("rm", "7"), world.ds_dump(f"SOURCE={target}")
+    return Plan(world.tm("ssh", action, at(world), target, *words, str(VM), "1"),
+                undo=[rm, *ssh_delete(world, "disk.0")],
+                gone=[f"1/{os.path.basename(target)}", f"0/{VM}"])
+
+
+scenario("ssh.clone.raw", "raw", 0)(ssh_clone)
+scenario("ssh.clone.qcow2", "qcow2", 0)(ssh_clone)
+scenario("ssh.clone.again", "raw", 2)(ssh_clone)
+scenario("ssh.mvds", "mvds", 0, "-1")(ssh_store)
+scenario("ssh.mvds.snapshots", "mvds", 2, "-1")(ssh_store)
+scenario("ssh.cpds", "cpds", 0, "-1")(ssh_store)
+scenario("ssh.cpds.snapshot", "cpds", 2, "1")(ssh_store)

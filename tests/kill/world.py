@@ -21,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 LAB = os.path.join(HERE, "..", "lab")
 HIDDEN = ".drv-"
+ARRIVED = ".incoming-"  # stays for the next try
 NEW_NAME = re.compile(r"^[0-9a-f]{32}(?=$|\.)")
 LEAKS = " leaks"  # clusters are allocated and not used
 AWAY = "faraway"  # a host that is reached by the stand-in for ssh
@@ -82,6 +83,7 @@ class World:
         self.host = AWAY if away else socket.gethostname()
         self.away = away
         self.digests = {}
+        self.arrived = []
         self.make(out)
 
     def make(self, out):
@@ -225,11 +227,16 @@ wait $!
     def describe(self):
         """All that is there: {path below the state: what it is}; and what is hidden."""
         seen, hidden = {}, []
+        self.arrived = []
         known = set(os.listdir(f"{self.kept}/1")) if os.path.isdir(f"{self.kept}/1") else set()
         for folder, folders, files in os.walk(self.state):
             for name in folders + files:
                 path = os.path.join(folder, name)
                 shown = os.path.relpath(path, self.state)
+                if ARRIVED in shown:
+                    if name.startswith(ARRIVED):
+                        self.arrived.append(shown)
+                    continue
                 if HIDDEN in shown:
                     if name.startswith(HIDDEN):
                         hidden.append(shown)

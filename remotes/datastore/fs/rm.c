@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rm: image, snapshots and checksums disappear, each at once, by a rename. */
+/* rm: image, snapshots and checksums disappear, each at once, by a rename; and what a
+ * disk that did not wholly arrive as this image has left.
+ */
 #include "base/fd.h"
 #include "base/path.h"
 #include "datastore/fs/fs.h"
+#include "transfer/transfer.h"
 
 /* An image that never got a source: its cp may have been killed. */
 static gboolean
@@ -38,7 +41,8 @@ delete_image(FsImage *image, GError **error)
                                     md5,
                                     NULL };
 
-    return drv_stage_delete(image->stage, image->dir_fd, image->dir, targets, error);
+    return drv_stage_delete(image->stage, image->dir_fd, image->dir, targets, error) &&
+           drv_transfer_forget(image->dir_fd, image->dir, image->name, error);
 }
 
 static gboolean

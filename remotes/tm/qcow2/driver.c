@@ -5,7 +5,7 @@
 TM_SLOT(clone, overlay_clone);
 TM_SLOT(ln, overlay_ln);
 TM_SLOT(mv, tm_mv_op);
-TM_SLOT(mvds, tm_noop_mvds);
+TM_SLOT(mvds, overlay_mvds);
 TM_SLOT(cpds, overlay_cpds);
 TM_SLOT(delete, tm_delete_op);
 TM_SLOT(context, tm_put_op);

@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2034,SC2154 # set and read by the library
+# Moving a VM between two hosts, of which one dies at any change of a file.
+load ../bats/lib/drv
+load ../bats/lib/far
+load ../bats/lib/far-kill
+
+setup_file() {
+    far_setup_suite
+    lab_exec host01 sh -c "mkdir -p $DS && dd if=/dev/urandom of=$DS/some bs=64k count=8 status=none"
+    lay_vm
+    DISK_DIGEST=$(digest host01 "$SYS/25/disk.0")
+    export DISK_DIGEST
+}
+
+teardown_file() { lab_teardown_suite; }
+
+teardown() {
+    disarm host01
+    disarm host02
+}
+
+@test "the source's worker is killed at every call" { mv_killed_at host01 1 -k; }
+
+@test "the destination's worker is killed at every call" { mv_killed_at host02 1 -k; }
+
+@test "every call of the source fails" {
+    mv_killed_at host01 1 -e EIO
+    mv_killed_at host01 1 -e ENOSPC
+}
+
+@test "every call of the destination fails" {
+    mv_killed_at host02 1 -e EIO
+    mv_killed_at host02 1 -e ENOSPC
+}

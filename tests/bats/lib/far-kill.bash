@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154
+# far-kill.bash - ends that are killed at their Nth change of a file.  After lib/far.
+
+WORKER=/var/tmp/one/drv/bin/worker
+
+# The next workers of NODE get the fault; see tests/kill/fault.
+arm() { # NODE fault-option...
+    local node=$1
+    shift
+    disarm "$node"
+    lab_exec "$node" sh -c "mv $WORKER $WORKER.real
+        printf '%s\n' '#!/bin/sh' 'exec $DRV_OUT/tests/fault -p /var/lib/one/datastores $* \
+-c /var/tmp/count -- $WORKER.real \"\$@\"' >$WORKER
+        chmod 755 $WORKER; rm -f /var/tmp/count"
+}
+
+disarm() { # NODE
+    lab_exec "$1" sh -c "[ ! -e $WORKER.real ] || mv $WORKER.real $WORKER"
+}
+
+counted() { lab_exec "$1" cat /var/tmp/count 2>/dev/null || echo 0; }
+
+# One VM directory with a disk, links and small files on host01.
+lay_vm() {
+    far_setup
+    lab_exec host01 sh -ec "mkdir -p $SYS/25/disk.0.snap && cd $SYS/25
+        truncate -s 8M disk.0 && dd if=$DS/some of=disk.0 bs=64k seek=9 conv=notrunc status=none
+        cp disk.0 disk.0.snap/0 && echo small >nvram && ln -s nvram link"
+    lab_exec host01 sh -c "printf 'ssh\n' >$SYS/.monitor"
+    lab_exec host02 sh -c "mkdir -p $SYS && printf 'ssh\n' >$SYS/.monitor"
+}
+
+VM_FILES=(25 25/disk.0 25/disk.0.snap 25/disk.0.snap/0 25/link 25/nvram)
+
+has_disk() { # NODE [NAME]
+    [ "$(digest "$1" "$SYS/${2:-25}/disk.0" 2>/dev/null)" = "$DISK_DIGEST" ]
+}
+
+# Whatever has happened: the disk is somewhere, whole, and going on works.
+assert_not_lost() {
+    has_disk host01 || has_disk host02 || fail "the disk is lost"
+}
+
+assert_completes() {
+    move host01 host02
+    assert_success
+    has_disk host02
+    assert_there host02 "${VM_FILES[@]}"
+    assert_nothing_on host01
+}
+
+# All points of NODE's worker, from FIRST on in steps of EVERY.
+mv_killed_at() { # NODE EVERY fault-option...
+    local node=$1 every=$2 n points=0
+    shift 2
+    for ((n = 1; ; n += every)); do
+        lay_vm
+        arm "$node" "$@" -n "$n"
+        move host01 host02
+        wait_until 10 lab_exec "$node" test -s /var/tmp/count
+        disarm "$node"
+        [ "$(counted "$node")" -ge "$n" ] || break
+        points=$((points + 1))
+        assert_not_lost
+        assert_completes
+    done
+    [ "$points" -gt 0 ] || fail "no call was counted"
+    echo "# points tried: mv, $node, $*: $points" >&3
+}
