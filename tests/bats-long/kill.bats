@@ -12,3 +12,8 @@ load ../bats/lib/kill
 @test "killed: the worker on a host" { kill_points --away --how worker tm.; }
 
 @test "killed: the driver whose worker is on a host" { kill_points --away tm.; }
+
+@test "killed: transfer manager ssh" {
+    kill_points ssh.
+    kill_points --away --how worker ssh.
+}

@@ -23,3 +23,5 @@ SOME=(tm.clone.qcow2.again tm.cpds.qcow2.snapshot tm.mkimage.qcow2.ext4 tm.mv
 @test "I/O errors" { kill_points --how EIO --every 9 "${SOME[@]}" ds.cp; }
 
 @test "disk full" { kill_points --how ENOSPC --every 9 "${SOME[@]}" ds.cp; }
+
+@test "killed: transfer manager ssh" { kill_points --every 7 ssh.; }

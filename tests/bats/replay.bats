@@ -34,3 +34,11 @@ replay() { # [--resolved] SCENARIO
 @test "replay: VMs whose domains are ours too, non-persistent and persistent disks" {
     replay --native shared-vm-nonpersistent shared-vm-persistent
 }
+
+@test "replay: images for the hosts' own storage" {
+    replay ssh-images
+}
+
+@test "replay: a VM with persistent disks on the hosts' own storage" {
+    replay ssh-vm-persistent
+}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root: it builds a lab
 # shellcheck disable=SC2034,SC2154 # set and read by the library
 # Moving a VM between two hosts, of which one dies at some change of a file; and the wrong
 # recoveries that follow.  bats-long/tm-ssh-kill.bats tries all points.
@@ -46,9 +47,9 @@ teardown() {
 fail_by() { # CAUSE
     case $1 in
     killed) arm host02 -k -n 12 ;;
-    full) lab_exec host02 mount -t tmpfs -o size=64k tiny "$SYS" ;;
+    full) mount_tmpfs host02 "$SYS" size=64k ;;
     key) lab_exec host02 sh -c 'mv /var/lib/one/.ssh/authorized_keys /var/lib/one/keys' ;;
-    owner) lab_exec host02 sh -c "mount -t tmpfs -o ro,size=1m tiny $SYS" ;;
+    owner) lab_root host02 chown root:root /var/lib/one/datastores/0 ;;
     cut) "$LAB_TOOLS/lab" unplug "$LAB" host02 ;;
     reboot) "$LAB_TOOLS/lab" kill "$LAB" host02 ;;
     esac
@@ -57,7 +58,8 @@ fail_by() { # CAUSE
 mend() { # CAUSE
     case $1 in
     killed) disarm host02 ;;
-    full | owner) lab_exec host02 umount "$SYS" ;;
+    full) lab_root host02 umount "$SYS" ;;
+    owner) lab_root host02 chown oneadmin:oneadmin /var/lib/one/datastores/0 ;;
     key) lab_exec host02 sh -c 'mv /var/lib/one/keys /var/lib/one/.ssh/authorized_keys' ;;
     cut) "$LAB_TOOLS/lab" plug "$LAB" host02 ;;
     reboot) "$LAB_TOOLS/lab" boot "$LAB" host02 3>&- ;;
@@ -80,8 +82,8 @@ disk_is_somewhere() {
     for cause in killed full key owner cut reboot; do
         echo "cause: $cause"
         lay_vm
-        lab_exec host01 rm -rf /run/one/drv-ssh /var/lib/one/.drv-ssh
-        lab_exec fe rm -rf /run/one/drv-ssh /var/lib/one/.drv-ssh
+        lab_root host01 sh -c 'rm -rf /run/one/drv-ssh /run/user/*/drv-ssh /var/lib/one/.drv-ssh'
+        lab_root fe sh -c 'rm -rf /run/one/drv-ssh /run/user/*/drv-ssh /var/lib/one/.drv-ssh'
         fail_by "$cause"
         move host01 host02
         assert_failure

@@ -2,7 +2,7 @@
 /* clone, ln: an image goes to the host, with its snapshots.  Persistent or not makes no
  * difference until the disk is brought back by mvds.
  */
-#include <string.h>
+#include <fcntl.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -98,6 +98,8 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     (void)result;
     drv_status_begin("clone", object, request->source, request->host);
     ok = ssh_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
+    if (!ok) /* unless something has arrived for the next try */
+        drv_path_remove_empty(AT_FDCWD, dir);
     drv_status_end();
     return ok;
 }

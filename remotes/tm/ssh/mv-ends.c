@@ -164,18 +164,20 @@ ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error)
     g_autofree char *name = g_path_get_basename(target);
     DrvReceive receive = { .dir = dir, .key = name, .keep = TRUE };
 
-    return ssh_monitor(dir, error) && drv_transfer_receive(peer, &receive, error);
+    return drv_transfer_receive(peer, &receive, error);
 }
 
 static gboolean
 receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
 {
     SshMoveEnd end = { .request = data };
+    g_autofree char *target = drv_path_collapse(end.request->target);
+    g_autofree char *ds = g_path_get_dirname(target);
     gboolean ok;
 
     (void)result;
     begin_status(data);
-    ok = ssh_mv_receive_talk(peer, &end, error);
+    ok = ssh_monitor(ds, error) && ssh_mv_receive_talk(peer, &end, error);
     drv_status_end();
     return ok;
 }
