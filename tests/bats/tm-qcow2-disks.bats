@@ -130,7 +130,7 @@ load lib/tm
 @test "mvds does not fail for a host that is gone" {
     run_tm qcow2 mvds "nowhere.invalid:$VM/disk.0" "$DS/qcow2" 25 1
     assert_success
-    [[ $stderr =~ "'$VM/disk.0' stays: " ]]
+    assert_regex "$stderr" "'$VM/disk.0' stays: "
 }
 
 @test "what has nothing to do says yes without asking anybody" {

@@ -81,6 +81,6 @@ const DrvOp overlay_mvds = {
     .name = "overlay.mvds",
     .request = &tm_mvds,
     .run = run,
-    .here = TRUE,
+    .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(overlay_mvds);
