@@ -181,12 +181,6 @@ drv_xml_node_set_text(DrvNode *node, const char *text)
 }
 
 void
-drv_xml_node_unset(DrvNode *node, const char *name)
-{
-    xmlUnsetProp(node, S(name));
-}
-
-void
 drv_xml_node_remove(DrvNode *node)
 {
     xmlUnlinkNode(node);

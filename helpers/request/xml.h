@@ -53,7 +53,6 @@ void drv_xml_node_setf(DrvNode *node, const char *name, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 /* Replace the whole content of an element, attribute or text node. */
 void drv_xml_node_set_text(DrvNode *node, const char *text);
-void drv_xml_node_unset(DrvNode *node, const char *name);
 void drv_xml_node_remove(DrvNode *node);
 /* Append a deep copy of @node, which may be of another document. */
 DrvNode *drv_xml_node_add_copy(DrvNode *parent, DrvNode *node);

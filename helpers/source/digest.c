@@ -20,12 +20,6 @@ static const struct {
     [DRV_DIGEST_SHA256] = { "SHA256", 32 },
 };
 
-const char *
-drv_digest_name(DrvDigestKind kind)
-{
-    return kinds[kind].name;
-}
-
 char *
 drv_digest_hex(const guint8 *data, gsize size)
 {

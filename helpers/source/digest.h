@@ -17,9 +17,6 @@ typedef enum {
     DRV_DIGEST_LAST
 } DrvDigestKind;
 
-/* "MD5", "SHA1", "SHA256". */
-const char *drv_digest_name(DrvDigestKind kind);
-
 /* What the bytes must have; NULL or "" where nothing is demanded. */
 typedef struct {
     const char *hex[DRV_DIGEST_LAST];

@@ -33,12 +33,6 @@ static const struct {
     [DRV_UNPACK_LZ4] = { "lz4", ARCHIVE_FILTER_LZ4, 4, "\x04\x22\x4d\x18" },
 };
 
-const char *
-drv_unpack_filter_name(DrvUnpackFilter filter)
-{
-    return filters[filter].name;
-}
-
 /* After "BZh" come the block size and the magic of a block, or of the end. */
 static gboolean
 is_bzip2(const guint8 *data, gsize size)

@@ -24,9 +24,6 @@ typedef enum {
     DRV_UNPACK_LZ4,
 } DrvUnpackFilter;
 
-/* "none", "gzip", "bzip2", "xz", "zstd", "lz4". */
-const char *drv_unpack_filter_name(DrvUnpackFilter filter);
-
 /* What begins with these bytes (16 are enough). */
 DrvUnpackFilter drv_unpack_detect(const guint8 *data, gsize size);
 

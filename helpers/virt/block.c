@@ -117,12 +117,6 @@ end_job(DrvDomain *domain, const char *target, unsigned flags, GError **error)
     return drv_virt_call(call, error) || drv_prefix(error, "disk '%s'", target);
 }
 
-gboolean
-drv_block_abort(DrvDomain *domain, const char *target, GError **error)
-{
-    return end_job(domain, target, 0, error);
-}
-
 typedef struct {
     DrvDomain *domain;
     DrvWatch *watch;

@@ -92,8 +92,3 @@ gboolean drv_block_job(DrvDomain *domain,
                        const char *target,
                        gboolean *active,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Abort the disk's job, whoever began it, and wait for its end. */
-gboolean drv_block_abort(DrvDomain *domain,
-                         const char *target,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
