@@ -213,6 +213,9 @@ drv_copy_fd(
     DrvCopyWays ways =
         options && options->no_reflink ? DRV_COPY_BY_READ : DRV_COPY_BY_ANY;
 
-    return drv_path_keep_rights(out_fd, "", in_fd, "", error) &&
-           drv_copy_fd_by(ways, in_fd, out_fd, options, copied, error);
+    /* What cannot even be looked at is for the copy to say, with its name. */
+    if (fcntl(in_fd, F_GETFD) >= 0 && fcntl(out_fd, F_GETFD) >= 0 &&
+        !drv_path_keep_rights(out_fd, "", in_fd, "", error))
+        return FALSE;
+    return drv_copy_fd_by(ways, in_fd, out_fd, options, copied, error);
 }
