@@ -63,6 +63,7 @@ configure(Watcher *watcher, GError **error)
     }
     watcher->relist_s = seconds(document, "relist_s", RELIST_S);
     watcher->poll_s = seconds(document, "poll_s", POLL_S);
+    watcher->poll = json_object_get_boolean(json_object_object_get(document, "poll"));
     if (json_object_object_get_ex(document, "uri", &value))
         watcher->uri = g_strdup(json_object_get_string(value));
     if (json_object_object_get_ex(document, "seq", &value))
@@ -270,9 +271,8 @@ connect_and_list(Watcher *watcher, GError **error)
     watcher->virt = drv_virt_open(watcher->uri, error);
     if (watcher->virt == NULL)
         return FALSE;
-    watcher->events = drv_domains_has_events(watcher->virt)
-                          ? drv_events_new(watcher->virt, &why)
-                          : NULL;
+    if (!watcher->poll && drv_domains_has_events(watcher->virt))
+        watcher->events = drv_events_new(watcher->virt, &why);
     if (why && !drv_error_is(why, DRV_ERROR_UNSUPPORTED)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;

@@ -5,8 +5,10 @@
  *
  *     {"uri":"qemu:///system","known":[FACTS...],"seq":N,"relist_s":60,"poll_s":5}
  *
- * all of it optional; "known" is what an earlier watcher had said, and what changed since
- * is reported.  Any further line asks for a list now; the end of stdin ends the watcher.
+ * all of it optional, and "poll":true for a libvirt whose events are not to be relied on:
+ * then it is asked every poll_s, as drivers without events are.  "known" is what an
+ * earlier watcher had said, and what changed since is reported.  Any further line asks
+ * for a list now; the end of stdin ends the watcher.
  *
  * stdout, lines of JSON:
  *
@@ -52,6 +54,7 @@ typedef struct {
 typedef struct {
     char *uri;
     guint relist_s, poll_s;
+    gboolean poll; /* although the driver has events */
     guint64 seq;
     GHashTable *known; /* char * (UUID) -> Known */
     DrvVirt *virt;     /* NULL: not connected */
