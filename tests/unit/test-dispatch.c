@@ -69,8 +69,8 @@ test_next_host(void)
     g_assert_cmpstr(result, ==, "at try 3");
     g_assert_cmpstr(warned->str,
                     ==,
-                    "host  is skipped: try 1\n"
-                    "host localhost is skipped: try 2\n");
+                    "skipping host : try 1\n"
+                    "skipping host localhost: try 2\n");
 }
 
 static void
