@@ -277,7 +277,7 @@ refuse(DrvSource *inner, const char *what, GError **error)
     return drv_throw(
         error,
         DRV_ERROR_REFUSED,
-        "%s is not supported: unpack '%s' first, or set NO_DECOMPRESS in the "
+        "%s is not supported, unpack '%s' first, or set NO_DECOMPRESS in the "
         "datastore if it is a disk",
         what,
         drv_source_name(inner));

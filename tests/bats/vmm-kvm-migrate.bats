@@ -284,7 +284,7 @@ used() { lab_exec host01 du -k "$1" | cut -f 1; }
             run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
         assert_success
         move_1
-        assert_error "its <(source|log)> cannot move while it runs, power it off first: '$dir"
+        assert_error "its <(source|log)> cannot move while it runs, power it off first"
         lab_exec host01 test ! -e /var/lib/one/datastores/5/1
         assert_state host01 1 running
         lab_virsh host01 destroy one-1

@@ -21,7 +21,7 @@ open_last(const char *root, const char *path, int *fd, GError **error)
     return info.backing_file == NULL ||
            drv_throw(error,
                      DRV_ERROR_REFUSED,
-                     "it has snapshots, so its newest data are in several files: flatten "
+                     "it has snapshots, so its newest data are in several files, flatten "
                      "it first");
 }
 

@@ -51,7 +51,7 @@ kvm_only_disks_there(const KvmMigration *migration, GError **error)
         owner = drv_xml_first(live, node, "ancestor::*[1]");
         return drv_throw(error,
                          DRV_ERROR_UNSUPPORTED,
-                         "its <%s> cannot move while it runs, power it off first: '%s'",
+                         "its <%s> cannot move while it runs, power it off first ('%s')",
                          drv_xml_node_name(owner),
                          value);
     }
