@@ -306,7 +306,8 @@ drv_path_is_allowed(const char *path,
                     const char *const *restricted)
 {
     const char *ours[] = {
-        drv_action_var_dir(), drv_action_etc_dir(), g_get_home_dir(), NULL
+        "/proc",          "/sys", drv_action_var_dir(), drv_action_etc_dir(),
+        g_get_home_dir(), NULL
     };
 
     return is_below_any(path, safe) ||

@@ -88,8 +88,8 @@ gboolean drv_path_is_below(const char *path, const char *root);
 char *drv_path_of_fd(int fd, GError **error);
 
 /* May a cloud user's image be read from @path (already resolved)?  SAFE wins over
- * RESTRICTED; our own folders (var, etc, home) are always restricted.  All of these may
- * be links: what they name counts too.
+ * RESTRICTED; our own folders (var, etc, home), /proc and /sys are always restricted. All
+ * of these may be links: what they name counts too.
  */
 gboolean drv_path_is_allowed(const char *path,
                              const char *const *safe,

@@ -114,8 +114,8 @@ parse_int(const char *what, const char *text, gint64 min, gint64 *value, GError 
     return TRUE;
 }
 
-static char **
-split_words(const char *text)
+char **
+drv_request_split_words(const char *text)
 {
     g_auto(GStrv) words = g_strsplit_set(text, " \t\r\n", -1);
     GPtrArray *kept = g_ptr_array_new();
@@ -176,7 +176,7 @@ set_value(gpointer request, const DrvField *field, const char *text, GError **er
         *(char **)at = g_strdup(text);
         return TRUE;
     case DRV_WORDS:
-        *(char ***)at = split_words(text);
+        *(char ***)at = drv_request_split_words(text);
         return TRUE;
     case DRV_BOOL:
         if (*text && !parse_bool(text, at))

@@ -136,3 +136,6 @@ gboolean drv_request_check_path(const char *what,
 gboolean drv_request_check_host(const char *what,
                                 const char *host,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The words of @text, which are separated by spaces or line breaks; caller frees. */
+char **drv_request_split_words(const char *text);

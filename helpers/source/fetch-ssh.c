@@ -1,44 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source/fetch-ssh.c - a file of another host: ssh's sftp subsystem, read only.
- *
- * A packet is its length (4 bytes), its type (1), and for all but the first a request
- * number (4); numbers are big-endian, a string is its length and its bytes.  We ask for
- * OPEN, FSTAT and READ, and are answered HANDLE, ATTRS, DATA or STATUS.
- */
+/* source/fetch-ssh.c - a file of another host, with many reads under way at once. */
 #define DRV_ALLOW_PRIVATE
-#include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #include "base/cancel.h"
-#include "base/error.h"
-#include "base/fd.h"
-#include "base/log.h"
-#include "cmd/cmd.h"
+#include "base/path.h"
 #include "source/fetch-private.h"
+#include "source/sftp.h"
 
-#define VERSION 3
-#define MAX_PACKET 262144
-#define MAX_STDERR 4096
 #define READ_SIZE 32768 /* what every server gives at once */
 #define N_SLOTS 64
 #define STALL_MS 60000
-#define EXIT_MS 5000
-
-enum {
-    SFTP_INIT = 1,
-    SFTP_VERSION = 2,
-    SFTP_OPEN = 3,
-    SFTP_READ = 5,
-    SFTP_FSTAT = 8,
-    SFTP_STATUS = 101,
-    SFTP_HANDLE = 102,
-    SFTP_DATA = 103,
-    SFTP_ATTRS = 105,
-};
-enum { STATUS_EOF = 1, STATUS_NO_SUCH_FILE = 2, STATUS_DENIED = 3 };
-enum { ATTR_SIZE = 1, ATTR_OWNER = 2, ATTR_MODE = 4 };
 
 /* A piece of the file that was asked for. */
 typedef struct {
@@ -52,17 +24,9 @@ typedef struct {
 } Slot;
 
 typedef struct {
-    char *name;
-    DrvChild child;
-    int wake_fd;
-    guint stall_ms;
-    GByteArray *input; /* of the packet being received, with its length */
-    GString *said;     /* what ssh wrote to stderr */
-    GByteArray *handle;
-    guint64 size; /* of the file, or unknown */
-    guint64 done; /* bytes read from it */
-    guint64 next; /* offset to ask for next */
-    guint32 last_id;
+    DrvSftp wire;
+    guint64 done;     /* bytes of the file that were read */
+    guint64 next;     /* offset to ask for next */
     gboolean no_more; /* do not ask beyond */
     Slot *slots;      /* a ring, N_SLOTS of them, the next to read at: */
     guint head;
@@ -73,261 +37,21 @@ sftp_free(gpointer state)
 {
     Sftp *sftp = state;
 
-    drv_cmd_child_clear(&sftp->child);
-    drv_fd_close_one(sftp->wake_fd);
-    g_byte_array_unref(sftp->input);
-    g_byte_array_unref(sftp->handle);
-    g_string_free(sftp->said, TRUE);
+    drv_sftp_clear(&sftp->wire);
     g_free(sftp->slots);
-    g_free(sftp->name);
     g_free(sftp);
 }
 
 static void
 sftp_interrupt(gpointer state)
 {
-    guint64 one = 1;
-
-    (void)!write(((Sftp *)state)->wake_fd, &one, sizeof one);
+    drv_sftp_interrupt(&((Sftp *)state)->wire);
 }
 
 static guint64
 sftp_size(gpointer state)
 {
-    return ((Sftp *)state)->size;
-}
-
-static gboolean
-throw_sftp(const Sftp *sftp, DrvErrorCode code, const char *reason, GError **error)
-{
-    return drv_throw(error, code, "cannot fetch '%s': %s", sftp->name, reason);
-}
-
-/* --- bytes to and from ssh ---------------------------------------------------------- */
-
-static void
-note_stderr(Sftp *sftp)
-{
-    char buffer[1024];
-    gssize got = read(sftp->child.stderr_fd, buffer, sizeof buffer);
-
-    if (got > 0)
-        g_string_append_len(sftp->said, buffer, got);
-    if (sftp->said->len > MAX_STDERR)
-        g_string_erase(sftp->said, 0, (gssize)(sftp->said->len - MAX_STDERR));
-    if (got == 0) {
-        drv_fd_close_one(sftp->child.stderr_fd);
-        sftp->child.stderr_fd = -1; /* poll passes over it */
-    }
-}
-
-static gboolean
-wait_readable(int fd)
-{
-    struct pollfd one = { .fd = fd, .events = POLLIN };
-
-    return drv_poll(&one, 1, EXIT_MS, NULL) > 0;
-}
-
-/* ssh closed its stdout: its status and last words say why. */
-static gboolean
-throw_end(Sftp *sftp, GError **error)
-{
-    int status = 0;
-
-    /* Its descriptor is at its end, or will be when it exits. */
-    while (sftp->child.stderr_fd >= 0 && wait_readable(sftp->child.stderr_fd))
-        note_stderr(sftp);
-    if (!drv_cmd_child_wait(&sftp->child, EXIT_MS, &status, error) ||
-        !drv_cmd_check("ssh", status, sftp->said->str, error))
-        return drv_prefix(error, "cannot fetch '%s'", sftp->name);
-    return throw_sftp(sftp, DRV_ERROR_FAILED, "ssh ended the connection", error);
-}
-
-/* Have at least @size bytes in the input. */
-static gboolean
-need_input(Sftp *sftp, guint size, GError **error)
-{
-    while (sftp->input->len < size) {
-        struct pollfd fds[] = { { .fd = sftp->child.stdout_fd, .events = POLLIN },
-                                { .fd = sftp->child.stderr_fd, .events = POLLIN },
-                                { .fd = sftp->wake_fd, .events = POLLIN } };
-        int ready = drv_poll(fds, 3, (int)sftp->stall_ms, error);
-        guint had = sftp->input->len;
-        gssize got;
-
-        if (ready < 0)
-            return FALSE;
-        if (ready == 0)
-            return throw_sftp(sftp, DRV_ERROR_TIMEOUT, "no answer from ssh", error);
-        if (fds[2].revents)
-            return drv_throw(error, DRV_ERROR_CANCELLED, "cancelled");
-        if (fds[1].revents)
-            note_stderr(sftp);
-        if (!fds[0].revents)
-            continue;
-        g_byte_array_set_size(sftp->input, size);
-        got = read(sftp->child.stdout_fd, sftp->input->data + had, size - had);
-        g_byte_array_set_size(sftp->input, had + (guint)MAX(got, 0));
-        if (got == 0)
-            return throw_end(sftp, error);
-        if (got < 0 && errno != EINTR && errno != EAGAIN)
-            return throw_sftp(sftp, DRV_ERROR_FAILED, "cannot read from ssh", error);
-    }
-    return TRUE;
-}
-
-static guint64
-number(const guint8 *at, guint size)
-{
-    guint64 value = 0;
-
-    for (guint i = 0; i < size; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
-/* Receive a packet: @body is what follows the length, owned by the input. */
-static gboolean
-receive(Sftp *sftp, const guint8 **body, guint *size, GError **error)
-{
-    g_byte_array_set_size(sftp->input, 0);
-    if (!need_input(sftp, 4, error))
-        return FALSE;
-    *size = (guint)number(sftp->input->data, 4);
-    if (*size < 5 || *size > MAX_PACKET)
-        return throw_sftp(
-            sftp, DRV_ERROR_FAILED, "the answer is not from an sftp server", error);
-    if (!need_input(sftp, 4 + *size, error))
-        return FALSE;
-    *body = sftp->input->data + 4;
-    return TRUE;
-}
-
-static void
-put_number(GByteArray *packet, guint64 value, guint size)
-{
-    while (size-- > 0) {
-        guint8 byte = (guint8)(value >> (8 * size));
-
-        g_byte_array_append(packet, &byte, 1);
-    }
-}
-
-static void
-put_string(GByteArray *packet, gconstpointer data, gsize size)
-{
-    put_number(packet, size, 4);
-    g_byte_array_append(packet, data, (guint)size);
-}
-
-/* A packet of @type and @id, to which its fields are added. */
-static GByteArray *
-new_packet(guint8 type, guint32 id)
-{
-    GByteArray *packet = g_byte_array_new();
-
-    put_number(packet, 0, 4); /* the length, by transmit() */
-    put_number(packet, type, 1);
-    put_number(packet, id, 4);
-    return packet;
-}
-
-static gboolean
-transmit(Sftp *sftp, GByteArray *packet, GError **error)
-{
-    guint size = packet->len - 4;
-
-    for (guint i = 0; i < 4; i++)
-        packet->data[i] = (guint8)(size >> (24 - 8 * i));
-    if (drv_fd_write_all(sftp->child.stdin_fd, packet->data, packet->len, "to ssh", NULL))
-        return TRUE;
-    return drv_cancel_check(error) && throw_end(sftp, error);
-}
-
-/* --- the conversation --------------------------------------------------------------- */
-
-static gboolean
-throw_status(const Sftp *sftp, const guint8 *body, guint size, GError **error)
-{
-    guint64 status = size >= 9 ? number(body + 5, 4) : 0;
-    guint64 length = size >= 13 ? number(body + 9, 4) : 0;
-    g_autofree char *text = NULL;
-    g_autofree char *shown = NULL;
-
-    if (status == STATUS_NO_SUCH_FILE)
-        return throw_sftp(sftp, DRV_ERROR_NOT_FOUND, "No such file or directory", error);
-    if (status == STATUS_DENIED)
-        return throw_sftp(sftp, DRV_ERROR_PERMISSION, "Permission denied", error);
-    text =
-        g_strndup(length <= size - 13 && length > 0 ? (const char *)body + 13 : "failure",
-                  length > 0 && length <= size - 13 ? MIN(length, 200) : 7);
-    shown = drv_log_escape(text);
-    return throw_sftp(sftp, DRV_ERROR_FAILED, shown, error);
-}
-
-/* Send @packet and have its answer, of @type; STATUS is thrown. */
-static gboolean
-ask(Sftp *sftp,
-    GByteArray *packet,
-    guint8 type,
-    const guint8 **body,
-    guint *size,
-    GError **error)
-{
-    if (!transmit(sftp, packet, error) || !receive(sftp, body, size, error))
-        return FALSE;
-    if ((*body)[0] == SFTP_STATUS)
-        return throw_status(sftp, *body, *size, error);
-    if ((*body)[0] != type)
-        return throw_sftp(
-            sftp, DRV_ERROR_FAILED, "the answer is not from an sftp server", error);
-    return TRUE;
-}
-
-static gboolean
-open_file(Sftp *sftp, const char *path, GError **error)
-{
-    g_autoptr(GByteArray) init = new_packet(SFTP_INIT, VERSION);
-    g_autoptr(GByteArray) packet = new_packet(SFTP_OPEN, 1);
-    const guint8 *body;
-    guint size;
-
-    put_string(packet, path, strlen(path));
-    put_number(packet, 1, 4); /* for reading */
-    put_number(packet, 0, 4); /* no attributes */
-    if (!ask(sftp, init, SFTP_VERSION, &body, &size, error) ||
-        !ask(sftp, packet, SFTP_HANDLE, &body, &size, error))
-        return FALSE;
-    if (size < 9 || number(body + 5, 4) > size - 9)
-        return throw_sftp(sftp, DRV_ERROR_FAILED, "invalid answer", error);
-    g_byte_array_append(sftp->handle, body + 9, (guint)number(body + 5, 4));
-    return TRUE;
-}
-
-static gboolean
-stat_file(Sftp *sftp, GError **error)
-{
-    g_autoptr(GByteArray) packet = new_packet(SFTP_FSTAT, 2);
-    const guint8 *body;
-    guint size, flags, at = 9;
-    guint mode = S_IFREG;
-
-    put_string(packet, sftp->handle->data, sftp->handle->len);
-    if (!ask(sftp, packet, SFTP_ATTRS, &body, &size, error))
-        return FALSE;
-    flags = size >= 9 ? (guint)number(body + 5, 4) : 0;
-    if (flags & ATTR_SIZE && size >= at + 8)
-        sftp->size = number(body + at, 8);
-    at += (flags & ATTR_SIZE ? 8 : 0) + (flags & ATTR_OWNER ? 8 : 0);
-    if (flags & ATTR_MODE && size >= at + 4)
-        mode = (guint)number(body + at, 4);
-    if (S_ISBLK(mode))
-        sftp->size = DRV_SOURCE_SIZE_UNKNOWN;
-    if (!S_ISREG(mode) && !S_ISBLK(mode))
-        return throw_sftp(
-            sftp, DRV_ERROR_REFUSED, "neither a file nor a block device", error);
-    return TRUE;
+    return ((Sftp *)state)->wire.size;
 }
 
 /* --- reading ------------------------------------------------------------------------ */
@@ -338,13 +62,13 @@ ask_for(Sftp *sftp, Slot *slot, GError **error)
 {
     g_autoptr(GByteArray) packet = NULL;
 
-    slot->id = ++sftp->last_id;
+    slot->id = ++sftp->wire.last_id;
     slot->waiting = TRUE;
-    packet = new_packet(SFTP_READ, slot->id);
-    put_string(packet, sftp->handle->data, sftp->handle->len);
-    put_number(packet, slot->offset + slot->got, 8);
-    put_number(packet, READ_SIZE - slot->got, 4);
-    return transmit(sftp, packet, error);
+    packet = drv_sftp_packet(DRV_SFTP_READ, slot->id);
+    drv_sftp_put_string(packet, sftp->wire.handle->data, sftp->wire.handle->len);
+    drv_sftp_put_number(packet, slot->offset + slot->got, 8);
+    drv_sftp_put_number(packet, READ_SIZE - slot->got, 4);
+    return drv_sftp_transmit(&sftp->wire, packet, error);
 }
 
 /* The next piece of the file into @slot. */
@@ -377,22 +101,22 @@ take_answer(Sftp *sftp, GError **error)
     guint size, length;
     Slot *slot;
 
-    if (!receive(sftp, &body, &size, error))
+    if (!drv_sftp_receive(&sftp->wire, &body, &size, error))
         return FALSE;
-    slot = slot_of(sftp, (guint32)number(body + 1, 4));
-    if (slot && size >= 9 && body[0] == SFTP_STATUS &&
-        number(body + 5, 4) == STATUS_EOF) {
+    slot = slot_of(sftp, (guint32)drv_sftp_number(body + 1, 4));
+    if (slot && size >= 9 && body[0] == DRV_SFTP_STATUS &&
+        drv_sftp_number(body + 5, 4) == DRV_SFTP_STATUS_EOF) {
         slot->waiting = FALSE;
         slot->eof = TRUE;
         sftp->no_more = TRUE;
         return TRUE;
     }
-    if (body[0] == SFTP_STATUS)
-        return throw_status(sftp, body, size, error);
-    length = size >= 9 ? (guint)number(body + 5, 4) : 0;
-    if (slot == NULL || body[0] != SFTP_DATA || length == 0 || length > size - 9 ||
+    if (body[0] == DRV_SFTP_STATUS)
+        return drv_sftp_throw_status(&sftp->wire, body, size, error);
+    length = size >= 9 ? (guint)drv_sftp_number(body + 5, 4) : 0;
+    if (slot == NULL || body[0] != DRV_SFTP_DATA || length == 0 || length > size - 9 ||
         length > READ_SIZE - slot->got)
-        return throw_sftp(sftp, DRV_ERROR_FAILED, "invalid answer", error);
+        return drv_sftp_throw(&sftp->wire, DRV_ERROR_FAILED, "invalid answer", error);
     memcpy(slot->data + slot->got, body + 9, length);
     slot->got += length;
     slot->waiting = FALSE;
@@ -402,9 +126,9 @@ take_answer(Sftp *sftp, GError **error)
 static gssize
 at_end(const Sftp *sftp, GError **error)
 {
-    if (sftp->size == DRV_SOURCE_SIZE_UNKNOWN || sftp->done == sftp->size)
+    if (sftp->wire.size == DRV_SOURCE_SIZE_UNKNOWN || sftp->done == sftp->wire.size)
         return 0;
-    throw_sftp(sftp, DRV_ERROR_FAILED, "changed while being read", error);
+    drv_sftp_throw(&sftp->wire, DRV_ERROR_FAILED, "changed while being read", error);
     return -1;
 }
 
@@ -436,22 +160,120 @@ sftp_read(gpointer state, guint8 *data, gsize size, GError **error)
 /* --- beginning ---------------------------------------------------------------------- */
 
 static gboolean
-start(Sftp *sftp, const char *host, const char *path, GError **error)
+throw_host(const char *name, const char *host, GError **error)
 {
-    g_autoptr(DrvCmd) cmd =
-        drv_cmd_new("ssh", "-T", "-o", "BatchMode=yes", "-s", "--", host, "sftp", NULL);
+    return drv_throw(error,
+                     DRV_ERROR_REFUSED,
+                     "cannot fetch '%s': host '%s' is not in SSH_SOURCE_HOSTS of "
+                     "one-native.conf",
+                     name,
+                     host);
+}
 
-    drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK");
-    drv_cmd_keep_env(cmd, "USER");
-    drv_cmd_keep_env(cmd, "LOGNAME");
-    sftp->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (sftp->wake_fd < 0)
-        return drv_throw_errno(error, "cannot create an eventfd");
-    if (!drv_cmd_spawn(cmd, &sftp->child, error))
-        return drv_prefix(error, "cannot fetch '%s'", sftp->name);
-    if (!open_file(sftp, path, error) || !stat_file(sftp, error))
+/* Add the folders of @list as they are written, and as the host resolves them. */
+static void
+add_dirs(Sftp *sftp, GPtrArray *found, const char *const *list)
+{
+    for (guint i = 0; list && list[i]; i++) {
+        char *real =
+            *list[i] == '/' ? drv_sftp_real_path(&sftp->wire, list[i], NULL) : NULL;
+
+        g_ptr_array_add(found, g_strdup(list[i]));
+        if (real)
+            g_ptr_array_add(found, real);
+    }
+}
+
+/* What is ours on a front-end is ours on a host too, and so is the home of who logs in;
+ * a block device has to be in a safe folder.
+ */
+static gboolean
+is_allowed(Sftp *sftp, const DrvFetchPolicy *policy, const char *real, gboolean is_block)
+{
+    g_autofree char *home = drv_sftp_real_path(&sftp->wire, ".", NULL);
+    const char *ours[] = {
+        "/var/lib/one", "/etc/one", "/var/tmp/one", is_block ? "/" : home, NULL
+    };
+    g_autoptr(GPtrArray) safe = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) restricted = g_ptr_array_new_with_free_func(g_free);
+
+    add_dirs(sftp, safe, policy->safe_dirs);
+    g_ptr_array_add(safe, NULL);
+    add_dirs(sftp, restricted, policy->restricted_dirs);
+    add_dirs(sftp, restricted, ours);
+    g_ptr_array_add(restricted, NULL);
+    return home && drv_path_is_allowed(real,
+                                       (const char *const *)safe->pdata,
+                                       (const char *const *)restricted->pdata);
+}
+
+static gboolean
+throw_not_allowed(const Sftp *sftp, GError **error)
+{
+    return drv_throw(error, DRV_ERROR_REFUSED, DRV_FETCH_NOT_ALLOWED, sftp->wire.name);
+}
+
+/* What @path leads to, if it may be read; one answer for what is not there and what may
+ * not be read.  Caller frees.
+ */
+static char *
+check_path(Sftp *sftp, const DrvFetchPolicy *policy, const char *path, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    g_autofree char *real = drv_sftp_real_path(&sftp->wire, path, &reason);
+
+    if (real && is_allowed(sftp, policy, real, FALSE))
+        return g_steal_pointer(&real);
+    if (reason && !g_error_matches(reason, DRV_ERROR, DRV_ERROR_NOT_FOUND) &&
+        !g_error_matches(reason, DRV_ERROR, DRV_ERROR_PERMISSION))
+        g_propagate_error(error, g_steal_pointer(&reason));
+    else
+        throw_not_allowed(sftp, error);
+    return NULL;
+}
+
+/* Between the two looks, who can write to folders of that host may exchange a name; the
+ * second finds what has not been changed back.
+ */
+static gboolean
+open_checked(Sftp *sftp, const DrvFetchPolicy *policy, const char *path, GError **error)
+{
+    g_autofree char *real = check_path(sftp, policy, path, error);
+    g_autofree char *again = NULL;
+
+    if (real == NULL || !drv_sftp_open(&sftp->wire, real, error) ||
+        !drv_sftp_stat(&sftp->wire, error))
         return FALSE;
-    sftp->last_id = 2;
+    again = drv_sftp_real_path(&sftp->wire, real, error);
+    if (again == NULL)
+        return FALSE;
+    if (!g_str_equal(again, real) || (sftp->wire.size == DRV_SOURCE_SIZE_UNKNOWN &&
+                                      !is_allowed(sftp, policy, real, TRUE)))
+        return throw_not_allowed(sftp, error);
+    return TRUE;
+}
+
+static gboolean
+open_file(Sftp *sftp, const DrvFetchRequest *request, const char *path, GError **error)
+{
+    if (request->policy)
+        return open_checked(sftp, request->policy, path, error);
+    return drv_sftp_open(&sftp->wire, path, error) && drv_sftp_stat(&sftp->wire, error);
+}
+
+static gboolean
+begin(Sftp *sftp,
+      const DrvFetchRequest *request,
+      const char *name,
+      const char *host,
+      const char *path,
+      GError **error)
+{
+    guint stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : STALL_MS;
+
+    if (!drv_sftp_start(&sftp->wire, host, name, stall_ms, error) ||
+        !open_file(sftp, request, path, error))
+        return FALSE;
     for (guint i = 0; i < N_SLOTS; i++)
         if (!refill(sftp, &sftp->slots[i], error))
             return FALSE;
@@ -465,24 +287,22 @@ drv_fetch_open_ssh(const DrvFetchRequest *request, GError **error)
                                       .size = sftp_size,
                                       .interrupt = sftp_interrupt,
                                       .free = sftp_free };
+    const DrvFetchPolicy *policy = request->policy;
+    g_autofree char *name = drv_fetch_display_name(request->url);
     g_autofree char *host = NULL;
     g_autofree char *path = NULL;
     Sftp *sftp;
 
     if (!drv_fetch_split_ssh(request->url, &host, &path, error))
         return NULL;
+    if (policy && !(policy->ssh_hosts && g_strv_contains(policy->ssh_hosts, host))) {
+        (void)throw_host(name, host, error);
+        return NULL;
+    }
     sftp = g_new0(Sftp, 1);
-    sftp->name = drv_fetch_display_name(request->url);
-    sftp->child = (DrvChild)DRV_CHILD_INIT;
-    sftp->wake_fd = -1;
-    sftp->stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : STALL_MS;
-    sftp->input = g_byte_array_new();
-    sftp->handle = g_byte_array_new();
-    sftp->said = g_string_new(NULL);
-    sftp->size = DRV_SOURCE_SIZE_UNKNOWN;
     sftp->slots = g_new0(Slot, N_SLOTS);
-    if (start(sftp, host, path, error))
-        return drv_source_new(&ops, sftp, sftp->name);
+    if (begin(sftp, request, name, host, path, error))
+        return drv_source_new(&ops, sftp, name);
     sftp_free(sftp);
     return NULL;
 }

@@ -29,17 +29,35 @@ drv_fetch_scheme(const char *url)
     return DRV_FETCH_UNKNOWN;
 }
 
+/* How far @rest, which follows the scheme, may hold a user and password.  In a URL they
+ * end before the path.  But with a '/' in a password, or in what is no URL of ours, they
+ * may be anywhere.
+ */
+static gsize
+authority_length(DrvFetchScheme scheme, const char *rest)
+{
+    gsize size = strcspn(rest, "/?#");
+    const char *colon = memchr(rest, ':', size);
+
+    if (scheme == DRV_FETCH_UNKNOWN ||
+        (scheme != DRV_FETCH_SSH && *rest != '[' && colon &&
+         memchr(rest, '@', size) == NULL &&
+         colon + 1 + strspn(colon + 1, "0123456789") < rest + size))
+        return strlen(rest);
+    return size;
+}
+
 char *
 drv_fetch_display_name(const char *url)
 {
-    const char *rest = strstr(url, "://");
+    const char *slashes = strstr(url, "://");
+    const char *rest = slashes ? slashes + 3 : url;
     gsize authority;
     const char *at = NULL;
 
-    if (url[0] == '/' || rest == NULL)
+    if (url[0] == '/')
         return g_strdup(url);
-    rest += 3;
-    authority = strcspn(rest, "/?#");
+    authority = authority_length(drv_fetch_scheme(url), rest);
     for (gsize i = 0; i < authority; i++)
         if (rest[i] == '@')
             at = rest + i;

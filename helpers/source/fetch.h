@@ -17,8 +17,9 @@
  * ssh: we run the admin's ssh (his configuration, keys, agent and host keys hold) with
  * the sftp subsystem, `ssh -s HOST sftp`, and speak the reading part of the SFTP protocol
  * (draft-ietf-secsh-filexfer-02) ourselves, with 64 requests under way.  So no shell sees
- * the path.  libcurl's own sftp knows nothing of ssh_config and is no part of many
- * builds; the sftp program wants a file to write to.
+ * the path.  A user's URL (policy) may only name the hosts that a setting names, and the
+ * path that the host says it leads to must be allowed.  libcurl's own sftp knows nothing
+ * of ssh_config and is no part of many builds; the sftp program wants a file to write to.
  *
  * s3: AWS Signature Version 4 in headers.
  *
@@ -42,6 +43,19 @@ typedef struct {
     gboolean aws;  /* amazon: bucket.s3.REGION.amazonaws.com, no endpoint */
 } DrvFetchS3;
 
+/* What a user's URL may name: see SECURITY.md.  All borrowed; lists may be NULL. */
+typedef struct {
+    const char *const *ssh_hosts; /* "[user@]host" of ssh:// as it is to be written */
+    const char *const *safe_dirs; /* for the path there: base/path.h */
+    const char *const *restricted_dirs;
+} DrvFetchPolicy;
+
+/* "Not allowed to copy image from %s, …": what stock says, and the one answer for a path
+ * that may not be read, whether it is there or not.
+ */
+#define DRV_FETCH_NOT_ALLOWED                                                            \
+    "Not allowed to copy image from %s, check RESTRICTED_DIRS in your datastore"
+
 typedef struct {
     const char *url;        /* as above; needed */
     int fd;                 /* a local file opened by the caller (stays his; it is
@@ -49,8 +63,9 @@ typedef struct {
     const char *limit_rate; /* bytes per second as curl writes it, "500k", "2m"; http and
                              * s3 only; NULL or "": no limit */
     const DrvFetchS3 *s3;   /* for s3:// */
-    gboolean insecure;      /* do not verify certificates: only if the admin said so */
-    gboolean no_retry;      /* one try, no resumption */
+    const DrvFetchPolicy *policy; /* NULL: the URL is not a user's */
+    gboolean insecure;        /* do not verify certificates: only if the admin said so */
+    gboolean no_retry;        /* one try, no resumption */
     guint connect_timeout_ms; /* 0: 30 s */
     guint stall_timeout_ms;   /* no byte for so long is a break; 0: 60 s */
     guint retry_delay_ms;     /* before the first retry, doubled each time; 0: 1 s */

@@ -1,73 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datastore/ds-origin.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
+#include "base/config.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/path.h"
-#include "image/chain.h"
+#include "request/request.h"
 #include "source/digest.h"
 #include "source/fetch.h"
 #include "source/unpack.h"
-
-/* --- local paths
- * ------------------------------------------------------------------------- */
-
-/* What is in the datastore itself must not lead out of it. */
-static int
-open_path(const DsCp *request, GError **error)
-{
-    g_autofree char *base = drv_path_collapse(request->base_path);
-    g_autofree char *root = g_path_get_dirname(base);
-    int fd;
-
-    if (*base && drv_path_is_below(request->path, base))
-        return drv_chain_open(root, request->path, O_RDONLY, error);
-    fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        (void)drv_throw_errno(error, "cannot access '%s'", request->path);
-    return fd;
-}
-
-int
-ds_origin_open_path(const DsCp *request, GError **error)
-{
-    g_auto(DrvFd) fd = open_path(request, error);
-    g_autofree char *real = NULL;
-    struct stat info;
-
-    if (fd < 0)
-        return -1;
-    real = drv_path_of_fd(fd, error);
-    if (real == NULL)
-        return -1;
-    if (!drv_path_is_allowed(real,
-                             (const char *const *)request->safe_dirs,
-                             (const char *const *)request->restricted_dirs)) {
-        (void)drv_throw(
-            error,
-            DRV_ERROR_REFUSED,
-            "Not allowed to copy image from %s, check RESTRICTED_DIRS in your "
-            "datastore",
-            request->path);
-        return -1;
-    }
-    if (fstat(fd, &info) < 0 ||
-        !(S_ISREG(info.st_mode) || S_ISBLK(info.st_mode) || S_ISDIR(info.st_mode))) {
-        (void)drv_throw(error,
-                        DRV_ERROR_REFUSED,
-                        "'%s' is neither a file nor a block device",
-                        request->path);
-        return -1;
-    }
-    return drv_fd_steal(&fd);
-}
-
-/* --- the pipeline
- * -------------------------------------------------------------------------- */
 
 static DrvSource *
 fetch(const DsCp *request, int fd, GError **error)
@@ -79,9 +19,15 @@ fetch(const DsCp *request, int fd, GError **error)
         .endpoint = *request->s3_endpoint ? request->s3_endpoint : NULL,
         .aws = request->s3_aws && *request->s3_endpoint == '\0',
     };
+    DrvFetchPolicy policy = {
+        .ssh_hosts = (const char *const *)request->ssh_hosts,
+        .safe_dirs = (const char *const *)request->safe_dirs,
+        .restricted_dirs = (const char *const *)request->restricted_dirs,
+    };
     DrvFetchRequest wanted = DRV_FETCH_REQUEST_INIT;
 
     wanted.url = request->path;
+    wanted.policy = &policy;
     wanted.fd = fd;
     wanted.limit_rate = request->limit_rate;
     wanted.s3 = &s3;
@@ -130,4 +76,20 @@ ds_origin_open(DsCp *request, DrvSource **source, GError **error)
                   ? drv_source_new_threaded(g_steal_pointer(&stream))
                   : g_steal_pointer(&stream);
     return TRUE;
+}
+
+gboolean
+ds_origin_read_settings(DsCp *request, GError **error)
+{
+    g_autoptr(DrvConfig) config = drv_config_load("one-native.conf", error);
+
+    if (config == NULL)
+        return FALSE;
+    g_free(request->shown);
+    request->shown = drv_fetch_display_name(request->path);
+    g_strfreev(request->ssh_hosts);
+    request->ssh_hosts =
+        drv_request_split_words(drv_config_get(config, "SSH_SOURCE_HOSTS", ""));
+    return drv_config_get_uint(
+        config, "EXPAND_LIMIT_MB", 0, &request->expand_limit_mb, error);
 }

@@ -24,9 +24,11 @@ typedef struct {
     DS_HEAD
     char *name; /* of the new file, made by the main */
     char *path;
+    char *shown;  /* path for messages: without user, password and query */
     char *source; /* clone from another bridge: path there */
     char **safe_dirs;
     char **restricted_dirs;
+    char **ssh_hosts; /* that ssh:// may name */
     char *md5;
     char *sha1;
     char *sha256;

@@ -40,6 +40,7 @@ cp_dump() { # FILE [NAME=VALUE...]
     cp_dump "$WEB/file"
     fails_for_lack_of_room 3000 "^cannot register image 7: " run_ds fs/cp 7
     web_stop
+    lab_exec fe sh -c 'echo SSH_SOURCE_HOSTS=fe >>/var/lib/one/remotes/etc/one-native.conf'
     cp_dump "ssh://fe/var/tmp/safe/qcow2"
     fails_for_lack_of_room 3000 "^cannot register image 7: " run_ds fs/cp 7
 }

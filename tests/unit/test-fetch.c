@@ -566,27 +566,69 @@ test_ssh_errors(void)
 }
 
 static void
-test_ssh_urls(void)
+assert_policy(const DrvFetchPolicy *policy, const char *url, const char *text)
 {
-    static const char *const urls[][3] = {
-        { "ssh://h:/a/b", "h", "/a/b" },
-        { "ssh://h/a b", "h", "/a b" },
-        { "ssh://u@h:a:b", "u@h", "a:b" },
-        { "ssh://h:22/x", "h", "22/x" },
-        { "ssh://[::1]:/x", "::1", "/x" },
-        { "ssh://u@[fe80::1%eth0]/x", "u@fe80::1%eth0", "/x" },
-        { "ssh://h:/[x]", "h", "/[x]" },
-    };
+    DrvFetchRequest request = quick(url);
 
-    for (guint i = 0; i < G_N_ELEMENTS(urls); i++) {
-        g_autofree char *host = NULL;
-        g_autofree char *path = NULL;
-        g_autoptr(GError) error = NULL;
+    request.policy = policy;
+    if (text)
+        assert_fails(&request, DRV_ERROR_REFUSED, text);
+    else
+        assert_fetches(&request);
+}
 
-        must(drv_fetch_split_ssh(urls[i][0], &host, &path, &error));
-        g_assert_cmpstr(host, ==, urls[i][1]);
-        g_assert_cmpstr(path, ==, urls[i][2]);
-    }
+/* A user's URL: hosts by a setting, paths by the folders, links of the host resolved. */
+static void
+test_ssh_policy(void)
+{
+    const char *const hosts[] = { "images", "me@images", NULL };
+    const char *const all[] = { "/", NULL };
+    g_autofree char *safe = in_lab("safe");
+    g_autofree char *link = in_lab("safe-link");
+    g_autofree char *out = in_lab("safe/out");
+    g_autofree char *in = in_lab("in");
+    const char *const safe_dirs[] = { safe, NULL };
+    const char *const link_dirs[] = { link, NULL };
+    DrvFetchPolicy policy = { .restricted_dirs = all, .safe_dirs = safe_dirs };
+    g_autofree char *content = in_lab("content");
+    g_autofree char *copy = in_lab("safe/content");
+    g_autofree char *good = g_strdup_printf("ssh://images:%s", copy);
+    g_autofree char *as_me = g_strdup_printf("ssh://me@images%s", copy);
+    g_autofree char *by_in = g_strdup_printf("ssh://images:%s", in);
+    g_autofree char *by_out = g_strdup_printf("ssh://images:%s", out);
+    g_autofree char *no_way = g_strdup_printf("ssh://images:%s/none/../../content", safe);
+    g_autofree char *plain = g_strdup_printf("ssh://images:%s", content);
+    static const char refused[] = "Not allowed to copy image from ssh://images";
+
+    g_assert_cmpint(g_mkdir(safe, 0755), ==, 0);
+    run_ok("cp", content, copy, NULL);
+    g_assert_cmpint(symlink(safe, link), ==, 0);
+    g_assert_cmpint(symlink(content, out), ==, 0);
+    g_assert_cmpint(symlink(copy, in), ==, 0);
+
+    assert_policy(&policy, good, "host 'images' is not in SSH_SOURCE_HOSTS");
+    policy.ssh_hosts = hosts;
+    assert_policy(&policy, good, NULL);
+    assert_policy(&policy, as_me, NULL);
+    assert_policy(&policy, by_in, NULL);
+    assert_policy(&policy, "ssh://images:safe/content", NULL);
+    assert_policy(&policy, "ssh://root@images:x", "host 'root@images' is not in SSH_");
+    assert_policy(&policy, "ssh://localhost:/x", "host 'localhost' is not in SSH_");
+    assert_policy(&policy, plain, refused);
+    assert_policy(&policy, by_out, refused);
+    assert_policy(&policy, no_way, refused);
+    assert_policy(&policy, "ssh://images:/etc/passwd", refused);
+    assert_policy(&policy, "ssh://images:/etc/none", refused); /* the same answer */
+    assert_policy(&policy, "ssh://images:none/none", refused);
+    policy.safe_dirs = link_dirs;
+    assert_policy(&policy, good, NULL);
+    policy.safe_dirs = NULL;
+    policy.restricted_dirs = link_dirs;
+    assert_policy(&policy, good, refused);
+    policy.restricted_dirs = NULL; /* the home of who logs in is always restricted */
+    assert_policy(&policy, "ssh://images:content", refused);
+    assert_policy(&policy, "ssh://images:/var/lib/one/.one/one_auth", refused);
+    assert_policy(&policy, "ssh://images:/proc/self/environ", refused);
 }
 
 /* --- the rest ----------------------------------------------------------------------- */
@@ -619,43 +661,6 @@ test_path(void)
 }
 
 static void
-test_names(void)
-{
-    static const char *const names[][2] = {
-        { "http://u:p@h:80/x?y=z#a", "http://h:80/x" },
-        { "http://h/x@y", "http://h/x@y" },
-        { "http://h?sig=1", "http://h" },
-        { "https://a@b@h/x", "https://h/x" },
-        { "/a?b@c", "/a?b@c" },
-        { "s3://b/o?p", "s3://b/o" },
-    };
-    static const struct {
-        const char *text;
-        guint64 rate;
-    } rates[] = { { NULL, 0 },        { "", 0 },         { "1000", 1000 },
-                  { "500k", 512000 }, { "2M", 2 << 20 }, { "1g", 1 << 30 },
-                  { "7b", 7 } };
-
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *shown = drv_fetch_display_name(names[i][0]);
-
-        g_assert_cmpstr(shown, ==, names[i][1]);
-    }
-    for (guint i = 0; i < G_N_ELEMENTS(rates); i++) {
-        g_autoptr(GError) error = NULL;
-        guint64 rate;
-
-        must(drv_fetch_parse_rate(rates[i].text, &rate, &error));
-        g_assert_cmpuint(rate, ==, rates[i].rate);
-        g_assert_false(drv_fetch_parse_rate("99999999999999t", &rate, NULL));
-        g_assert_false(drv_fetch_parse_rate("-1", &rate, NULL));
-        must(drv_fetch_parse_rate("0", &rate, &error)); /* no limit, as to curl */
-        g_assert_cmpuint(rate, ==, 0);
-        g_assert_false(drv_fetch_parse_rate("2mm", &rate, NULL));
-    }
-}
-
-static void
 add_tests(void)
 {
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -678,9 +683,8 @@ add_tests(void)
     g_test_add_func("/fetch/ssh/get", test_ssh);
     g_test_add_func("/fetch/ssh/edges", test_ssh_edges);
     g_test_add_func("/fetch/ssh/errors", test_ssh_errors);
-    g_test_add_func("/fetch/ssh/urls", test_ssh_urls);
+    g_test_add_func("/fetch/ssh/policy", test_ssh_policy);
     g_test_add_func("/fetch/path", test_path);
-    g_test_add_func("/fetch/names", test_names);
 }
 
 int

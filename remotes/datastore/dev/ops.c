@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "datastore/ds-origin.h"
 #include "datastore/ops/fixed.h"
 
-/* An image is the device that PATH names; nobody looks whether it is there. */
+/* An image is the device that PATH names; it need not be on this machine, but has to be
+ * in an allowed place, and no file.
+ */
 static gboolean
 cp(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsCp *request = data;
 
-    (void)in, (void)error;
+    (void)in;
+    if (*request->path == '/' && !ds_origin_check_device(request, error))
+        return FALSE;
     *result = g_strdup_printf("%s raw", request->path);
     return TRUE;
 }

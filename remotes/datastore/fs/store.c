@@ -33,7 +33,7 @@ limit_expansion(const DsCp *request, int dir_fd, DrvSource *in, guint64 *limit)
     if (*limit == 0 && fstatvfs(dir_fd, &info) == 0)
         *limit = (guint64)info.f_bavail * info.f_frsize;
     return drv_source_new_limited(
-        drv_source_new(&ops, in, request->path),
+        drv_source_new(&ops, in, request->shown),
         *limit,
         request->expand_limit_mb ? "EXPAND_LIMIT_MB" : "free space in the datastore");
 }
@@ -59,7 +59,7 @@ write_stream(
 static gboolean
 refuse_archive(const DsCp *request, DrvArchiveKind kind, GError **error)
 {
-    gboolean is_ova = g_str_has_suffix(request->path, ".ova");
+    gboolean is_ova = g_str_has_suffix(request->shown, ".ova");
 
     return drv_throw(error,
                      DRV_ERROR_REFUSED,
@@ -68,7 +68,7 @@ refuse_archive(const DsCp *request, DrvArchiveKind kind, GError **error)
                      : kind == DRV_ARCHIVE_ZIP ? "a zip is no disk"
                                                : "a tar is no disk",
                      is_ova ? "s" : "",
-                     request->path);
+                     request->shown);
 }
 
 static gboolean
@@ -79,7 +79,7 @@ refuse_empty(const DsCp *request, int fd, GError **error)
     if (fstat(fd, &info) < 0)
         return drv_throw_errno(error, "cannot look at what was written");
     return info.st_size > 0 ||
-           drv_throw(error, DRV_ERROR_REFUSED, "'%s' is empty", request->path);
+           drv_throw(error, DRV_ERROR_REFUSED, "'%s' is empty", request->shown);
 }
 
 static gboolean
@@ -136,8 +136,8 @@ admit(const DsCp *request,
         return FALSE;
     if (kind != DRV_ARCHIVE_NONE)
         return refuse_archive(request, kind, error);
-    if (!drv_inspect_fd(fd, request->path, &info, error) ||
-        !drv_inspect_admit(&info, request->path, error))
+    if (!drv_inspect_fd(fd, request->shown, &info, error) ||
+        !drv_inspect_admit(&info, request->shown, error))
         return FALSE;
     *format = drv_inspect_core_format(info.format);
     if (!wants_conversion(request, &info))

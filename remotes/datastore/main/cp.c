@@ -6,19 +6,15 @@
  * One pass: fetch, digest, decompress, write, inspect, publish.  Each run makes a new
  * SOURCE, and none is left on failure.
  */
-#include "base/config.h"
 #include "datastore/ds-origin.h"
 
 static gboolean
 prepare(gpointer data, DrvDump *dump, GError **error)
 {
     DsCp *request = data;
-    g_autoptr(DrvConfig) config = drv_config_load("one-native.conf", error);
 
     (void)dump;
-    if (config == NULL ||
-        !drv_config_get_uint(
-            config, "EXPAND_LIMIT_MB", 0, &request->expand_limit_mb, error))
+    if (!ds_origin_read_settings(request, error))
         return FALSE;
     if (request->image_type == DS_IMAGE_CDROM || request->ds_type == DS_TYPE_FILE)
         request->convert = FALSE;
