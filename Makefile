@@ -17,7 +17,8 @@ BUILD   := $(VERSION)-$(shell cat $$(find helpers remotes -name '*.[ch]' | LC_AL
 
 WARN  := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
          -Wvla -Walloca -Wundef -Wwrite-strings $(if $(WERROR),-Werror)
-HARD  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARD  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
+         $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
 LDHARD := -pie -Wl,-z,relro,-z,now,--as-needed
 ifdef SAN
 HARD  := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

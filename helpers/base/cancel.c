@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
 #define MAX_CANCEL_FDS 2
+#define MIN_FILES 1024 /* open at once */
 
 static int signal_fd = -1;
 static int peer_fd = -1;
@@ -24,15 +26,30 @@ cancel_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
+/* A parent may have left few; what the admin allows at most is the limit. */
+static void
+raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= MIN_FILES)
+        return;
+    limit.rlim_cur = MIN(limit.rlim_max, MIN_FILES);
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* then what opens a file says so */
+}
+
 gboolean
 drv_cancel_init(GError **error)
 {
     sigset_t set;
 
     cancel_signals(&set);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+    if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
         return drv_throw_errno(error, "cannot block signals");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* EFBIG is an error that unwinds */
+    signal(SIGCHLD, SIG_DFL); /* ignored, nobody can wait for a child */
+    raise_file_limit();
     if (signal_fd < 0)
         signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
@@ -136,4 +153,5 @@ drv_cancel_reset_in_child(void)
     sigemptyset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
 }

@@ -14,7 +14,9 @@
 #include <glib.h>
 #include <poll.h>
 
-/* Block the signals, ignore SIGPIPE and open the descriptor.  Call once, before threads.
+/* Set right what a parent may have left: block those signals and no others, ignore
+ * SIGPIPE and SIGXFSZ, which are errors then, do not ignore SIGCHLD, raise a limit of
+ * files that is too low; and open the descriptor.  Call once, before threads.
  */
 gboolean drv_cancel_init(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

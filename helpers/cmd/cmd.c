@@ -159,11 +159,14 @@ hide_fds(const DrvFdPair *pairs, guint n)
 static G_GNUC_NORETURN void
 child_exec(const DrvCmd *cmd, const char *path, DrvFdPair *pairs, guint n, int report_fd)
 {
-    int saved_errno;
+    int saved_errno, high_fd;
 
     drv_cancel_reset_in_child();
-    report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, 64);
-    if ((cmd->cwd_fd < 0 || fchdir(cmd->cwd_fd) == 0) && place_fds(pairs, n)) {
+    high_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, 64);
+    if (high_fd >= 0)
+        report_fd = high_fd;
+    if (high_fd >= 0 && (cmd->cwd_fd < 0 || fchdir(cmd->cwd_fd) == 0) &&
+        place_fds(pairs, n)) {
         hide_fds(pairs, n);
         execve(path, (char **)cmd->argv->pdata, (char **)cmd->env->pdata);
     }

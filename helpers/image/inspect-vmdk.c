@@ -230,6 +230,9 @@ check_footer(const DrvImageReader *reader, const guint8 *raw, GError **error)
         return TRUE;
     if (reader->total < FOOTER_DISTANCE)
         return drv_inspect_invalid(reader, error, "data is truncated");
+    if (reader->total % SECTOR != 0) /* qemu would look for it elsewhere */
+        return drv_inspect_invalid(
+            reader, error, "it has a footer, and its size is no multiple of 512 bytes");
     if (!drv_inspect_read(
             reader, reader->total - FOOTER_DISTANCE, footer, sizeof footer, error))
         return FALSE;

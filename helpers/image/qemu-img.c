@@ -71,6 +71,14 @@ drv_qemu_img_convert(const char *from,
     return cmd;
 }
 
+guint
+drv_qemu_img_convert_timeout(guint64 size)
+{
+    const guint64 slow_disk = 16 * 1024 * 1024; /* bytes a second */
+
+    return (guint)MIN(600 + size / slow_disk, G_MAXINT / 1000) * 1000;
+}
+
 DrvCmd *
 drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean full)
 {

@@ -34,6 +34,11 @@ DrvCmd *drv_qemu_img_convert(const char *from,
                              const char *to_format,
                              gboolean sparse);
 
+/* Milliseconds that the conversion of a disk of @size bytes may take: ten minutes, and as
+ * long as a slow disk needs for all of it.  Tables may name the same cluster for ever.
+ */
+guint drv_qemu_img_convert_timeout(guint64 size);
+
 /* Change the size a guest sees; @full preallocates what is added. */
 DrvCmd *
 drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean full);

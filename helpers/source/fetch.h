@@ -68,7 +68,9 @@ typedef struct {
     gboolean no_retry;        /* one try, no resumption */
     guint connect_timeout_ms; /* 0: 30 s */
     guint stall_timeout_ms;   /* no byte for so long is a break; 0: 60 s */
-    guint retry_delay_ms;     /* before the first retry, doubled each time; 0: 1 s */
+    guint64 min_rate;     /* bytes a second, over each stall timeout; less is a break.  0:
+                           * 4096;     never more than half of limit_rate */
+    guint retry_delay_ms; /* before the first retry, doubled each time; 0: 1 s */
 } DrvFetchRequest;
 #define DRV_FETCH_REQUEST_INIT                                                           \
     {                                                                                    \

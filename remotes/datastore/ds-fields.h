@@ -21,7 +21,7 @@
     DRV_FIELD(DsCp, path, .xpath = DS_IMAGE_AT "PATH", .flags = DRV_REQUIRED),           \
         DRV_FIELD(DsCp, safe_dirs, .xpath = DS_TEMPLATE_AT "SAFE_DIRS"),                 \
         DRV_FIELD(DsCp, restricted_dirs, .xpath = DS_TEMPLATE_AT "RESTRICTED_DIRS"),     \
-        DRV_FIELD(DsCp, shown), DRV_FIELD(DsCp, ssh_hosts),                              \
+        DRV_FIELD(DsCp, shown), DRV_FIELD(DsCp, ssh_hosts), DRV_FIELD(DsCp, min_rate),   \
         DRV_FIELD(DsCp, expand_limit_mb),                                                \
         DRV_FIELD(DsCp, ds_type, .xpath = DS_AT "TYPE"),                                 \
         DRV_FIELD(DsCp, no_decompress, .xpath = DS_TEMPLATE_AT "NO_DECOMPRESS"),         \
@@ -55,7 +55,8 @@
         DRV_FIELD(DsCp, driver, .xpath = DS_TEMPLATE_AT "DRIVER", .flags = DRV_LINE),    \
         DRV_FIELD(DsCp, sparse, .xpath = DS_TEMPLATE_AT "SPARSE", .fallback = "YES"),    \
         DRV_FIELD(DsCp, image_type, .xpath = DS_IMAGE_AT "TYPE"),                        \
-        DRV_FIELD(DsCp, is_packed)
+        DRV_FIELD(DsCp, size_mb, .xpath = DS_IMAGE_AT "SIZE"),                           \
+        DRV_FIELD(DsCp, is_unbounded)
 
 #define DS_MKFS_FIELDS                                                                   \
     DS_HEAD_FIELDS(DsMkfs), DRV_FIELD(DsMkfs, name),                                     \

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How large an image will be, before it comes in. */
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "datastore/ds-limit.h"
 #include "datastore/ds-origin.h"
 #include "image/inspect.h"
 #include "source/fetch.h"
@@ -12,6 +14,7 @@
 /* Bytes that tell what most images are, and the size of all. */
 #define HEAD_SIZE (256 * 1024)
 #define LARGE_HEAD (16 * 1024 * 1024)
+#define LARGEST_DISK ((guint64)16 << 40) /* bytes */
 
 static guint64
 folder_size(const char *path)
@@ -43,9 +46,21 @@ folder_size_of(int fd, guint64 *size, GError **error)
     return TRUE;
 }
 
-static gboolean
-count_bytes(DrvSource *source, guint64 *size, GError **error)
+/* What could be stored; where the datastore is on other hosts, what any disk may have. */
+static guint64
+free_bytes(const DsCp *request)
 {
+    struct statvfs info;
+
+    return statvfs(request->base_path, &info) == 0
+               ? (guint64)info.f_bavail * info.f_frsize
+               : LARGEST_DISK;
+}
+
+static gboolean
+count_bytes(const DsCp *request, DrvSource *in, guint64 *size, GError **error)
+{
+    g_autoptr(DrvSource) source = ds_limit_stream(request, in, free_bytes(request));
     g_autofree char *block = g_malloc(HEAD_SIZE);
     gssize got;
 
@@ -94,11 +109,13 @@ stream_size(DsCp *request, guint64 *size, GError **error)
 
     if (!ds_origin_open(request, &source, error))
         return FALSE;
-    *size = request->is_packed ? DRV_SOURCE_SIZE_UNKNOWN : drv_source_size_hint(source);
+    *size =
+        request->is_unbounded ? DRV_SOURCE_SIZE_UNKNOWN : drv_source_size_hint(source);
     if (!inspect(source, *size, &info, error))
         return FALSE;
     if (!has_own_size(&info))
-        return *size != DRV_SOURCE_SIZE_UNKNOWN || count_bytes(source, size, error);
+        return *size != DRV_SOURCE_SIZE_UNKNOWN ||
+               count_bytes(request, source, size, error);
     *size = info.virtual_size;
     return *size > 0 || drv_throw(error,
                                   DRV_ERROR_REFUSED,

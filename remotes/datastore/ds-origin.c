@@ -28,6 +28,7 @@ fetch(const DsCp *request, int fd, GError **error)
 
     wanted.url = request->path;
     wanted.policy = &policy;
+    wanted.min_rate = request->min_rate;
     wanted.fd = fd;
     wanted.limit_rate = request->limit_rate;
     wanted.s3 = &s3;
@@ -71,8 +72,9 @@ ds_origin_open(DsCp *request, DrvSource **source, GError **error)
         stream = drv_source_new_unpacked(g_steal_pointer(&stream), &filter, error);
     if (stream == NULL)
         return FALSE;
-    request->is_packed = filter != DRV_UNPACK_NONE;
-    *source = request->is_packed || !local
+    request->is_unbounded = filter != DRV_UNPACK_NONE ||
+                            drv_source_size_hint(stream) == DRV_SOURCE_SIZE_UNKNOWN;
+    *source = filter != DRV_UNPACK_NONE || !local
                   ? drv_source_new_threaded(g_steal_pointer(&stream))
                   : g_steal_pointer(&stream);
     return TRUE;
@@ -90,6 +92,9 @@ ds_origin_read_settings(DsCp *request, GError **error)
     g_strfreev(request->ssh_hosts);
     request->ssh_hosts =
         drv_request_split_words(drv_config_get(config, "SSH_SOURCE_HOSTS", ""));
+    if (!drv_config_get_uint(config, "FETCH_MIN_RATE", 4096, &request->min_rate, error))
+        return FALSE;
+    request->min_rate = CLAMP(request->min_rate, 1, G_MAXUINT32);
     return drv_config_get_uint(
         config, "EXPAND_LIMIT_MB", 0, &request->expand_limit_mb, error);
 }

@@ -8,8 +8,9 @@
 gboolean ds_origin_read_settings(DsCp *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The stream of the image's bytes: fetched, compared with its digests, decompressed
- * unless NO_DECOMPRESS; request->is_packed tells whether there was something to
- * decompress.  A local path must be allowed, and what was checked is what is read.
+ * unless NO_DECOMPRESS; request->is_unbounded tells whether its
+ * length is not known.  A local path must be allowed, and what was checked is what is
+ * read.
  */
 gboolean ds_origin_open(DsCp *request,
                         DrvSource **source,

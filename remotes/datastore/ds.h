@@ -28,6 +28,7 @@ typedef struct {
     char *source; /* clone from another bridge: path there */
     char **safe_dirs;
     char **restricted_dirs;
+    guint64 min_rate; /* of a fetch, bytes a second */
     char **ssh_hosts; /* that ssh:// may name */
     char *md5;
     char *sha1;
@@ -40,7 +41,9 @@ typedef struct {
     gint64 ds_type;
     gint64 image_type;
     guint64 expand_limit_mb; /* of what is decompressed; 0: free space */
-    gboolean is_packed;      /* the stream was compressed */
+    guint64 size_mb;         /* what quotas were charged with; 0: not said */
+    gboolean is_unbounded;   /* nobody said how many bytes will come: it was compressed,
+                              * or has no length */
     char *s3_access_key;
     char *s3_secret_key;
     char *s3_region;

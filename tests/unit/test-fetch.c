@@ -310,6 +310,7 @@ static void
 test_http_rate(void)
 {
     g_autofree char *url = url_of("file");
+    g_autofree char *slow = url_of("slow");
     DrvFetchRequest request = quick(url);
     gint64 begin = g_get_monotonic_time();
 
@@ -318,6 +319,13 @@ test_http_rate(void)
     g_assert_cmpint(g_get_monotonic_time() - begin, >, G_USEC_PER_SEC / 2);
     request.limit_rate = "2 bananas";
     assert_fails(&request, DRV_ERROR_DUMP, "LIMIT_TRANSFER_BW '2 bananas'");
+    request = quick(slow); /* 1 MB/s, which never stalls */
+    request.stall_timeout_ms = 200;
+    request.min_rate = 50 << 20;
+    request.no_retry = TRUE;
+    assert_fails(&request, DRV_ERROR_TIMEOUT, "less than 52428800 bytes a second");
+    request.min_rate = 1;
+    assert_fetches(&request);
 }
 
 static void
@@ -565,72 +573,6 @@ test_ssh_errors(void)
     }
 }
 
-static void
-assert_policy(const DrvFetchPolicy *policy, const char *url, const char *text)
-{
-    DrvFetchRequest request = quick(url);
-
-    request.policy = policy;
-    if (text)
-        assert_fails(&request, DRV_ERROR_REFUSED, text);
-    else
-        assert_fetches(&request);
-}
-
-/* A user's URL: hosts by a setting, paths by the folders, links of the host resolved. */
-static void
-test_ssh_policy(void)
-{
-    const char *const hosts[] = { "images", "me@images", NULL };
-    const char *const all[] = { "/", NULL };
-    g_autofree char *safe = in_lab("safe");
-    g_autofree char *link = in_lab("safe-link");
-    g_autofree char *out = in_lab("safe/out");
-    g_autofree char *in = in_lab("in");
-    const char *const safe_dirs[] = { safe, NULL };
-    const char *const link_dirs[] = { link, NULL };
-    DrvFetchPolicy policy = { .restricted_dirs = all, .safe_dirs = safe_dirs };
-    g_autofree char *content = in_lab("content");
-    g_autofree char *copy = in_lab("safe/content");
-    g_autofree char *good = g_strdup_printf("ssh://images:%s", copy);
-    g_autofree char *as_me = g_strdup_printf("ssh://me@images%s", copy);
-    g_autofree char *by_in = g_strdup_printf("ssh://images:%s", in);
-    g_autofree char *by_out = g_strdup_printf("ssh://images:%s", out);
-    g_autofree char *no_way = g_strdup_printf("ssh://images:%s/none/../../content", safe);
-    g_autofree char *plain = g_strdup_printf("ssh://images:%s", content);
-    static const char refused[] = "Not allowed to copy image from ssh://images";
-
-    g_assert_cmpint(g_mkdir(safe, 0755), ==, 0);
-    run_ok("cp", content, copy, NULL);
-    g_assert_cmpint(symlink(safe, link), ==, 0);
-    g_assert_cmpint(symlink(content, out), ==, 0);
-    g_assert_cmpint(symlink(copy, in), ==, 0);
-
-    assert_policy(&policy, good, "host 'images' is not in SSH_SOURCE_HOSTS");
-    policy.ssh_hosts = hosts;
-    assert_policy(&policy, good, NULL);
-    assert_policy(&policy, as_me, NULL);
-    assert_policy(&policy, by_in, NULL);
-    assert_policy(&policy, "ssh://images:safe/content", NULL);
-    assert_policy(&policy, "ssh://root@images:x", "host 'root@images' is not in SSH_");
-    assert_policy(&policy, "ssh://localhost:/x", "host 'localhost' is not in SSH_");
-    assert_policy(&policy, plain, refused);
-    assert_policy(&policy, by_out, refused);
-    assert_policy(&policy, no_way, refused);
-    assert_policy(&policy, "ssh://images:/etc/passwd", refused);
-    assert_policy(&policy, "ssh://images:/etc/none", refused); /* the same answer */
-    assert_policy(&policy, "ssh://images:none/none", refused);
-    policy.safe_dirs = link_dirs;
-    assert_policy(&policy, good, NULL);
-    policy.safe_dirs = NULL;
-    policy.restricted_dirs = link_dirs;
-    assert_policy(&policy, good, refused);
-    policy.restricted_dirs = NULL; /* the home of who logs in is always restricted */
-    assert_policy(&policy, "ssh://images:content", refused);
-    assert_policy(&policy, "ssh://images:/var/lib/one/.one/one_auth", refused);
-    assert_policy(&policy, "ssh://images:/proc/self/environ", refused);
-}
-
 /* --- the rest ----------------------------------------------------------------------- */
 
 static void
@@ -683,7 +625,6 @@ add_tests(void)
     g_test_add_func("/fetch/ssh/get", test_ssh);
     g_test_add_func("/fetch/ssh/edges", test_ssh_edges);
     g_test_add_func("/fetch/ssh/errors", test_ssh_errors);
-    g_test_add_func("/fetch/ssh/policy", test_ssh_policy);
     g_test_add_func("/fetch/path", test_path);
 }
 

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "datastore/ceph/ceph.h"
 #include "datastore/ceph/new-image.h"
+#include "datastore/ds-limit.h"
 #include "image/inspect.h"
 #include "rbd/qemu.h"
 #include "rbd/write.h"
@@ -16,30 +17,15 @@
 #define MIB (1024 * 1024ULL)
 #define HEAD_SIZE (64 * 1024)
 
-/* A stream that is not ours to free. */
-static gssize
-read_borrowed(gpointer state, guint8 *data, gsize size, GError **error)
-{
-    return drv_source_read(state, data, size, error);
-}
-
-/* What is decompressed may not become larger than it is allowed to, or than the pool. */
 static DrvSource *
 limit_expansion(CephNew *new, const DsCp *request, DrvSource *in, GError **error)
 {
-    static const DrvSourceOps ops = { .read = read_borrowed };
-    g_autoptr(DrvSource) borrowed = drv_source_new(&ops, in, request->path);
-    guint64 limit = request->expand_limit_mb * MIB;
-    guint64 used;
+    guint64 used, free = 0;
 
-    if (!request->is_packed)
-        return g_steal_pointer(&borrowed);
-    if (limit == 0 && !drv_rbd_pool_df(new->pool, &used, &limit, error))
+    if (request->is_unbounded && request->expand_limit_mb == 0 &&
+        !drv_rbd_pool_df(new->pool, &used, &free, error))
         return NULL;
-    return drv_source_new_limited(g_steal_pointer(&borrowed),
-                                  limit,
-                                  request->expand_limit_mb ? "EXPAND_LIMIT_MB"
-                                                           : "free space in the pool");
+    return ds_limit_stream(request, in, free);
 }
 
 static gboolean
@@ -64,8 +50,11 @@ store_converted(CephNew *new, const CephCp *request, DrvSource *in, GError **err
         return drv_throw_errno(
             error, "cannot use STAGING_DIR '%s' to convert", request->staging_dir);
     if (!drv_copy_source(in, fd, TRUE, NULL, error) ||
-        !drv_inspect_fd(fd, request->cp.path, &info, error) ||
-        !drv_inspect_admit(&info, request->cp.path, error))
+        !drv_inspect_fd(fd, request->cp.shown, &info, error) ||
+        !drv_inspect_admit(&info, request->cp.shown, error) ||
+        !ds_limit_check_size(&request->cp, info.virtual_size, error) ||
+        (request->cp.expand_limit_mb > 0 &&
+         !ds_limit_check_conversion(&request->cp, info.virtual_size, 0, error)))
         return FALSE;
     image = ceph_new_create(new, info.virtual_size, error);
     if (image == NULL)
@@ -84,7 +73,7 @@ store(CephNew *new, const CephCp *request, DrvSource *in, GError **error)
 
     if (size < 0 ||
         !drv_inspect_memory(
-            head, (gsize)size, DRV_SOURCE_SIZE_UNKNOWN, request->cp.path, &info, error))
+            head, (gsize)size, DRV_SOURCE_SIZE_UNKNOWN, request->cp.shown, &info, error))
         return FALSE;
     if (info.format == DRV_IMAGE_RAW || info.format == DRV_IMAGE_LUKS)
         return store_raw(new, in, error);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone: a copy of an image, from here or from the stream of another bridge. */
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "datastore/fs/fs.h"
@@ -26,8 +28,12 @@ convert(const DsClone *request, FsImage *image, int fd, GError **error)
 {
     g_auto(DrvImageInfo) info = { 0 };
     g_autoptr(DrvCmd) cmd = NULL;
+    struct stat there;
 
+    if (fstat(fd, &there) < 0)
+        return drv_throw_errno(error, "cannot stat the copy");
     info.format = DRV_IMAGE_RAW;
+    info.virtual_size = (guint64)there.st_size;
     if (!g_str_equal(request->format, "raw") &&
         (!drv_inspect_fd(fd, request->source, &info, error) ||
          !drv_inspect_admit(&info, request->source, error)))
@@ -35,6 +41,7 @@ convert(const DsClone *request, FsImage *image, int fd, GError **error)
     cmd = drv_qemu_img_convert(
         "data", drv_inspect_format_name(info.format), "converted", request->driver, TRUE);
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info.virtual_size));
     return drv_cmd_run(cmd, error) &&
            drv_path_keep_rights(drv_stage_fd(image->stage), "converted", fd, "", error);
 }
@@ -47,12 +54,15 @@ flatten(const DsClone *request, FsImage *image, const char *newest, GError **err
     g_autofree char *dir = g_path_get_dirname(clean);
     g_autofree char *root = g_path_get_dirname(dir);
     const char *driver = *request->driver ? request->driver : "qcow2";
+    g_auto(DrvImageInfo) info = { 0 };
     g_autoptr(DrvCmd) cmd =
         drv_qemu_img_convert(newest, "qcow2", "converted", driver, TRUE);
 
-    if (!drv_chain_check(root, newest, "qcow2", error))
+    if (!drv_chain_check(root, newest, "qcow2", error) ||
+        !drv_inspect_file(AT_FDCWD, newest, DRV_INSPECT_NOFOLLOW, &info, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info.virtual_size));
     return drv_cmd_run(cmd, error) &&
            drv_path_keep_rights(
                drv_stage_fd(image->stage), "converted", AT_FDCWD, newest, error);

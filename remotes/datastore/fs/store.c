@@ -8,34 +8,19 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "datastore/ds-limit.h"
 #include "datastore/fs/fs.h"
 #include "image/inspect.h"
 #include "image/qemu-img.h"
 #include "source/copy.h"
 #include "source/unpack.h"
 
-#define MIB (1024 * 1024ULL)
-
-/* A stream that is not ours to free, for stages that own what they wrap. */
-static gssize
-read_borrowed(gpointer state, guint8 *data, gsize size, GError **error)
+static guint64
+free_bytes(int dir_fd)
 {
-    return drv_source_read(state, data, size, error);
-}
-
-static DrvSource *
-limit_expansion(const DsCp *request, int dir_fd, DrvSource *in, guint64 *limit)
-{
-    static const DrvSourceOps ops = { .read = read_borrowed };
     struct statvfs info;
 
-    *limit = request->expand_limit_mb * MIB;
-    if (*limit == 0 && fstatvfs(dir_fd, &info) == 0)
-        *limit = (guint64)info.f_bavail * info.f_frsize;
-    return drv_source_new_limited(
-        drv_source_new(&ops, in, request->shown),
-        *limit,
-        request->expand_limit_mb ? "EXPAND_LIMIT_MB" : "free space in the datastore");
+    return fstatvfs(dir_fd, &info) == 0 ? (guint64)info.f_bavail * info.f_frsize : 0;
 }
 
 static gboolean
@@ -45,13 +30,10 @@ write_stream(
     g_autoptr(DrvSource) limited = NULL;
     int plain = drv_source_plain_fd(in);
     DrvCopyOptions options = { .name = image->dir };
-    guint64 limit;
 
     if (plain >= 0 && request->sparse)
         return drv_copy_fd(plain, fd, &options, NULL, error);
-    if (!request->is_packed)
-        return drv_copy_source(in, fd, request->sparse, NULL, error);
-    limited = limit_expansion(request, image->dir_fd, in, &limit);
+    limited = ds_limit_stream(request, in, free_bytes(image->dir_fd));
     return drv_copy_source(limited, fd, request->sparse, NULL, error);
 }
 
@@ -94,7 +76,11 @@ convert(const DsCp *request,
                                                  request->driver,
                                                  request->sparse);
 
+    if (!ds_limit_check_conversion(
+            request, info->virtual_size, free_bytes(image->dir_fd), error))
+        return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info->virtual_size));
     return drv_cmd_run(cmd, error) && drv_path_keep_rights(drv_stage_fd(image->stage),
                                                            "converted",
                                                            drv_stage_fd(image->stage),
@@ -137,7 +123,8 @@ admit(const DsCp *request,
     if (kind != DRV_ARCHIVE_NONE)
         return refuse_archive(request, kind, error);
     if (!drv_inspect_fd(fd, request->shown, &info, error) ||
-        !drv_inspect_admit(&info, request->shown, error))
+        !drv_inspect_admit(&info, request->shown, error) ||
+        !ds_limit_check_size(request, info.virtual_size, error))
         return FALSE;
     *format = drv_inspect_core_format(info.format);
     if (!wants_conversion(request, &info))

@@ -27,6 +27,8 @@ string_end(const char *at)
     return *at ? at + 1 : NULL;
 }
 
+#define SIGNAL_MAX 127 /* a status of 8 bits */
+
 static const char *
 skip_blanks(const char *at)
 {
@@ -54,7 +56,7 @@ take_member(ImExecEnd *end, const char *name, gsize length, const char *value)
     else if (g_str_equal(key, "exitcode"))
         end->code = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(key, "signal"))
-        end->code = 128 + g_ascii_strtoll(value, NULL, 10);
+        end->code = 128 + CLAMP(g_ascii_strtoll(value, NULL, 10), 0, SIGNAL_MAX);
     else if (g_str_equal(key, "out-data"))
         take_text(&end->out, value);
     else if (g_str_equal(key, "err-data"))
