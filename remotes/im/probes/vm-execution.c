@@ -105,6 +105,23 @@ look_at(const Look *look, const char *name, GError **error)
     return drv_path_unlink(look->dir_fd, FOLDER, name, error);
 }
 
+/* While a command is being started its file is not to be removed: the next time. */
+static gboolean
+look_locked(const Look *look, const char *name, GError **error)
+{
+    g_autoptr(GError) busy = NULL;
+    int lock_fd = drv_exec_files_lock(look->dir_fd, name, &busy);
+    gboolean ok;
+
+    if (lock_fd < 0) {
+        drv_ignore(&busy, "it is looked at the next time");
+        return TRUE;
+    }
+    ok = look_at(look, name, error);
+    drv_exec_files_unlock(look->dir_fd, name, lock_fd);
+    return ok;
+}
+
 /* A file that a migration had set aside, and nobody holds any more, is back. */
 static void
 put_back(int dir_fd, const char *name)
@@ -124,25 +141,19 @@ gboolean
 im_vm_execution(ImContext *im, GString *out, GError **error)
 {
     g_auto(DrvFd) dir_fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    g_auto(DrvFd) lock_fd =
-        dir_fd < 0
-            ? -1
-            : openat(
-                  dir_fd, KVM_EXEC_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     Look look = { im, out, dir_fd };
     g_autoptr(GDir) dir = NULL;
     g_autoptr(GError) why = NULL;
     gsize said = out->len;
     const char *name;
 
-    /* While a command is being started its file is not to be removed: the next time. */
-    if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+    if (dir_fd < 0)
         return TRUE;
     dir = g_dir_open(FOLDER, 0, NULL);
     while (dir && (name = g_dir_read_name(dir))) {
         if (g_str_has_prefix(name, ASIDE) && im_vm_id(name + strlen(ASIDE)) >= 0)
             put_back(dir_fd, name);
-        if (im_vm_id(name) < 0 || look_at(&look, name, &why))
+        if (im_vm_id(name) < 0 || look_locked(&look, name, &why))
             continue;
         if (out->len == said) {
             g_propagate_error(error, g_steal_pointer(&why));

@@ -4,7 +4,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -13,6 +12,7 @@
 #include "base/path.h"
 #include "stage/stage.h"
 #include "virt/agent.h"
+#include "virt/exec-files.h"
 #include "vmm/kvm/exec/exec.h"
 #include "vmm/ops/session.h"
 
@@ -36,9 +36,10 @@ session_clear(Session *session)
     g_clear_pointer(&session->domain, drv_domain_free);
     g_clear_pointer(&session->virt, drv_virt_close);
     g_clear_pointer(&session->config, drv_config_free);
+    if (session->name)
+        drv_exec_files_unlock(session->dir_fd, session->name, session->lock_fd);
     g_clear_pointer(&session->name, g_free);
     drv_fd_close_one(session->dir_fd);
-    drv_fd_close_one(session->lock_fd);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
@@ -50,22 +51,19 @@ take_lock(Session *session, GError **error)
     session->dir_fd = drv_path_make_dir(FOLDER, error);
     if (session->dir_fd < 0)
         return FALSE;
-    session->lock_fd = drv_path_open_beneath(session->dir_fd,
-                                             FOLDER,
-                                             KVM_EXEC_LOCK,
-                                             O_RDWR | O_CREAT | O_CLOEXEC,
-                                             0600,
-                                             error);
-    if (session->lock_fd < 0)
-        return FALSE;
-    while (flock(session->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        if (g_get_monotonic_time() > end)
-            return drv_throw(
-                error, DRV_ERROR_BUSY, "another command is being started on this host");
+    for (;;) {
+        g_autoptr(GError) busy = NULL;
+
+        session->lock_fd = drv_exec_files_lock(session->dir_fd, session->name, &busy);
+        if (session->lock_fd >= 0)
+            return TRUE;
+        if (!drv_error_is(busy, DRV_ERROR_BUSY) || g_get_monotonic_time() > end) {
+            g_propagate_error(error, g_steal_pointer(&busy));
+            return FALSE;
+        }
         if (drv_poll(NULL, 0, LOCK_AGAIN_MS, error) < 0)
             return FALSE;
     }
-    return TRUE;
 }
 
 static gboolean
