@@ -15,6 +15,9 @@
  */
 DrvSource *drv_unpack_new_gzip(DrvSource *inner);
 
+/* xz by liblzma, in at most 256 MiB of memory.  Takes @inner. */
+DrvSource *drv_unpack_new_xz(DrvSource *inner);
+
 /* Throw "cannot decompress '<name>' (<filter>): <reason>"; returns -1. */
 gssize drv_unpack_throw(DrvSource *inner,
                         DrvUnpackFilter filter,

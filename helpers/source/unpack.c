@@ -325,5 +325,7 @@ drv_source_new_unpacked(DrvSource *inner, DrvUnpackFilter *filter, GError **erro
         return inner;
     if (found == DRV_UNPACK_GZIP)
         return drv_unpack_new_gzip(inner);
+    if (found == DRV_UNPACK_XZ)
+        return drv_unpack_new_xz(inner);
     return new_by_archive(inner, found, error);
 }

@@ -141,3 +141,47 @@ os.execv(sys.argv[1], sys.argv[1:])" "$REMOTES/datastore/fs/cp" 7 <<<"$(ds_dump 
     assert_failure
     assert_output --partial "File too large"
 }
+
+# An xz of zeros that asks for a dictionary of 4 GiB.
+xz_bomb() { # FILE
+    python3 - "$1" <<'PY'
+import lzma, struct, sys, zlib
+c = lzma.LZMACompressor(preset=1)
+b = bytearray(c.compress(bytes(1 << 20)) + c.flush())
+n = (b[12] + 1) * 4
+h = b[12:12 + n]
+h[h.index(b"\x21\x01") + 2] = 40
+h[n - 4:] = struct.pack("<I", zlib.crc32(bytes(h[:n - 4])))
+b[12:12 + n] = h
+open(sys.argv[1], "wb").write(b)
+PY
+}
+
+@test "xz: a dictionary that needs much memory is refused, in the second stream, too" {
+    xz_bomb "$SAFE/bomb"
+    xz -k "$SAFE/os.raw"
+    cat "$SAFE/os.raw.xz" "$SAFE/bomb" >"$SAFE/second"
+    for file in bomb second; do
+        dump_path "$SAFE/$file"
+        for action in cp stat; do
+            run_ds fs/$action 7
+            assert_error "needs 409[67] MiB of memory, the limit is 256"
+        done
+    done
+    assert_only "$DS"
+}
+
+@test "xz: what is wrong is said" {
+    xz -k "$SAFE/os.raw"
+    cp "$SAFE/os.raw.xz" "$SAFE/tail.xz"
+    echo tail >>"$SAFE/tail.xz"
+    dump_path "$SAFE/tail.xz"
+    run_ds fs/cp 7
+    assert_error "data behind its end"
+    head -c 5000 "$SAFE/os.raw.xz" >"$SAFE/cut.xz"
+    dump_path "$SAFE/cut.xz"
+    run_ds fs/cp 7
+    assert_error "data is truncated"
+    register os.raw.xz
+    cmp "$SAFE/os.raw" "$SOURCE"
+}
