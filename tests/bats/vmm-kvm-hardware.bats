@@ -102,7 +102,7 @@ with_uefi() { # FORMAT
     kvmrc host01 OVMF_NVRAM=/var/tmp/none.fd
     vm_domain host01 1 | with_uefi raw >"$LAB/domain.xml"
     deploy_xml 1 <"$LAB/domain.xml"
-    assert_error "cannot create the UEFI variables '.*web_VARS.fd': .*none.fd"
+    assert_error "cannot open 'none.fd': .*cannot create the UEFI variables '.*web_VARS.fd'"
     assert_state host01 1 ""
     kvmrc host01 OVMF_NVRAM=/usr/share/OVMF/OVMF_VARS.fd
 }

@@ -222,7 +222,7 @@ restore() { # HOST ID [DIR]
     STDIN=$(vmm_document 1) run_vmm host01 save one-1 /tmp/small/checkpoint host01 1 host01
     lab_exec host01 ls /tmp/small
     lab_root host01 umount /tmp/small
-    assert_error "could not save"
+    assert_error "cannot save VM 1: .*No space left on device"
     assert_state host01 1 running
 }
 
