@@ -111,10 +111,10 @@ images_have_snapshots() {
 
 errors_of_datastores_are_told() {
     fe_ds fs/cp 7 PATH="$SAFE/none" "${FROM[@]}"
-    fe_failed 5 "cannot register image 7: cannot access '$SAFE/none': No such file or directory"
+    fe_failed 5 "cannot register image 7: cannot access 'none': No such file or directory ($SAFE/none)"
     fe_ds fs/cp 7 PATH="$SAFE/raw" MD5=00000000000000000000000000000000 "${FROM[@]}"
-    fe_failed 9 "cannot register image 7: MD5 of '$SAFE/raw' is $(md5sum "$SAFE/raw" |
-        cut -d ' ' -f 1), expected 00000000000000000000000000000000"
+    fe_failed 9 "cannot register image 7: MD5 of 'raw' is $(md5sum "$SAFE/raw" |
+        cut -d ' ' -f 1), expected 00000000000000000000000000000000 ($SAFE/raw)"
     fe_ds fs/stat 7 PATH=$'/a\nExitCode: 0\nERROR MESSAGE ------>8--\nINFO: x' "${FROM[@]}"
     assert_equal "$ok" no
     [[ $message == *'/a\x0aExitCode: 0\x0a'*'INFO: x'* ]]
@@ -295,7 +295,7 @@ usage_is_told() {
 
 errors_of_transfers_are_told() {
     fe_tm shared clone "fe:$DS/none $HERE:$VM/disk.1 25 1"
-    fe_failed 5 "cannot clone image 8 to disk.1 of VM 25: cannot open '$DS/none': No such file or directory"
+    fe_failed 5 "cannot clone image 8 to disk.1 of VM 25: cannot open 'none': No such file or directory ($DS/none)"
     fe_tm dev snap_create "$HERE:$VM/disk.1 0 25 1"
     fe_failed 17 "snap_create: Operation not supported"
     fe_tm qcow2 snap_create "$HERE:$VM/disk.9 0 25 1"

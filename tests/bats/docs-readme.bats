@@ -37,7 +37,11 @@ read_by_code() { # FILE: names asked for in sources that load it
     for file in remotes/*/*/driver.c; do
         driver=${file#remotes/}
         driver=${driver%/driver.c}
-        actions=$(sed -nE 's/^[A-Z]+_SLOT\((\w+),.*/\1/p' "$file" | tr '\n' ' ')
+        # A table may include another's.
+        actions=$({
+            cat "$file"
+            sed -nE 's/^#include "(.*driver\.c)"/remotes\/\1/p' "$file" | xargs -r cat
+        } | sed -nE 's/^[A-Z]+_SLOT\((\w+),.*/\1/p' | awk '!seen[$0]++' | tr '\n' ' ')
         echo "want: | \`$driver\` | … | ${actions% } |"
         grep -qE "^\| \`$driver\` \| .* \| ${actions% } \|\$" README.md
     done

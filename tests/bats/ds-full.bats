@@ -50,13 +50,6 @@ cp_dump() { # FILE [NAME=VALUE...]
     fails_for_lack_of_room 9000 "^cannot register image 7: qemu-img: " run_ds fs/cp 7
 }
 
-@test "cp of an archive" {
-    cp_dump /var/tmp/safe/tar
-    fails_for_lack_of_room 3000 "^cannot register image 7: " run_ds fs/cp 7
-    cp_dump /var/tmp/safe/tar
-    fails_for_lack_of_room 9000 "^cannot register image 7: " run_ds fs/cp 7
-}
-
 @test "cp on a bridge host" {
     cp_dump /var/tmp/safe/raw BRIDGE_LIST=host01
     fails_for_lack_of_room 3000 "^cannot register image 7: " run_ds fs/cp 7

@@ -103,7 +103,7 @@ test_opening(void)
     must_open(&first, "opening");
     g_assert_true(first.opening);
     g_assert_false(drv_ssh_open(&second, "opening", &error));
-    assert_error_text(error, DRV_ERROR_BUSY, "all connections to opening are in use");
+    assert_error_text(error, DRV_ERROR_BUSY, "all connections to opening have been busy");
     drv_ssh_clear(&second);
     make_socket(&first);
     drv_ssh_established(&first);

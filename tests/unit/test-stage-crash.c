@@ -127,7 +127,8 @@ test_busy(void)
     stage_tests_conf("LOCK_TIMEOUT=1\n");
     g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
     stage_tests_conf("");
-    assert_error_text(error, DRV_ERROR_BUSY, "/.drv-x' is in use by another driver");
+    assert_error_text(
+        error, DRV_ERROR_BUSY, "/.drv-x' has been locked by another driver");
     g_assert_cmpint(g_get_monotonic_time() - start, >=, G_USEC_PER_SEC);
     drv_stage_sweep(place.fd, place.dir); /* leaves the living alone, and does not wait */
     assert_tree(&place, BEFORE);

@@ -27,11 +27,12 @@ delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error
     if (child)
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s/%s/%s' is backed by snapshot %" G_GINT64_FORMAT,
+                         "snapshot %" G_GINT64_FORMAT
+                         " is the backing file of '%s/%s/%s'",
+                         request->snapshot_id,
                          image.dir,
                          image.snap_dir,
-                         child,
-                         request->snapshot_id);
+                         child);
     if (!drv_snapshots_has(
             image.dir_fd, image.dir, image.snap_dir, (guint64)request->snapshot_id))
         return TRUE;

@@ -21,8 +21,8 @@ open_last(const char *root, const char *path, int *fd, GError **error)
     return info.backing_file == NULL ||
            drv_throw(error,
                      DRV_ERROR_REFUSED,
-                     "it has snapshots, so its newest data are in several files, flatten "
-                     "it first");
+                     "it has snapshots, flatten it first (its newest data are in several "
+                     "files)");
 }
 
 gboolean
