@@ -185,5 +185,5 @@ tm() { # MAD ACTION word...
     done
     ln -s clone "$REMOTES/tm/qcow2/clone.ssh"
     fe_tm qcow2 clone.ssh "fe:$DS/none $HERE:$VM/disk.1 25 1"
-    fe_failed 5 "cannot clone image 8 to disk.1 of VM 25: cannot open '$DS/none': No such file or directory"
+    fe_failed 5 "cannot clone image 8 to disk.1 of VM 25: cannot open 'none': No such file or directory ($DS/none)"
 }

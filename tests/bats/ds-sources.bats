@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# run as root
 # shellcheck disable=SC2034,SC2153,SC2154 # set and read by the library
 # Where an image may come from: every way to name a path meets the same folders.
 load lib/ds

@@ -51,7 +51,7 @@ fails_for_lack_of_room() { # KIB REGEX run_tm|run_ds arg...
     leave "$kib"
     "$@"
     assert_error "$regex"
-    [[ $(drv_message) =~ No\ space\ left\ on\ device|free\ space\ in\ the\ datastore|of\ room\ for ]] ||
+    [[ $(drv_message) =~ No\ space\ left\ on\ device|free\ space\ in\ the\ datastore|of\ room\ for|of\ free\ space ]] ||
         fail "it does not say that there is no space"
     assert_equal "$status" 7
     assert_equal "$(state)" "$before"
