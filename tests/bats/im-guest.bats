@@ -111,7 +111,7 @@ agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
 }
 
 @test "what a VM and its host will use is foretold, after a while" {
-    local stock=$LAB/host01/var-tmp/one/im/kvm-probes.d/host/monitor/prediction.py
+    local stock=$LAB/host01/var-tmp/one/im/kvm-probes.d/host/monitor/prediction.sh
     printf 'host: { forecast: { period: 1 } }\nvirtualmachine: { forecast: { period: 1 } }\n' \
         >"$(conf_dir)/forecast.conf"
     printf '#!/bin/sh\nexit 1\n' >"$stock" # ours takes its place
