@@ -23,16 +23,16 @@ leads_to(const char *link, const char *image)
 static gboolean
 unlink_disk(const TmStore *request, TmDir *dir, GError **error)
 {
-    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    const char *const targets[] = { dir->disk, NULL };
     g_autofree char *image = tm_dir_image_path(dir, request->image);
-    g_autofree char *link = drv_path_read_link(dir->fd, dir->disk);
+    g_autofree char *link = NULL;
+    g_autoptr(DrvStage) stage = NULL;
 
-    if (stage == NULL)
+    if (!drv_stage_open_to_delete(dir->fd, dir->path, dir->disk, &stage, error))
         return FALSE;
-    if (link == NULL || !leads_to(link, image))
-        return TRUE;
-    drv_stage_remove(stage, dir->disk);
-    return drv_stage_commit(stage, error);
+    link = drv_path_read_link(dir->fd, dir->disk);
+    return link == NULL || !leads_to(link, image) ||
+           drv_stage_delete(stage, dir->fd, dir->path, targets, error);
 }
 
 static gboolean
