@@ -74,7 +74,6 @@ ssh_mv_send_talk(DrvPeer *peer, gpointer data, GError **error)
     SshMoveEnd *end = data;
     g_autofree char *source = drv_path_collapse(end->request->source);
     g_autofree char *where = g_path_get_dirname(source);
-    g_autofree char *name = g_path_get_basename(source);
     g_auto(DrvFd) dir_fd = drv_path_open_dir(where, error);
 
     if (dir_fd < 0)
