@@ -108,16 +108,16 @@ move_parentheses(GPtrArray *parts, GString *details)
 }
 
 /* Between the first part, what failed, and the last, why, the longest one can be spared
- * first.
+ * first; the second only at the end: a host, or what became of a VM.
  */
 static gboolean
 move_longest(GPtrArray *parts, GString *details)
 {
-    guint longest = 1;
+    guint longest = parts->len > 3 ? 2 : 1;
 
     if (parts->len < 3)
         return FALSE;
-    for (guint i = 2; i + 1 < parts->len; i++) {
+    for (guint i = longest + 1; i + 1 < parts->len; i++) {
         if (strlen(g_ptr_array_index(parts, i)) >
             strlen(g_ptr_array_index(parts, longest)))
             longest = i;
@@ -127,27 +127,23 @@ move_longest(GPtrArray *parts, GString *details)
     return TRUE;
 }
 
+/* The text as users see it; names in full go to @details. */
 static char *
-shorten_parts(const GPtrArray *parts, const char *moved)
+shorten_parts(const GPtrArray *parts, GString *details)
 {
-    g_autoptr(GString) details = g_string_new(moved);
     g_autofree char *joined = join_parts(parts);
-    g_autofree char *text = shorten_names(joined, details);
 
-    if (details->len == 0)
-        return g_steal_pointer(&text);
-    return g_strdup_printf("%s (%s)", text, details->str);
+    return shorten_names(joined, details);
 }
 
 /* All of it is seen, or the reason begins early enough to be understood. */
 static gboolean
 fits(const GPtrArray *parts)
 {
-    g_autoptr(GString) details = g_string_new(NULL);
-    g_autofree char *joined = join_parts(parts);
-    g_autofree char *text = shorten_names(joined, details);
+    g_autoptr(GString) unused = g_string_new(NULL);
+    g_autofree char *text = shorten_parts(parts, unused);
     g_autofree char *why =
-        shorten_names(g_ptr_array_index(parts, parts->len - 1), details);
+        shorten_names(g_ptr_array_index(parts, parts->len - 1), unused);
     glong size = g_utf8_strlen(text, -1);
 
     return size <= DRV_HEADLINE || size - g_utf8_strlen(why, -1) <= LATEST;
@@ -158,14 +154,18 @@ drv_headline(const char *sentence)
 {
     g_autoptr(GPtrArray) parts = NULL;
     g_autoptr(GString) details = NULL;
+    g_autofree char *text = NULL;
 
-    if (g_utf8_strlen(sentence, -1) <= DRV_HEADLINE || strlen(sentence) > LONGEST ||
-        !g_utf8_validate(sentence, -1, NULL))
+    if (!g_utf8_validate(sentence, -1, NULL) || strlen(sentence) > LONGEST ||
+        g_utf8_strlen(sentence, -1) <= DRV_HEADLINE)
         return g_strdup(sentence);
     parts = split_parts(sentence);
     details = g_string_new(NULL);
     move_parentheses(parts, details);
     while (!fits(parts) && move_longest(parts, details))
         ;
-    return shorten_parts(parts, details->str);
+    text = shorten_parts(parts, details);
+    if (details->len == 0)
+        return g_steal_pointer(&text);
+    return g_strdup_printf("%s (%s)", text, details->str);
 }

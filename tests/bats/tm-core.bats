@@ -87,7 +87,7 @@ far() { ONE_XMLRPC=${ONE_XMLRPC/127.0.0.1/someone@127.0.0.1}; }
     core_fault reset
     ACTIONS="clone resize" all_fail "cannot ask oned: (Connection reset by peer|invalid HTTP response)$"
     core_fault truncated
-    ACTIONS="clone resize" all_fail "(cannot ask oned: invalid HTTP|invalid answer from oned, the dump is not XML)"
+    ACTIONS="clone resize" all_fail "(invalid HTTP response|invalid answer from oned, the dump is not XML)"
     far
     core_fault down
     ACTIONS="clone" all_fail "cannot ask oned: Server returned nothing"

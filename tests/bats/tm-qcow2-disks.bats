@@ -8,7 +8,7 @@ load lib/tm
     clone qcow2 0
     shim qemu-img rc=1 err="qemu-img: error while writing: Input/output error"
     run_tm qcow2 cpds "$HERE:$VM/disk.0" "$DS/saved" -1 25 1
-    assert_error "^cannot save disk.0 of VM 25 as image '$DS/saved': qemu-img: error while"
+    assert_error "^cannot save disk.0 of VM 25 as image '$DS/saved': qemu-img: Input/output error"
     assert_only "$DS" raw qcow2
 }
 

@@ -20,8 +20,8 @@ static const struct {
       "(1dc25efa-53ba-4a16-bb44-6baf482a11a6)" },
     { "cannot migrate VM 25: still runs on the source: the destination's libvirtd: cannot "
       "start the domain: libvirt: no such CPU model",
-      "cannot migrate VM 25: cannot start the domain: libvirt: no such CPU model (the "
-      "destination's libvirtd; still runs on the source)" },
+      "cannot migrate VM 25: still runs on the source: libvirt: no such CPU model (the "
+      "destination's libvirtd; cannot start the domain)" },
     { "cannot clone image 7 to disk.0 of VM 1: host01: ssh: connect to host host01 port 22: "
       "Connection timed out",
       "cannot clone image 7 to disk.0 of VM 1: host01: ssh: Connection timed out (connect to "
@@ -51,9 +51,8 @@ test_rows(void)
 static void
 test_hostile(void)
 {
-    static const char *const names[] = {
-        "'", "/'/'/", "': : :", "\xff\xfe", "(?<a>", ""
-    };
+    static const char *const names[] = { "'",    "/'/'/", "': : :", "\xff\xfe",
+                                         "\xf0", "(?<a>", "" };
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *sentence = g_strdup_printf(
@@ -69,11 +68,22 @@ test_hostile(void)
     }
 }
 
+/* A character that is cut short must not lead beyond the end. */
+static void
+test_cut(void)
+{
+    g_autofree char *cut = g_strdup("name \xf0");
+    g_autofree char *headline = drv_headline(cut);
+
+    g_assert_cmpstr(headline, ==, cut);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/headline/rows", test_rows);
     g_test_add_func("/headline/hostile", test_hostile);
+    g_test_add_func("/headline/cut", test_cut);
     return g_test_run();
 }
