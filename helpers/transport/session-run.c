@@ -154,23 +154,24 @@ send_stream(DrvSession *talk, DrvSource *in, GError **error)
 }
 
 static gboolean
-converse(DrvSession *talk,
-         const char *op,
-         GVariant *fields,
-         DrvSource *in,
-         char **result,
-         GError **error)
+queue_request(DrvSession *talk, const char *op, GVariant *fields, GError **error)
 {
     g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
-    gboolean done = FALSE;
     gsize size;
     gconstpointer data = g_bytes_get_data(request, &size);
 
     if (size > DRV_FRAME_MAX)
         return drv_throw(error, DRV_ERROR_USAGE, "the request is too large");
     drv_frame_append(talk->out, DRV_FRAME_REQUEST, data, size);
-    if (in && !send_stream(talk, in, error))
-        return FALSE;
+    return TRUE;
+}
+
+/* Handle frames until the worker has said how it ended. */
+static gboolean
+await_result(DrvSession *talk, char **result, GError **error)
+{
+    gboolean done = FALSE;
+
     while (!done) {
         DrvFrame frame;
 
@@ -179,6 +180,19 @@ converse(DrvSession *talk,
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean
+converse(DrvSession *talk,
+         const char *op,
+         GVariant *fields,
+         DrvSource *in,
+         char **result,
+         GError **error)
+{
+    return queue_request(talk, op, fields, error) &&
+           (in == NULL || send_stream(talk, in, error)) &&
+           await_result(talk, result, error);
 }
 
 /* Stopped, we wait for the worker to unwind.  It may have been past the point where it
@@ -283,18 +297,8 @@ static gboolean
 await_end(DrvSession *talk, char **result, GError **error)
 {
     DRV_CANCEL_SHIELD();
-    gboolean done = FALSE;
 
-    if (!send_out(talk, 0, error))
-        return FALSE;
-    while (!done) {
-        DrvFrame frame;
-
-        if (!drv_session_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
-            !handle_frame(talk, &frame, result, &done, error))
-            return FALSE;
-    }
-    return TRUE;
+    return send_out(talk, 0, error) && await_result(talk, result, error);
 }
 
 gboolean
@@ -306,18 +310,14 @@ drv_session_converse(DrvSession *talk,
                      char **result,
                      GError **error)
 {
-    g_autoptr(GBytes) request = drv_frame_pack_request(op, fields);
     g_autoptr(GError) why = NULL;
     DrvPeer peer = {
         .read = peer_read, .write = peer_write, .state = talk, .name = talk->where
     };
-    gsize size;
-    gconstpointer bytes = g_bytes_get_data(request, &size);
 
-    if (size > DRV_FRAME_MAX)
-        return drv_throw(error, DRV_ERROR_USAGE, "the request is too large");
+    if (!queue_request(talk, op, fields, error))
+        return FALSE;
     talk->converses = TRUE;
-    drv_frame_append(talk->out, DRV_FRAME_REQUEST, bytes, size);
     if (talk_fn(&peer, data, &why))
         return await_end(talk, result, error);
     if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
