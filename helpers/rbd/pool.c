@@ -7,8 +7,10 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "image/df.h"
 #include "request/dump.h"
 
+#define MIB (1024 * 1024ULL)
 #define OP_TIMEOUT_FACTOR 3 /* an operation may take longer than an answer */
 
 static gboolean
@@ -267,6 +269,20 @@ drv_rbd_pool_df(DrvRbdPool *pool, guint64 *used, guint64 *available, GError **er
     if (quota)
         *available = MIN(*available, quota > *used ? quota - *used : 0);
     return TRUE;
+}
+
+char *
+drv_rbd_pool_df_text(DrvRbdPool *pool, GError **error)
+{
+    guint64 used, available;
+    DrvDf df;
+
+    if (!drv_rbd_pool_df(pool, &used, &available, error))
+        return NULL;
+    df.used_mb = used / MIB;
+    df.free_mb = available / MIB;
+    df.total_mb = df.used_mb + df.free_mb;
+    return drv_df_text(&df);
 }
 
 int

@@ -9,6 +9,10 @@
 char **drv_rbd_tree_former(DrvRbdPool *pool, const char *disk, GError **error);
 gboolean drv_rbd_tree_is_former(const char *disk, const char *name);
 
+/* TRUE when @child is the disk, or was it until a revert; one in the trash is not. */
+gboolean drv_rbd_tree_is_own_clone(const char *disk,
+                                   const rbd_linked_image_spec_t *child);
+
 /* "<disk>-<ids>" for an image with these snapshots; NULL when none is one of a disk's.
  * Caller frees.
  */

@@ -30,8 +30,7 @@ check_children(DrvRbdPool *pool,
         const rbd_linked_image_spec_t *child =
             &g_array_index(children, rbd_linked_image_spec_t, i);
 
-        if (child->trash || (!g_str_equal(child->image_name, disk) &&
-                             !drv_rbd_tree_is_former(disk, child->image_name)))
+        if (!drv_rbd_tree_is_own_clone(disk, child))
             return drv_throw(error,
                              DRV_ERROR_BUSY,
                              "'%s/%s'%s is a clone of '%s/%s'",

@@ -30,6 +30,13 @@ drv_rbd_tree_is_former(const char *disk, const char *name)
     return in_number;
 }
 
+gboolean
+drv_rbd_tree_is_own_clone(const char *disk, const rbd_linked_image_spec_t *child)
+{
+    return !child->trash && (g_str_equal(child->image_name, disk) ||
+                             drv_rbd_tree_is_former(disk, child->image_name));
+}
+
 char **
 drv_rbd_tree_former(DrvRbdPool *pool, const char *disk, GError **error)
 {
@@ -270,8 +277,7 @@ free_clones(DrvRbdPool *pool,
         const rbd_linked_image_spec_t *child =
             &g_array_index(children, rbd_linked_image_spec_t, i);
 
-        if (child->trash || (!g_str_equal(child->image_name, disk) &&
-                             !drv_rbd_tree_is_former(disk, child->image_name)))
+        if (!drv_rbd_tree_is_own_clone(disk, child))
             return drv_throw(error,
                              DRV_ERROR_BUSY,
                              "'%s/%s'%s is a clone of it",

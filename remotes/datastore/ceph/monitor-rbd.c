@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor's op: how full the pool is.  By the way, what dead drivers left is settled. */
 #include "datastore/ceph/ceph.h"
-#include "image/df.h"
 #include "rbd/tree.h"
-
-#define MIB (1024 * 1024ULL)
 
 static gboolean
 run(gconstpointer data, DrvSource *in, char **result, GError **error)
@@ -12,17 +9,13 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     const CephMonitor *request = data;
     g_autoptr(DrvRbdPool) pool =
         drv_rbd_pool_open(&request->site, request->site.pool, error);
-    guint64 used, available;
-    DrvDf df;
+    g_autofree char *text = pool ? drv_rbd_pool_df_text(pool, error) : NULL;
 
     (void)in;
-    if (pool == NULL || !drv_rbd_pool_df(pool, &used, &available, error))
+    if (text == NULL)
         return FALSE;
     drv_rbd_step_sweep(pool, drv_rbd_tree_settle);
-    df.used_mb = used / MIB;
-    df.free_mb = available / MIB;
-    df.total_mb = df.used_mb + df.free_mb;
-    *result = drv_df_text(&df);
+    *result = g_steal_pointer(&text);
     return TRUE;
 }
 
