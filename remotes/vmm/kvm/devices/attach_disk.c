@@ -56,31 +56,37 @@ attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
 }
 
 static gboolean
-attach(gconstpointer data, DrvSource *in, char **result, GError **error)
+detach_from(const VmmSession *session, const VmmDisk *request, GError **error)
 {
-    const VmmDisk *request = data;
+    return vmm_unplug(session->domain, find_disk, request->target, error);
+}
+
+typedef gboolean (*Work)(const VmmSession *session,
+                         const VmmDisk *request,
+                         GError **error);
+
+static gboolean
+with_domain(const VmmDisk *request, Work work, GError **error)
+{
     g_auto(VmmSession) session = { 0 };
 
-    (void)in;
-    (void)result;
     if (!vmm_session_open(&session, request, error))
         return FALSE;
-    return attach_to(&session, request, error) ||
-           drv_prefix(error, "'%s'", request->target);
+    return work(&session, request, error) || drv_prefix(error, "'%s'", request->target);
+}
+
+static gboolean
+attach(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return with_domain(data, attach_to, error);
 }
 
 static gboolean
 detach(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
-    const VmmDisk *request = data;
-    g_auto(VmmSession) session = { 0 };
-
-    (void)in;
-    (void)result;
-    if (!vmm_session_open(&session, request, error))
-        return FALSE;
-    return vmm_unplug(session.domain, find_disk, request->target, error) ||
-           drv_prefix(error, "'%s'", request->target);
+    (void)in, (void)result;
+    return with_domain(data, detach_from, error);
 }
 
 const DrvOp kvm_attach_disk = { .name = "kvm.attach_disk",
