@@ -125,15 +125,15 @@ $(MAINS:%.c=$(OUT)/help/%.h): $(OUT)/help/%.h: %.c packaging/help-text
 $(foreach m,$(MAINS:%.c=%),$(eval $(OUT)/o/$(m).o: $(OUT)/help/$(m).h))
 $(MAINS:%.c=$(OUT)/o/%.o): ALL_CFLAGS += -include $(@:$(OUT)/o/%.o=$(OUT)/help/%.h)
 
-# --- the host agent: every folder of agent/ is a program -----------------------------------
+# --- the host agent: every folder of agent/ but common/ is a program -----------------------------------
 JSON_INC := $(shell pkg-config --cflags json-c 2>/dev/null)
 JSON_LIB := $(shell pkg-config --libs json-c 2>/dev/null)
 AGENT_VIRT := $(OUT)/agent/drv-agent-worker $(OUT)/agent/drv-agent-watcher
 PROGS += $(AGENT_VIRT)
-$(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c) $(OUT)/libvmm.a $(LIBDRV) $(SAN_OPTIONS)
+$(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/*.c) $(OUT)/libvmm.a $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS) $(JSON_LIB)
-$(OUT)/o/agent/%.o: ALL_CFLAGS += -Iagent $(JSON_INC)
+$(OUT)/o/agent/%.o: ALL_CFLAGS += -I. $(JSON_INC)
 
 # --- what is copied as it is -----------------------------------------------------------
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "watcher.h"
+#include "agent/watcher/watcher.h"
 
 #include <libvirt/libvirt.h>
 
-#include "base/cancel.h"
-#include "base/error.h"
-#include "base/fd.h"
+#include "agent/common/json-line.h"
 
 static double
 now(void)
@@ -17,17 +15,7 @@ now(void)
 static void
 print(json_object *line)
 {
-    DRV_CANCEL_SHIELD();
-    g_autofree char *text =
-        g_strconcat(json_object_to_json_string_ext(
-                        line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-                    "\n",
-                    NULL);
-    g_autoptr(GError) ignored = NULL;
-
-    if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "stdout", &ignored))
-        drv_ignore(&ignored, "nobody reads any more");
-    json_object_put(line);
+    agent_print_line(line, "nobody reads any more");
 }
 
 static void

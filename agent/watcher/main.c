@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/watcher/watcher.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "watcher.h"
 
 #define RELIST_S 60
 #define POLL_S 5

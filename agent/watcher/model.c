@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "watcher.h"
+#include "agent/watcher/watcher.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "domain-xml.h"
+#include "agent/worker/domain-xml.h"
 
 const char *
 device_class(json_object *device)

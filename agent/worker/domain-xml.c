@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "domain-xml.h"
+#include "agent/worker/domain-xml.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "job.h"
+#include "agent/worker/job.h"
 #include "request/xml.h"
 
 /* The document of the job's VM with its devices, and with the marker that it is not

@@ -19,8 +19,8 @@
  */
 #pragma once
 
-#include "domain-xml.h"
-#include "job.h"
+#include "agent/worker/domain-xml.h"
+#include "agent/worker/job.h"
 #include "virt/domains.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job.h"
+#include "agent/worker/job.h"
 
 json_object *
 job_member(json_object *object, const char *key)

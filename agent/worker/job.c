@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job.h"
+#include "agent/worker/job.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <time.h>
 
+#include "agent/common/json-line.h"
 #include "base/cancel.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -157,17 +158,7 @@ job_clear(Job *job)
 static void
 print(json_object *line)
 {
-    DRV_CANCEL_SHIELD();
-    g_autofree char *text =
-        g_strconcat(json_object_to_json_string_ext(
-                        line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-                    "\n",
-                    NULL);
-    g_autoptr(GError) ignored = NULL;
-
-    if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "stdout", &ignored))
-        drv_ignore(&ignored, "the caller is gone");
-    json_object_put(line);
+    agent_print_line(line, "the caller is gone");
 }
 
 gboolean

@@ -2,9 +2,9 @@
 /* drv-agent-worker - one operation of the host agent, in a process of its own: whatever
  * hangs in libvirt hangs here, and can be ended.  See job.h for what it reads and writes.
  */
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
-#include "ops.h"
 
 static const struct {
     const char *name;

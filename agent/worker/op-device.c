@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
-#include "ops.h"
 #include "vmm/ops/unplug.h"
 
 static json_object *

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "agent/worker/ops.h"
 #include "base/error.h"
-#include "ops.h"
 
 static char *
 version_text(gulong version)

@@ -8,9 +8,9 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
-#include "ops.h"
 #include "vmm/ops/job.h"
 
 /* --- all of them -----------------------------------------------------------------------

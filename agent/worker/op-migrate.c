@@ -14,9 +14,9 @@
  */
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
-#include "ops.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/session.h"
 
@@ -173,17 +173,6 @@ wake(KvmMigration *migration, GError **error)
     return TRUE;
 }
 
-static void
-migration_clear(KvmMigration *migration)
-{
-    g_clear_pointer(&migration->domain, drv_domain_free);
-    g_clear_pointer(&migration->destination, drv_virt_close);
-    g_clear_pointer(&migration->source, drv_virt_close);
-    g_clear_pointer(&migration->document, drv_xml_free);
-    g_clear_pointer(&migration->config, drv_config_free);
-    g_clear_pointer(&migration->uuid, g_free);
-}
-
 /* A connection of its own: one that is lost on the way is replaced. */
 static gboolean
 migration_open(Job *job, KvmMigration *migration, gboolean persistent, GError **error)
@@ -232,15 +221,12 @@ migrate_live(Job *job, Facts *facts, const char *uri, GError **error)
     VmmMigrate request = {
         .destination = empty, .source = empty, .folder = empty, .shared = TRUE
     };
-    KvmMigration migration = { .request = &request };
-    gboolean ok;
+    g_auto(KvmMigration) migration = { .request = &request };
 
     migration.destination = open_destination(job, uri, error);
-    ok = migration.destination &&
-         migration_open(job, &migration, facts->look->persistent, error) &&
-         job_step(job, 0.05, "prepare", TRUE, error) && move(job, &migration, error);
-    migration_clear(&migration);
-    return ok;
+    return migration.destination &&
+           migration_open(job, &migration, facts->look->persistent, error) &&
+           job_step(job, 0.05, "prepare", TRUE, error) && move(job, &migration, error);
 }
 
 /* --- not live --------------------------------------------------------------------------

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
-#include "ops.h"
 
 static gboolean
 is_persistent(const Job *job)

@@ -6,38 +6,17 @@
  */
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/error.h"
-#include "ops.h"
 #include "vmm/kvm/domain/checkpoint.h"
 
-#define DESTROY_TIMEOUT_MS 60000
-#define DESTROY_AGAIN_MS 5000
-
-/* QEMU may hang in the kernel for a while. */
 gboolean
 stop_hard(DrvDomain *domain, GError **error)
 {
     g_autoptr(DrvWatch) watch = drv_watch_new(domain, DRV_EVENT_LIFECYCLE, error);
-    gint64 end = g_get_monotonic_time() + DESTROY_TIMEOUT_MS * 1000;
-    gboolean gone = FALSE;
 
-    if (watch == NULL)
-        return FALSE;
-    for (;;) {
-        g_autoptr(GError) why = NULL;
-        gboolean ok = drv_domain_destroy(domain, &why);
-
-        if (!drv_watch_gone(watch, DESTROY_AGAIN_MS, &gone, error))
-            return FALSE;
-        if (gone)
-            return TRUE;
-        if (g_get_monotonic_time() < end)
-            continue;
-        if (!ok)
-            g_propagate_error(error, g_steal_pointer(&why));
-        return ok ? drv_throw(error, DRV_ERROR_TIMEOUT, "it is still active") : FALSE;
-    }
+    return watch && drv_watch_destroy(watch, domain, error);
 }
 
 static json_object *

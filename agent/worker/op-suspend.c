@@ -11,9 +11,9 @@
  */
 #include <string.h>
 
+#include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
-#include "ops.h"
 #include "vmm/kvm/domain/checkpoint.h"
 
 /* --- progress of a call that takes as long as it takes ---------------------------------

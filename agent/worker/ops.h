@@ -2,8 +2,8 @@
 /* ops.h - the operations, and what they share. */
 #pragma once
 
-#include "facts.h"
-#include "job.h"
+#include "agent/worker/facts.h"
+#include "agent/worker/job.h"
 
 /* --- life: op-start.c, op-stop.c, op-suspend.c, op-migrate.c ---------------------------
  */

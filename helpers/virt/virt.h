@@ -194,3 +194,10 @@ gboolean drv_watch_next(DrvWatch *watch,
  */
 gboolean drv_watch_gone(DrvWatch *watch, guint timeout_ms, gboolean *gone, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+
+/* Destroy @domain, which @watch watches, until it is gone: QEMU may hang in the kernel
+ * for a while.  DRV_ERROR_TIMEOUT when it is still active after a minute.
+ */
+gboolean drv_watch_destroy(DrvWatch *watch,
+                           DrvDomain *domain,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -14,6 +14,8 @@
 #define LOOK_AGAIN_MS 2000
 #define ENDING_MS 100 /* between the event of the end and the end itself */
 #define BUSY_WAIT_MS 15000
+#define DESTROY_TIMEOUT_MS 60000
+#define DESTROY_AGAIN_MS 5000
 
 /* What libvirt's event thread fills; an atomic rc box, one reference per registration. */
 typedef struct {
@@ -338,6 +340,28 @@ drv_watch_gone(DrvWatch *watch, guint timeout_ms, gboolean *gone, GError **error
             event.kind == DRV_EVENT_LIFECYCLE && event.what == VIR_DOMAIN_EVENT_STOPPED
                 ? ENDING_MS
                 : LOOK_AGAIN_MS;
+    }
+}
+
+gboolean
+drv_watch_destroy(DrvWatch *watch, DrvDomain *domain, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + DESTROY_TIMEOUT_MS * 1000;
+    gboolean gone = FALSE;
+
+    for (;;) {
+        g_autoptr(GError) why = NULL;
+        gboolean ok = drv_domain_destroy(domain, &why);
+
+        if (!drv_watch_gone(watch, DESTROY_AGAIN_MS, &gone, error))
+            return FALSE;
+        if (gone)
+            return TRUE;
+        if (g_get_monotonic_time() < end)
+            continue;
+        if (!ok)
+            g_propagate_error(error, g_steal_pointer(&why));
+        return ok ? drv_throw(error, DRV_ERROR_TIMEOUT, "it is still active") : FALSE;
     }
 }
 

@@ -8,8 +8,6 @@
 #include "vmm/vmm.h"
 
 #define DEFAULT_TIMEOUT_S 120
-#define DESTROY_TIMEOUT_MS 60000
-#define DESTROY_AGAIN_MS 5000
 
 /* What the end of a domain takes along. */
 typedef struct {
@@ -73,29 +71,6 @@ stop_tidy(Stop *stop)
     vmm_compact_memory(stop->config, TRUE);
 }
 
-/* Destroy until it is gone: QEMU may hang in the kernel for a while. */
-static gboolean
-destroy(Stop *stop, GError **error)
-{
-    gint64 end = g_get_monotonic_time() + DESTROY_TIMEOUT_MS * 1000;
-    gboolean gone = FALSE;
-
-    for (;;) {
-        g_autoptr(GError) why = NULL;
-        gboolean ok = drv_domain_destroy(stop->domain, &why);
-
-        if (!drv_watch_gone(stop->watch, DESTROY_AGAIN_MS, &gone, error))
-            return FALSE;
-        if (gone)
-            return TRUE;
-        if (g_get_monotonic_time() < end)
-            continue;
-        if (!ok)
-            g_propagate_error(error, g_steal_pointer(&why));
-        return ok ? drv_throw(error, DRV_ERROR_TIMEOUT, "it is still active") : FALSE;
-    }
-}
-
 /* --- shutdown
  * ---------------------------------------------------------------------------- */
 
@@ -137,7 +112,7 @@ end_guest(Stop *stop, GError **error)
 
     if (vmm_config_bool(stop->config, "CANCEL_NO_ACPI", FALSE) &&
         !drv_xml_has(stop->xml, NULL, "/domain/features/acpi"))
-        return destroy(stop, error);
+        return drv_watch_destroy(stop->watch, stop->domain, error);
     if (!ask_twice(stop, timeout_s, &gone, error))
         return FALSE;
     if (gone)
@@ -148,7 +123,7 @@ end_guest(Stop *stop, GError **error)
                          "the guest did not power off within %u s",
                          timeout_s);
     drv_info("the guest did not power off within %u s, destroying it", timeout_s);
-    return destroy(stop, error);
+    return drv_watch_destroy(stop->watch, stop->domain, error);
 }
 
 /* The TPM's state is kept of a guest that ends by itself only. */
@@ -164,7 +139,8 @@ end_domain(gconstpointer request, gboolean ask_guest, GError **error)
         return TRUE;
     if (ask_guest && stop.folder)
         vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.folder);
-    if (!(ask_guest ? end_guest(&stop, error) : destroy(&stop, error)))
+    if (!(ask_guest ? end_guest(&stop, error)
+                    : drv_watch_destroy(stop.watch, stop.domain, error)))
         return FALSE;
     stop_tidy(&stop);
     return TRUE;

@@ -14,8 +14,8 @@
 #include "vmm/ops/host.h"
 #include "vmm/ops/session.h"
 
-static void
-migration_clear(KvmMigration *migration)
+void
+kvm_migration_clear(KvmMigration *migration)
 {
     g_clear_pointer(&migration->domain, drv_domain_free);
     g_clear_pointer(&migration->destination, drv_virt_close);
@@ -26,7 +26,6 @@ migration_clear(KvmMigration *migration)
     g_clear_pointer(&migration->folder, g_free);
     g_clear_pointer(&migration->copied, g_strfreev);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KvmMigration, migration_clear)
 
 static DrvVirt *
 open_host(const DrvConfig *config, const char *host, GError **error)
@@ -34,11 +33,15 @@ open_host(const DrvConfig *config, const char *host, GError **error)
     const char *protocol = drv_config_get(config, "QEMU_PROTOCOL", "qemu+ssh");
     gboolean ssh = g_str_has_suffix(protocol, "+ssh");
     g_autofree char *uri = NULL;
+    DrvVirt *virt;
 
     if (!drv_request_check_host("host", host, error))
         return NULL;
     uri = g_strdup_printf("%s://%s/system%s", protocol, host, ssh ? "?no_tty=1" : "");
-    return drv_virt_open(uri, error);
+    virt = drv_virt_open(uri, error);
+    if (virt == NULL)
+        (void)drv_prefix(error, "%s", host);
+    return virt;
 }
 
 /* It is at the destination now, by this action or by one before that did not live to say

@@ -21,6 +21,8 @@ typedef struct {
     char **copied;   /* targets of disks that travel with the domain; may be NULL */
     gboolean paused; /* ask for a domain that waits at the destination */
 } KvmMigration;
+void kvm_migration_clear(KvmMigration *migration);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KvmMigration, kvm_migration_clear)
 
 /* Before anything is sent: wait for what an earlier migration, which was killed, had
  * begun.  FALSE when the domain is at the destination, too: neither it nor its files may
