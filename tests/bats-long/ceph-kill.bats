@@ -8,20 +8,9 @@ load ../bats/lib/drv
 load ../bats/lib/ceph
 load ../bats/lib/ceph-kill
 
-setup_file() { ceph_start; }
-teardown_file() { ceph_stop; }
-
 setup() {
-    drv_setup
-    core_start
     ceph_setup
     kill_setup
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
 }
 
 @test "killed everywhere, with clones of format 1" {

@@ -6,24 +6,7 @@
 load ../bats/lib/drv
 load ../bats/lib/ceph
 
-setup_file() { ceph_start; }
-teardown_file() { ceph_stop; }
-
-setup() {
-    drv_setup
-    core_start
-    ceph_setup
-    D=$HERE:$SYS/7/disk.0
-    rbd create --size 8 one/one-5
-    scribble one/one-5 base 1
-    ceph_vm 7 5
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
-}
+setup() { ceph_setup_disk; }
 
 well() { # ACTION word...
     run_tm ceph "$@"

@@ -7,13 +7,7 @@ load ../bats/lib/drv
 load ../bats/lib/far
 load ../bats/lib/far-kill
 
-setup_file() {
-    far_setup_suite
-    lab_exec host01 sh -c "mkdir -p $DS && dd if=/dev/urandom of=$DS/some bs=64k count=8 status=none"
-    lay_vm
-    DISK_DIGEST=$(digest host01 "$SYS/25/disk.0")
-    export DISK_DIGEST
-}
+setup_file() { far_kill_setup_suite; }
 
 teardown_file() { lab_teardown_suite; }
 

@@ -126,6 +126,12 @@ teardown() { agent_end_all; }
     assert_agent_error Device_detach_rejected "did not release"
 }
 
+# A worker on host01 waits for signals: before that, one would just end it.
+takes_signals() {
+    STOPPED=$(lab_root host01 pgrep -x drv-agent-worke) &&
+        lab_root host01 grep -qE '^SigBlk:.*[4-7c-f][0-9a-f]{3}$' "/proc/$STOPPED/status"
+}
+
 @test "told to stop: it unwinds and says what it undid; libvirtd gone: unknown, not off [C]" {
     local pid
     mkfifo "$LAB/in"
@@ -135,8 +141,8 @@ teardown() { agent_end_all; }
     pid=$!
     exec 4>"$LAB/in"
     cat "$LAB/document" >&4
-    wait_until 10 lab_root host01 pgrep -f drv-agent-worker
-    lab_root host01 pkill -TERM -f drv-agent-worker
+    wait_until 10 takes_signals
+    lab_root host01 kill -TERM "$STOPPED"
     exec 4>&-
     wait $pid || true
     ANSWER=$(tail -n 1 "$LAB/out")

@@ -7,20 +7,9 @@ load lib/drv
 load lib/ceph
 load lib/ceph-kill
 
-setup_file() { ceph_start; }
-teardown_file() { ceph_stop; }
-
 setup() {
-    drv_setup
-    core_start
     ceph_setup
     kill_setup
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
 }
 
 @test "killed at some points, and run again" {

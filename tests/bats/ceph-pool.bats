@@ -7,19 +7,10 @@ load lib/ceph
 load lib/crowd
 
 setup_file() { CEPH_OSDS=3 ceph_start; }
-teardown_file() { ceph_stop; }
 
 setup() {
-    drv_setup
-    core_start
     ceph_setup
     D=$HERE:$SYS/7/disk.0
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
 }
 
 tenant() { # ACTION ID NAME=VALUE...: as a user of namespace one/tenant alone

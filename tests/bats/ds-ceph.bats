@@ -5,21 +5,6 @@
 load lib/drv
 load lib/ceph
 
-setup_file() { ceph_start; }
-teardown_file() { ceph_stop; }
-
-setup() {
-    drv_setup
-    core_start
-    ceph_setup
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
-}
-
 file() { # NAME SIZE: data, a hole, data
     head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/$1"
     truncate -s "$2" "$BATS_TEST_TMPDIR/$1"

@@ -5,24 +5,7 @@
 load lib/drv
 load lib/ceph
 
-setup_file() { ceph_start; }
-teardown_file() { ceph_stop; }
-
-setup() {
-    drv_setup
-    core_start
-    ceph_setup
-    D=$HERE:$SYS/7/disk.0
-    rbd create --size 8 one/one-5
-    scribble one/one-5 base 1
-    ceph_vm 7 5
-}
-
-teardown() {
-    core_stop
-    ceph_empty one
-    drv_teardown
-}
+setup() { ceph_setup_disk; }
 
 clone() { run_tm ceph clone fe:one/one-5 "$D" 7 100; }
 snap() { # ACTION ID

@@ -8,13 +8,7 @@ load lib/drv
 load lib/far
 load lib/far-kill
 
-setup_file() {
-    far_setup_suite
-    lab_exec host01 sh -c "mkdir -p $DS && dd if=/dev/urandom of=$DS/some bs=64k count=8 status=none"
-    lay_vm
-    DISK_DIGEST=$(digest host01 "$SYS/25/disk.0")
-    export DISK_DIGEST
-}
+setup_file() { far_kill_setup_suite; }
 
 teardown_file() { lab_teardown_suite; }
 

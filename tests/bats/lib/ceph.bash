@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034
 # ceph.bash - a Ceph cluster of the test's own: mon, mgr and osd on loopback, in one
-# directory, without systemd.  After lib/drv.
-#
-#     setup_file() { ceph_start; }
-#     teardown_file() { ceph_stop; }
+# directory, without systemd.  After lib/drv.  Each file has one, each test an empty pool.
 #
 # $CEPH is the directory, $CEPH/ceph.conf and $CEPH/keyring lead to it as client.admin.
 # There are pools one (replicated) and one-data (erasure coded), namespace one/tenant, and
 # users client.one (all of pool one) and client.tenant (that namespace alone).
 
-ceph_start() { # [NAME=VALUE...]: settings of the cluster
+ceph_start() {
     need ceph-mon ceph-osd ceph-mgr rbd
     CEPH=${BATS_FILE_TMPDIR:-$BATS_TEST_TMPDIR}/ceph
     export CEPH
     # Sockets' paths are short.
     mkdir -p "$CEPH"
-    "$LAB_TOOLS/ceph" up "$CEPH" "$@"
+    "$LAB_TOOLS/ceph" up "$CEPH"
 }
 
 ceph_stop() {
@@ -29,12 +26,32 @@ rados() { command rados --conf "$CEPH/ceph.conf" "$@"; }
 
 # --- a datastore and VMs on it ------------------------------------------------------------
 
-# After drv_setup and core_start: datastore 100 is pool one, as client.one.
+setup_file() { ceph_start; }
+teardown_file() { ceph_stop; }
+setup() { ceph_setup; }
+teardown() {
+    core_stop
+    ceph_empty one
+    drv_teardown
+}
+
+# Datastore 100 is pool one, as client.one.
 ceph_setup() {
+    drv_setup
+    core_start
     ACCESS=(CEPH_USER=one CEPH_KEY="$CEPH/one.key" CEPH_CONF="$CEPH/ceph.conf")
     printf '%s\n' CEPH_TIMEOUT=5 CEPH_LEASE=1 >"$REMOTES/etc/datastore/ceph/ceph.conf"
     datastore_xml 100 TEMPLATE/BRIDGE_LIST="" TEMPLATE/POOL_NAME=one \
         "${ACCESS[@]/#/TEMPLATE/}" | core_put datastore 100
+}
+
+# And in it image 5, of which VM 7 has a disk: $D.
+ceph_setup_disk() {
+    ceph_setup
+    D=$HERE:$SYS/7/disk.0
+    rbd create --size 8 one/one-5
+    scribble one/one-5 base 1
+    ceph_vm 7 5
 }
 
 # Whatever is in the pool goes, without asking librbd.

@@ -4,6 +4,14 @@
 
 WORKER=/var/tmp/one/drv/bin/worker
 
+far_kill_setup_suite() {
+    far_setup_suite
+    lab_exec host01 sh -c "mkdir -p $DS && dd if=/dev/urandom of=$DS/some bs=64k count=8 status=none"
+    lay_vm
+    DISK_DIGEST=$(digest host01 "$SYS/25/disk.0")
+    export DISK_DIGEST
+}
+
 # The next workers of NODE get the fault; see tests/kill/fault.
 arm() { # NODE fault-option...
     local node=$1
