@@ -213,7 +213,7 @@ all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
 units: $(UNITS) $(FAULT) $(RBD_FAULT) $(VIRT_FLOOR)
 
 deps:
-	packaging/install-deps.sh
+	@packaging/install-deps.sh >&2
 
 check: deps
 	$(MAKE) all units
@@ -236,7 +236,7 @@ demo: deps
 	OUT=$(OUT) tests/demo/demo$(if $(DEMO),-$(DEMO))
 
 bench: deps
-	$(MAKE) -s all $(VIRT_FLOOR) >&2
+	@$(MAKE) -s all $(VIRT_FLOOR) >&2
 	@OUT=$(OUT) tests/bench/bench
 
 lint:

@@ -48,8 +48,11 @@ drv_stage_delete(DrvStage *stage,
         return delete_each(dir_fd, where, targets, error);
     for (guint i = 0; targets[i]; i++)
         drv_stage_remove(stage, targets[i]);
+    /* What is gone from its place may still be there: an immutable file, another mount.
+     */
     if (drv_stage_commit(stage, &why))
-        return TRUE;
+        return drv_stage_empty(stage, TRUE, error) ||
+               drv_prefix(error, "cannot remove all that was to go");
     if (drv_error_is(why, DRV_ERROR_NO_SPACE) && !stage->half_done) {
         drv_ignore(&why, "what is to go is deleted without a plan");
         return delete_each(dir_fd, where, targets, error);

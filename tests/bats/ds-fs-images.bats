@@ -208,3 +208,20 @@ assert_newest() { # FILE
     assert_output --partial "<IMPORT_SOURCE>$SOURCE.snap/2</IMPORT_SOURCE>"
     assert_output --partial "<MD5>$(md5sum <"$SOURCE.snap/2" | cut -d' ' -f1)</MD5>"
 }
+
+@test "rm: what cannot be removed is an error, again and again, until it can" {
+    local deep
+    register os.raw
+    deep=$(printf 'd/%.0s' {1..80})
+    mkdir -p "$SOURCE.snap/$deep"
+    DUMP=$(ds_dump SOURCE="$SOURCE")
+    for _ in 1 2; do
+        run_ds fs/rm 7
+        assert_error "cannot remove image 7: "
+    done
+    [ -n "$(find "$DS" -mindepth 1 -name 'd*')" ] || fail "the test has nothing that stays"
+    find "$DS" -depth -path '*/d/*' -delete
+    run_ds fs/rm 7
+    assert_success
+    assert_only "$DS"
+}
