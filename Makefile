@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # All targets.  Drivers, actions, helpers and tests are found by wildcard: adding an
-# action is one file, adding a driver is one folder.  See HACKING.md.
+# action is one file, adding a driver is one directory.  See HACKING.md.
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -93,7 +93,7 @@ $(OUT)/remotes/drv/bin/worker-rbd: $(WORKER_MAIN) $(RBD_OPS) $(FAMILY_LIBS) $(LI
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(RBDLIBS)
 
-# --- monitoring: four folders are a library, every other source an executable -----------
+# --- monitoring: four directories are a library, every other source an executable ----
 IM_ROOMS   := base client state probes
 IM_SOURCES := $(filter-out $(IM_ROOMS:%=remotes/im/%/%),$(shell find remotes/im -name '*.c'))
 IM_PROGS   := $(IM_SOURCES:%.c=$(OUT)/%)
@@ -111,13 +111,13 @@ $(OUT)/gen/stock-probes.h: packaging/stock-probes
 $(OUT)/o/remotes/im/client/client-run.o: $(OUT)/gen/stock-probes.h
 $(OUT)/o/remotes/im/client/client-run.o: ALL_CFLAGS += -include $(OUT)/gen/stock-probes.h
 
-# Folders that the front-end's client wants to find, and the names for hosts without KVM.
+# Directories that the front-end's client wants to find, and the names for hosts without KVM.
 $(OUT)/remotes/im/qemu-probes.d:
 	@mkdir -p $(@D)/kvm.d $(@D)/kvm-probes.d/vm/snapshot $(@D)/kvm-probes.d/vm/execution
 	ln -sfn kvm.d $(@D)/qemu.d
 	ln -sfn kvm-probes.d $@
 
-# --- what programs say to --help, from the comment on top of their source ------------------
+# --- what programs say to --help, from the comment on top of their source ----
 MAINS := $(foreach f,$(FAMILIES),$(wildcard remotes/$(f)/main/*.c)) $(IM_SOURCES) helpers/worker/main.c
 $(MAINS:%.c=$(OUT)/help/%.h): $(OUT)/help/%.h: %.c packaging/help-text
 	@mkdir -p $(@D)
@@ -125,7 +125,7 @@ $(MAINS:%.c=$(OUT)/help/%.h): $(OUT)/help/%.h: %.c packaging/help-text
 $(foreach m,$(MAINS:%.c=%),$(eval $(OUT)/o/$(m).o: $(OUT)/help/$(m).h))
 $(MAINS:%.c=$(OUT)/o/%.o): ALL_CFLAGS += -include $(@:$(OUT)/o/%.o=$(OUT)/help/%.h)
 
-# --- the host agent: every folder of agent/ but common/ is a program -----------------------------------
+# --- the host agent: every directory of agent/ but common/ is a program ----
 JSON_INC := $(shell pkg-config --cflags json-c 2>/dev/null)
 JSON_LIB := $(shell pkg-config --libs json-c 2>/dev/null)
 AGENT_VIRT := $(OUT)/agent/drv-agent-worker $(OUT)/agent/drv-agent-watcher
@@ -135,7 +135,7 @@ $(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/
 	$(LINK) $^ $(LIBS) $(VIRTLIBS) $(JSON_LIB)
 $(OUT)/o/agent/%.o: ALL_CFLAGS += -I. $(JSON_INC)
 
-# --- what is copied as it is -----------------------------------------------------------
+# --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
 SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
 SCRIPTS := $(OUT)/remotes/scripts_common.sh $(SHELL_LIBS)
@@ -150,7 +150,7 @@ $(OUT)/remotes/scripts_common.sh: scripts_common.sh ci/self-contained
 	@mkdir -p $(@D)
 	ci/self-contained $< >$@.new && mv $@.new $@
 
-# --- tests, tools ------------------------------------------------------------------------
+# --- tests, tools ----
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 $(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBIM) $(LIBDRV)
 	@mkdir -p $(@D)
@@ -192,7 +192,7 @@ $(VIRT_FLOOR): $(OUT)/o/tests/bench/virt-floor.o
 	@mkdir -p $(@D)
 	$(LINK) $^ $(VIRTLIBS)
 
-# --- compile rules --------------------------------------------------------------------
+# --- compile rules ----
 $(LIBDRV): $(filter-out $(WORKER_MAIN),$(call obj,helpers/*/*.c))
 $(LIBDRV) $(LIBIM) $(FAMILY_LIBS):
 	@mkdir -p $(@D)

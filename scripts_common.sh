@@ -20,7 +20,7 @@ esac
 _one_release=
 _one_here=$_one_dir # not where the text of one function is all there is
 
-# --- what drivers find set: a command may hold options, they are split at blanks --------
+# --- what drivers find set: a command may hold options, they are split at spaces --------
 # shellcheck disable=SC2034 # for those who source us
 {
     AWK=${AWK:-awk} CUT=${CUT:-cut} DATE=${DATE:-date} DD=${DD:-dd} DF=${DF:-df}
@@ -50,7 +50,7 @@ _one_here=$_one_dir # not where the text of one function is all there is
 # --- the release of the front-end -------------------------------------------------------
 
 # _one_since MAJOR MINOR PATCH: is the front-end at least that?  The release is in
-# VERSION, beside us or two folders above the driver; without it: the newest we know.
+# VERSION, beside us or two directories above the driver; without it: the newest we know.
 _one_since() {
     local file line
 
@@ -70,7 +70,7 @@ _one_since() {
 
 # --- words, paths, quoting --------------------------------------------------------------
 
-# _one_split TEXT: the words of TEXT in _one_words.  Only blanks count: no quotes, and
+# _one_split TEXT: the words of TEXT in _one_words.  Only spaces count: no quotes, and
 # no file name patterns, so that a '*' in a name stays a '*'.
 _one_split() {
     local IFS=$' \t\n' pattern=on
@@ -292,7 +292,7 @@ _one_there() {
     "${_one_words[@]}" "$host" bash -s < <(_one_script "$@" 2>/dev/null)
 }
 
-# exec_and_log COMMAND [MESSAGE]: COMMAND is words separated by blanks, by contract: it
+# exec_and_log COMMAND [MESSAGE]: COMMAND is words separated by spaces, by contract: it
 # can hold no blank inside a word, and knows no quotes, pipes or patterns.
 exec_and_log() {
     _one_split "$1"
@@ -538,7 +538,7 @@ ssh_monitor_and_log() {
     _one_monitored "${3:-$SCRIPT_NAME}"
 }
 
-# ssh_make_path HOST FOLDER [MONITOR]: before 6.4 MONITOR went to FOLDER/../.monitor.
+# ssh_make_path HOST DIRECTORY [MONITOR]: before 6.4 MONITOR went to DIRECTORY/../.monitor.
 ssh_make_path() {
     ssh_exec_and_log "$1" "mkdir -p -- $(_one_quote "$2")" \
         "Error creating directory $2 at $1"
@@ -551,8 +551,8 @@ ssh_make_path() {
     fi
 }
 
-# enable_local_monitoring HOST FOLDER [DRIVER], disable_local_monitoring HOST FOLDER: who
-# measures the disks on the host, named in the file .monitor beside FOLDER.
+# enable_local_monitoring HOST DIRECTORY [DRIVER], disable_local_monitoring HOST DIRECTORY: who
+# measures the disks on the host, named in the file .monitor beside DIRECTORY.
 enable_local_monitoring() {
     local file
 
@@ -704,21 +704,21 @@ _one_xml_leaves() {
 
 # send_to_monitor TYPE STATUS ID PAYLOAD: a message to monitord; STATUS 0 is SUCCESS.
 send_to_monitor() (
-    status=$2 folder='' network=udp key=''
+    status=$2 directory='' network=udp key=''
     case $status in 0) status=SUCCESS ;; SUCCESS | FAILURE) ;; *) status=FAILURE ;; esac
-    trap '[ -z "$folder" ] || rm -rf -- "$folder"' EXIT
-    folder=$(mktemp -d) || exit 1
-    printf '%s' "$4" >"$folder/data" || exit 1
+    trap '[ -z "$directory" ] || rm -rf -- "$directory"' EXIT
+    directory=$(mktemp -d) || exit 1
+    printf '%s' "$4" >"$directory/data" || exit 1
     _one_monitord
     if [ -n "$key" ]; then
-        _one_encrypt "$key" "$folder/data" || exit 1
+        _one_encrypt "$key" "$directory/data" || exit 1
     fi
     printf '%s %s %s 0 %s\n' "$1" "$status" "$3" \
-        "$(_one_zlib "$folder/data" | base64 -w 0)" >"$folder/message" || exit 1
+        "$(_one_zlib "$directory/data" | base64 -w 0)" >"$directory/message" || exit 1
     # A datagram has a limit; monitord takes the same message by TCP.
-    [ "$(stat -c %s "$folder/message")" -lt 65000 ] || network=tcp
+    [ "$(stat -c %s "$directory/message")" -lt 65000 ] || network=tcp
     # dd writes it in one piece: each write is a datagram.
-    dd bs=1M iflag=fullblock status=none <"$folder/message" \
+    dd bs=1M iflag=fullblock status=none <"$directory/message" \
         2>/dev/null >"/dev/$network/$address/$port" || exit 1
 )
 

@@ -97,7 +97,7 @@ part(json_object *document, const char *key, enum json_type type)
     return value;
 }
 
-/* What the core has learnt of earlier operations, if it is not in the record. */
+/* What the core knows of earlier operations, if it is not in the record. */
 static void
 take_learnt(Job *job)
 {

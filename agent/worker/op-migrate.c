@@ -219,7 +219,7 @@ migrate_live(Job *job, Facts *facts, const char *uri, GError **error)
 {
     char empty[] = "";
     VmmMigrate request = {
-        .destination = empty, .source = empty, .folder = empty, .shared = TRUE
+        .destination = empty, .source = empty, .directory = empty, .shared = TRUE
     };
     g_auto(KvmMigration) migration = { .request = &request };
 

@@ -34,11 +34,11 @@ name_ourselves(const char *self)
 {
     g_autofree char *resolved = strchr(self, '/') ? NULL : g_find_program_in_path(self);
     g_autofree char *path = g_canonicalize_filename(resolved ? resolved : self, NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *family = g_path_get_dirname(folder);
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *family = g_path_get_dirname(directory);
 
     action_name = g_path_get_basename(path);
-    driver_name = g_path_get_basename(folder);
+    driver_name = g_path_get_basename(directory);
     remotes_dir = g_path_get_dirname(family);
     drv_log_set_name(action_name);
 }
@@ -58,7 +58,7 @@ find_locations(void)
 }
 
 /* The PATH that sshd and service managers give has no sbin, where mkfs is.  Ours and our
- * tools' is the caller's, but for relative folders, and after it the system's.
+ * tools' is the caller's, but for relative directories, and after it the system's.
  */
 static void
 extend_path(void)

@@ -29,7 +29,7 @@ void drv_action_init(int argc, char **argv);
 const char *drv_action_name(void);
 const char *drv_action_driver(void);
 
-/* The tree we are part of: two folders above argv[0]'s. */
+/* The tree we are part of: two directories above argv[0]'s. */
 const char *drv_action_remotes_dir(void);
 const DrvRelease *drv_action_release(void);
 /* For programs that are elsewhere in the tree; copies @path. */

@@ -49,7 +49,7 @@ gboolean drv_fd_read_all(int fd,
 
 /* See some bytes of a file on its disk, or, without @wait, on their way; 0 (also where
  * that cannot be done in part), or -1 with errno.  Linux tells an error of the disk once
- * per descriptor: who does not heed it here has an fsync() that succeeds.
+ * per descriptor: who does not obey it here has an fsync() that succeeds.
  */
 int drv_fd_sync_range(int fd, guint64 from, guint64 size, gboolean wait)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -15,7 +15,7 @@
 #include "base/fd.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define MAX_DEPTH 64 /* folders below a folder that we remove */
+#define MAX_DEPTH 64 /* directories below a directory that we remove */
 
 typedef DIR DrvDir;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDir, closedir)
@@ -108,12 +108,12 @@ remove_contents(int fd, const char *where, dev_t dev, guint depth, GError **erro
 }
 
 static gboolean
-remove_folder(int dir_fd,
-              const char *where,
-              const char *name,
-              dev_t dev,
-              guint depth,
-              GError **error)
+remove_dir(int dir_fd,
+           const char *where,
+           const char *name,
+           dev_t dev,
+           guint depth,
+           GError **error)
 {
     g_autofree char *path = g_build_filename(where, name, NULL);
     g_auto(DrvFd) fd = openat_beneath(dir_fd, name, DIR_FLAGS | O_NOFOLLOW, 0);
@@ -143,7 +143,7 @@ remove_entry(int dir_fd,
         return TRUE;
     if (errno != EISDIR && errno != EPERM)
         return drv_throw_errno(error, "cannot remove '%s/%s'", where, name);
-    return remove_folder(dir_fd, where, name, dev, depth + 1, error);
+    return remove_dir(dir_fd, where, name, dev, depth + 1, error);
 }
 
 gboolean

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/path.h - finding, making and removing files without being led elsewhere.
  *
- * A datastore's own folder may be a link (admins mount storage that way) and is opened as
- * it is.  Below it nothing that a VM or another user could have planted is followed:
- * names are resolved from the folder's descriptor by openat2(2) with RESOLVE_BENEATH and
- * RESOLVE_NO_SYMLINKS.
+ * A datastore's own directory may be a link (admins mount storage that way) and is opened
+ * as it is.  Below it nothing that a VM or another user could have planted is followed:
+ * names are resolved from the directory's descriptor by openat2(2) with RESOLVE_BENEATH
+ * and RESOLVE_NO_SYMLINKS.
  */
 #pragma once
 
 #include <glib.h>
 #include <sys/types.h>
 
-/* Open a folder by its absolute path, following links (for a datastore's root). */
+/* Open a directory by its absolute path, following links (for a datastore's root). */
 int drv_path_open_dir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make folder @path with its missing parents (mode 0777 and umask) and open it. */
+/* Make directory @path with its missing parents (mode 0777 and umask) and open it. */
 int drv_path_make_dir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* openat() of relative @name below @dir_fd, through real folders only.  @where is the
- * folder's path for messages.  Add O_NOFOLLOW-like safety is implied.
+/* openat() of relative @name below @dir_fd, through real directories only.  @where is the
+ * directory's path for messages.  Add O_NOFOLLOW-like safety is implied.
  */
 int drv_path_open_beneath(int dir_fd,
                           const char *where,
@@ -27,7 +27,7 @@ int drv_path_open_beneath(int dir_fd,
                           mode_t mode,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make folder @name (one component) in @dir_fd if missing, and open it. */
+/* Make directory @name (one component) in @dir_fd if missing, and open it. */
 int drv_path_make_beneath(int dir_fd, const char *where, const char *name, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
@@ -45,7 +45,8 @@ gboolean drv_path_remove_tree(int dir_fd,
 gboolean drv_path_unlink(int dir_fd, const char *where, const char *name, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* Remove folder @name below @dir_fd if it is empty; else, or if it cannot be, it stays.
+/* Remove directory @name below @dir_fd if it is empty; else, or if it cannot be, it
+ * stays.
  */
 void drv_path_remove_empty(int dir_fd, const char *name);
 
@@ -73,8 +74,8 @@ gboolean drv_path_keep_rights(int dir_fd,
                               const char *like,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Names in the folder @fd but "." and "..", in any order, NULL-terminated; @where is its
- * path for messages.  NULL on failure; caller frees with g_strfreev().
+/* Names in the directory @fd but "." and "..", in any order, NULL-terminated; @where is
+ * its path for messages.  NULL on failure; caller frees with g_strfreev().
  */
 char **drv_path_list(int fd, const char *where, GError **error);
 
@@ -88,14 +89,14 @@ gboolean drv_path_is_below(const char *path, const char *root);
 char *drv_path_of_fd(int fd, GError **error);
 
 /* May a cloud user's image be read from @path (already resolved)?  SAFE wins over
- * RESTRICTED; our own folders (var, etc, home), /proc and /sys are always restricted. All
- * of these may be links: what they name counts too.
+ * RESTRICTED; our own directories (var, etc, home), /proc and /sys are always restricted.
+ * All of these may be links: what they name counts too.
  */
 gboolean drv_path_is_allowed(const char *path,
                              const char *const *safe,
                              const char *const *restricted);
 
-/* fsync() a folder, so that names made in it last. */
+/* fsync() a directory, so that names made in it last. */
 gboolean drv_path_sync_dir(int dir_fd,
                            const char *where,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -32,7 +32,7 @@ void drv_cmd_argf(DrvCmd *cmd, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Append "@option" "@value", or nothing when @value is NULL or empty. */
 void drv_cmd_option(DrvCmd *cmd, const char *option, const char *value);
 
-/* Run in this folder; the descriptor stays the caller's and must outlive the run. */
+/* Run in this directory; the descriptor stays the caller's and must outlive the run. */
 void drv_cmd_cwd(DrvCmd *cmd, int dir_fd);
 /* Give the child @fd as its @child_fd (0 and 1 allowed); stays the caller's. */
 void drv_cmd_fd(DrvCmd *cmd, int child_fd, int fd);

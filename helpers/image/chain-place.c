@@ -41,7 +41,7 @@ join(const DrvChainPlace *place, guint n)
 }
 
 static int
-open_folder(const DrvChainPlace *place, guint n, GError **error)
+open_dir(const DrvChainPlace *place, guint n, GError **error)
 {
     g_autofree char *path = join(place, n);
 
@@ -129,9 +129,9 @@ refuse(const DrvChainPlace *place, guint n, const char *text, GError **error)
                      text);
 }
 
-/* Is @text of a link in @folder_fd, whose name is @name, that same folder? */
+/* Is @text of a link in @dir_fd, whose name is @name, that same directory? */
 static gboolean
-leads_to_itself(int folder_fd, const char *name, const char *text)
+leads_to_itself(int dir_fd, const char *name, const char *text)
 {
     g_autofree char *tail = g_strconcat("/", name, NULL);
     g_autofree char *clean = drv_path_collapse(text);
@@ -139,9 +139,8 @@ leads_to_itself(int folder_fd, const char *name, const char *text)
 
     if (g_str_equal(text, "."))
         return TRUE;
-    return *text == '/' && g_str_has_suffix(clean, tail) &&
-           fstat(folder_fd, &here) == 0 && stat(text, &there) == 0 &&
-           is_same(&here, &there);
+    return *text == '/' && g_str_has_suffix(clean, tail) && fstat(dir_fd, &here) == 0 &&
+           stat(text, &there) == 0 && is_same(&here, &there);
 }
 
 /* "x.snap/x.snap" is "x.snap". */
@@ -157,7 +156,7 @@ skip_self_links(DrvChainPlace *place, GError **error)
             i++;
             continue;
         }
-        fd = open_folder(place, i, error);
+        fd = open_dir(place, i, error);
         if (fd < 0)
             return FALSE;
         text = drv_path_read_link(fd, name);
@@ -196,7 +195,7 @@ leads_to_image(const DrvChainPlace *place, const char *text, char **image)
         return FALSE;
     *image =
         g_strndup(name_at(place, n - 2), strlen(name_at(place, n - 2)) - strlen(SNAP));
-    fd = open_folder(place, n - 2, NULL);
+    fd = open_dir(place, n - 2, NULL);
     return g_str_equal(base, *image) && fd >= 0 && fstatat(fd, *image, &here, 0) == 0 &&
            stat(text, &there) == 0 && is_same(&here, &there);
 }
@@ -206,7 +205,7 @@ static gboolean
 follow_last(DrvChainPlace *place, gboolean *followed, GError **error)
 {
     guint n = place->names->len;
-    g_auto(DrvFd) fd = open_folder(place, n - 1, error);
+    g_auto(DrvFd) fd = open_dir(place, n - 1, error);
     g_autofree char *text = NULL;
     g_autofree char *image = NULL;
 
@@ -251,7 +250,7 @@ drv_chain_place_find(DrvChainPlace *place,
 }
 
 int
-drv_chain_open_folder(const char *root, const char *path, GError **error)
+drv_chain_open_dir(const char *root, const char *path, GError **error)
 {
     g_auto(DrvChainPlace) place = DRV_CHAIN_PLACE_INIT;
     g_autofree char *below = NULL;

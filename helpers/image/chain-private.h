@@ -7,7 +7,7 @@
 #include "image/chain.h"
 
 typedef struct {
-    int fd;           /* of the datastore's folder */
+    int fd;           /* of the datastore's directory */
     char *path;       /* of it: "<root>/1" */
     GPtrArray *names; /* below it, owned: "25", "disk.0.snap", "1" */
 } DrvChainPlace;
@@ -33,8 +33,8 @@ int drv_chain_place_open(const DrvChainPlace *place,
 /* TRUE for an image's place, or that of a snapshot of one. */
 gboolean drv_chain_place_is_image(const DrvChainPlace *place);
 
-/* TRUE for the place of a file that is named by a number in a snapshot folder. */
+/* TRUE for the place of a file that is named by a number in a snapshot directory. */
 gboolean drv_chain_place_is_numbered(const DrvChainPlace *place);
 
-/* TRUE when both are in the folder of the same VM. */
+/* TRUE when both are in the directory of the same VM. */
 gboolean drv_chain_place_is_same_vm(const DrvChainPlace *a, const DrvChainPlace *b);

@@ -99,7 +99,7 @@ static gboolean
 descend(Link *link, const DrvImageInfo *info, GError **error)
 {
     const char *name = info->backing_file;
-    g_autofree char *folder = g_path_get_dirname(link->path);
+    g_autofree char *directory = g_path_get_dirname(link->path);
     g_autofree char *next = NULL;
 
     if (*name != '/' && strcspn(name, ":") < strcspn(name, "/"))
@@ -108,7 +108,7 @@ descend(Link *link, const DrvImageInfo *info, GError **error)
                          "'%s' has backing file '%s', which is not a plain path",
                          link->path,
                          name);
-    next = *name == '/' ? g_strdup(name) : g_build_filename(folder, name, NULL);
+    next = *name == '/' ? g_strdup(name) : g_build_filename(directory, name, NULL);
     g_free(link->path);
     link->path = g_steal_pointer(&next);
     g_free(link->format);

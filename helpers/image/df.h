@@ -10,7 +10,7 @@ typedef struct {
     guint64 total_mb; /* MiB */
 } DrvDf;
 
-/* Of the file system that holds @path, which is made as a folder if missing. */
+/* Of the file system that holds @path, which is made as a directory if missing. */
 gboolean drv_df(const char *path, DrvDf *df, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* "USED_MB=1 FREE_MB=2 TOTAL_MB=3"; caller frees. */

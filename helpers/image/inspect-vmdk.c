@@ -12,7 +12,7 @@
  *   RW 20480 SPARSE "disk.vmdk"
  *
  * Inside a sparse extent it should name that extent itself: one line, of type SPARSE, a
- * name without a folder.  (The name is the one it was made with; readers take the file
+ * name without a directory.  (The name is the one it was made with; readers take the file
  * they have.)
  */
 #define DRV_ALLOW_PRIVATE

@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "base/load-archive.h"
 
-/* Folders below an added one: the standard knows eight levels, libarchive's detour for
- * deeper ones crashes, and a link may lead in circles.
+/* Directories below an added one: the standard knows eight levels, libarchive's detour
+ * for deeper ones crashes, and a link may lead in circles.
  */
 #define MAX_DEPTH 6
 #define BLOCK_SIZE 65536
@@ -92,7 +92,7 @@ static gboolean
 add_entry(DrvIso *iso, const char *path, const char *name, guint depth, GError **error);
 
 static gboolean
-add_folder(DrvIso *iso, const char *path, const char *name, guint depth, GError **error)
+add_dir(DrvIso *iso, const char *path, const char *name, guint depth, GError **error)
 {
     g_autoptr(GDir) dir = g_dir_open(path, 0, error);
     const char *child;
@@ -133,7 +133,7 @@ add_entry(DrvIso *iso, const char *path, const char *name, guint depth, GError *
     if (archive_write_header(iso->archive, entry) != ARCHIVE_OK)
         return throw_archive(iso, name, error);
     if (S_ISDIR(info.st_mode))
-        return add_folder(iso, path, name, depth, error);
+        return add_dir(iso, path, name, depth, error);
     return write_data(iso, fd, name, error);
 }
 

@@ -12,9 +12,9 @@ DrvIso *drv_iso_new(int fd, const char *label, GError **error);
 void drv_iso_free(DrvIso *iso);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvIso, drv_iso_free)
 
-/* Add the file or, with all below it, the folder @path as @name in the image's root.
+/* Add the file or, with all below it, the directory @path as @name in the image's root.
  * Links are followed, as a copy by content would.  DRV_ERROR_REFUSED for more than seven
- * folders in each other.
+ * directories in each other.
  */
 gboolean drv_iso_add(DrvIso *iso, const char *path, const char *name, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -22,7 +22,7 @@ gboolean drv_mkfs_read_config(const char *fs,
                               char ***fs_options,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make @name in the folder @dir_fd.  DRV_ERROR_UNSUPPORTED for a format or file system
+/* Make @name in the directory @dir_fd.  DRV_ERROR_UNSUPPORTED for a format or file system
  * that is not known or not allowed.
  */
 gboolean drv_mkfs(int dir_fd, const char *name, const DrvMkfs *want, GError **error)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/qemu-img.h"
 
-/* A name relative to the command's folder, in a form that is only ever a file's name. */
+/* A name relative to the command's directory, in a form that is only ever a file's name.
+ */
 static void
 add_name(DrvCmd *cmd, const char *name)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image/qemu-img.h - commands of qemu-img, built and not run.
  *
- * Every command names all formats, and file names are relative to the folder the command
- * is to run in (drv_cmd_cwd()), with "./" before them, so no name is ever taken for an
- * option, a protocol or another folder's file.
+ * Every command names all formats, and file names are relative to the directory the
+ * command is to run in (drv_cmd_cwd()), with "./" before them, so no name is ever taken
+ * for an option, a protocol or another directory's file.
  */
 #pragma once
 
@@ -43,7 +43,8 @@ guint drv_qemu_img_convert_timeout(guint64 size);
 DrvCmd *
 drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean full);
 
-/* Make qcow2 @name stand on @backing instead ("" for on nothing), keeping its content. */
+/* Change the backing file of qcow2 @name to @backing ("" for none), keeping its content.
+ */
 DrvCmd *
 drv_qemu_img_rebase(const char *name, const char *backing, const char *backing_format);
 

@@ -95,30 +95,29 @@ make_link_name(int stage_fd, int dir_fd, const char *where, char **note, GError 
     return drv_stage_move(stage_fd, "relink", dir_fd, note[1], where, FALSE, error);
 }
 
-/* Open the folder that the promised file @path is in: in the stage's own folder @where,
- * or among the snapshots of an image in a datastore beside.  Whoever can write to the
- * folder can have written the promise, too.  *name is the file's; caller frees.
+/* Open the directory that the promised file @path is in: in the stage's own directory
+ * @where, or among the snapshots of an image in a datastore beside.  Whoever can write to
+ * the directory can have written the promise, too.  *name is the file's; caller frees.
  */
 static int
-open_folder_of(
-    int dir_fd, const char *where, const char *path, char **name, GError **error)
+open_dir_of(int dir_fd, const char *where, const char *path, char **name, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *datastore = g_path_get_dirname(folder);
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *datastore = g_path_get_dirname(directory);
     g_autofree char *its_root = g_path_get_dirname(datastore);
     g_autofree char *our_datastore = g_path_get_dirname(where);
     g_autofree char *root = g_path_get_dirname(our_datastore);
 
     *name = g_path_get_basename(path);
-    if (drv_path_is_below(folder, where)) {
-        const char *below = folder + strlen(where);
+    if (drv_path_is_below(directory, where)) {
+        const char *below = directory + strlen(where);
 
         return drv_path_open_beneath(
             dir_fd, where, *below ? below + 1 : ".", O_RDONLY | O_DIRECTORY, 0, error);
     }
-    if (g_str_has_suffix(folder, ".snap") && drv_snapshots_is_number(*name) &&
+    if (g_str_has_suffix(directory, ".snap") && drv_snapshots_is_number(*name) &&
         g_str_equal(its_root, root))
-        return drv_chain_open_folder(root, folder, error);
+        return drv_chain_open_dir(root, directory, error);
     (void)drv_throw(error,
                     DRV_ERROR_REFUSED,
                     "'%s' refers to '%s', which does not belong to it",
@@ -134,7 +133,7 @@ drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
     g_autofree char *link = NULL;
     g_autofree char *name = NULL;
     g_autoptr(GError) why = NULL;
-    g_auto(DrvFd) folder = -1;
+    g_auto(DrvFd) directory = -1;
     g_auto(DrvFd) fd = -1;
 
     if (!drv_stage_read_journal(stage_fd, DRV_STAGE_PROMISE, &note, error))
@@ -144,20 +143,20 @@ drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
     link = drv_path_read_link(dir_fd, note[1]);
     if (g_strcmp0(link, note[2]) == 0)
         return TRUE;
-    folder = open_folder_of(dir_fd, where, note[0], &name, &why);
-    if (folder < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
+    directory = open_dir_of(dir_fd, where, note[0], &name, &why);
+    if (directory < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return TRUE;
-    if (folder < 0) {
+    if (directory < 0) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT || drv_throw_errno(error, "cannot open '%s'", note[0]);
     if (is_in_use(fd) || !is_untouched(fd, note[3]))
         return make_link_name(stage_fd, dir_fd, where, note, error);
     drv_info("removing '%s', left over from a snapshot that was not made", note[0]);
-    if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
+    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
         return drv_throw_errno(error, "cannot remove '%s'", note[0]);
     return TRUE;
 }

@@ -57,9 +57,9 @@ is_note_for(int base_fd,
     return g_str_equal(home, file);
 }
 
-/* NULL when there is no such folder. */
+/* NULL when there is no such directory. */
 static DIR *
-open_folder(int base_fd, const char *base, const char *snap_dir)
+open_dir(int base_fd, const char *base, const char *snap_dir)
 {
     g_auto(DrvFd) fd =
         drv_path_open_beneath(base_fd, base, snap_dir, O_RDONLY | O_DIRECTORY, 0, NULL);
@@ -76,7 +76,7 @@ drv_snapshots_has(int base_fd, const char *base, const char *snap_dir, guint64 i
     g_autofree char *own = g_strdup_printf("%s/%" G_GUINT64_FORMAT, snap_dir, id);
     g_autofree char *note = g_strdup_printf("%" G_GUINT64_FORMAT ".current", id);
     g_autofree char *file = drv_snapshots_file(base_fd, base, snap_dir, id);
-    g_autoptr(DrvDir) dir = open_folder(base_fd, base, snap_dir);
+    g_autoptr(DrvDir) dir = open_dir(base_fd, base, snap_dir);
     struct dirent *entry;
 
     if (!drv_path_exists(base_fd, file))
@@ -102,7 +102,7 @@ GArray *
 drv_snapshots_numbers(int base_fd, const char *base, const char *snap_dir)
 {
     GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_autoptr(DrvDir) dir = open_folder(base_fd, base, snap_dir);
+    g_autoptr(DrvDir) dir = open_dir(base_fd, base, snap_dir);
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image/snapshots.h - the folder with the snapshots of a disk or image.
+/* image/snapshots.h - the directory with the snapshots of a disk or image.
  *
  * "disk.0.snap" or "<image>.snap": files named by numbers, and notes "<id>.current" that
  * say where the content of snapshot <id> is now, if its own file is gone (storage
@@ -20,15 +20,15 @@ char *drv_snapshots_file(int base_fd, const char *base, const char *snap_dir, gu
 gboolean
 drv_snapshots_has(int base_fd, const char *base, const char *snap_dir, guint64 id);
 
-/* The numbers of all its files, ascending; empty when there is no folder. */
+/* The numbers of all its files, ascending; empty when there is no directory. */
 GArray *drv_snapshots_numbers(int base_fd, const char *base, const char *snap_dir);
 
 /* The highest of them, -1 without any. */
 gint64 drv_snapshots_highest(int base_fd, const char *base, const char *snap_dir);
 
 /* TRUE when the snapshots are overlays on one another (the transfer managers qcow2 and
- * shared), not copies: then their folder has a link to itself, or, if a front-end of 4.14
- * made it, its first file is a link to the image.
+ * shared), not copies: then their directory has a link to itself, or, if a front-end
+ * of 4.14 made it, its first file is a link to the image.
  */
 gboolean drv_snapshots_is_chain(int base_fd, const char *snap_dir);
 

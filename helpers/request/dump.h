@@ -15,7 +15,7 @@ typedef struct DrvDump DrvDump;
 void drv_dump_free(DrvDump *dump);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDump, drv_dump_free)
 
-/* Parse @size bytes of plain XML, or of its base64 form (blanks and newlines anywhere).
+/* Parse @size bytes of plain XML, or of its base64 form (spaces and newlines anywhere).
  * NULL with DRV_ERROR_DUMP.
  */
 DrvDump *drv_dump_parse(const char *data, gsize size, GError **error);

@@ -21,7 +21,7 @@
  *     guint64    not negative, decimal
  *     gint64     decimal
  *     gboolean   YES, TRUE, 1 / NO, FALSE, 0 in any case; empty is the fallback
- *     char **    words separated by blanks; empty vector when absent
+ *     char **    words separated by spaces; empty vector when absent
  */
 #pragma once
 

@@ -34,7 +34,7 @@ void drv_xml_variable(DrvXml *xml, const char *name, const char *value);
 DrvNode *drv_xml_first(DrvXml *xml, DrvNode *from, const char *path);
 GPtrArray *drv_xml_all(DrvXml *xml, DrvNode *from, const char *path);
 
-/* Text of the first node @path selects (element or attribute), blanks around it taken
+/* Text of the first node @path selects (element or attribute), spaces around it taken
  * off; NULL when there is none or it is empty.  Caller frees.
  */
 char *drv_xml_get(DrvXml *xml, DrvNode *from, const char *path);

@@ -243,7 +243,7 @@ stage_interrupt(gpointer state)
     drv_source_interrupt(((Stage *)state)->inner);
 }
 
-/* @text without blanks around it, NULL for nothing. */
+/* @text without spaces around it, NULL for nothing. */
 static char *
 clean(const char *text)
 {

@@ -2,7 +2,7 @@
 /* source/digest.h - checksums: of streams as they pass by, of files, of parts.
  *
  * Digests are written as lower case hexadecimal; expected ones are taken in either case
- * and with blanks around them, and compared in constant time.
+ * and with spaces around them, and compared in constant time.
  */
 #pragma once
 

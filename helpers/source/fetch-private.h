@@ -14,7 +14,7 @@
 typedef struct {
     char *url;  /* owned, may hold secrets */
     char *name; /* owned, for messages */
-    /* More header lines, made anew for every try; NULL: none.  Caller frees. */
+    /* More header lines, made again for every try; NULL: none.  Caller frees. */
     GStrv (*headers)(gpointer data);
     gpointer data;
     GDestroyNotify free_data;
@@ -61,7 +61,7 @@ typedef struct {
 
 void drv_http_answer_clear(DrvHttpAnswer *answer);
 
-/* Take over one line of it.  A status line begins it anew: redirects come first. */
+/* Take over one line of it.  A status line begins it again: redirects come first. */
 void drv_http_answer_line(DrvHttpAnswer *answer, const char *line);
 
 /* The code for a status of 400 and up. */

@@ -170,7 +170,7 @@ throw_host(const char *name, const char *host, GError **error)
                      host);
 }
 
-/* Add the folders of @list as they are written, and as the host resolves them. */
+/* Add the directories of @list as they are written, and as the host resolves them. */
 static void
 add_dirs(Sftp *sftp, GPtrArray *found, const char *const *list)
 {
@@ -185,7 +185,7 @@ add_dirs(Sftp *sftp, GPtrArray *found, const char *const *list)
 }
 
 /* What is ours on a front-end is ours on a host too, and so is the home of who logs in;
- * a block device has to be in a safe folder.
+ * a block device has to be in a safe directory.
  */
 static gboolean
 is_allowed(Sftp *sftp, const DrvFetchPolicy *policy, const char *real, gboolean is_block)
@@ -232,8 +232,8 @@ check_path(Sftp *sftp, const DrvFetchPolicy *policy, const char *path, GError **
     return NULL;
 }
 
-/* Between the two looks, who can write to folders of that host may exchange a name; the
- * second finds what has not been changed back.
+/* Between the two looks, who can write to directories of that host may exchange a name;
+ * the second finds what has not been changed back.
  */
 static gboolean
 open_checked(Sftp *sftp, const DrvFetchPolicy *policy, const char *path, GError **error)

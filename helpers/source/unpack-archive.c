@@ -8,7 +8,7 @@
 
 #define TAR_BLOCK 512
 
-/* A header's sum is over its bytes with the sum's own field as blanks. */
+/* A header's sum is over its bytes with the sum's own field as spaces. */
 static gboolean
 tar_sum_is_right(const guint8 *block)
 {

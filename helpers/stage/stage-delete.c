@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deletions.  They are the way out of a full file system, where neither a stage's folder
- * nor its plan may find a block, so without room they are done name by name.  Killed in
- * between, the same deletion does the rest.
+/* Deletions.  They are the way out of a full file system, where neither a stage's
+ * directory nor its plan may find a block, so without room they are done name by name.
+ * Killed in between, the same deletion does the rest.
  */
 #include "base/error.h"
 #include "base/log.h"

@@ -61,17 +61,17 @@ drv_stage_read_journal(int dir_fd, const char *name, char ***words, GError **err
     return TRUE;
 }
 
-/* Open the folder that @path's last component is in; @leaf gets that component. */
+/* Open the directory that @path's last component is in; @leaf gets that component. */
 static int
 open_parent(
     int dir_fd, const char *where, const char *path, const char **leaf, GError **error)
 {
     const char *slash = strrchr(path, '/');
-    g_autofree char *folder = g_strndup(path, slash ? (gsize)(slash - path) : 0);
+    g_autofree char *directory = g_strndup(path, slash ? (gsize)(slash - path) : 0);
 
     *leaf = slash ? slash + 1 : path;
     return drv_path_open_beneath(
-        dir_fd, where, slash ? folder : ".", O_RDONLY | O_DIRECTORY, 0, error);
+        dir_fd, where, slash ? directory : ".", O_RDONLY | O_DIRECTORY, 0, error);
 }
 
 gboolean

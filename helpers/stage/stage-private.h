@@ -13,7 +13,7 @@
 #define DRV_STAGE_PROMISE "promise"
 
 /* One line of the plan: @name in the stage becomes @target (put), or the reverse (take),
- * or @target becomes @name in the same folder (keep).
+ * or @target becomes @name in the same directory (keep).
  */
 typedef struct {
     gboolean put;
@@ -26,10 +26,10 @@ typedef struct {
 
 struct DrvStage {
     int dir_fd;       /* ours: a duplicate */
-    int fd;           /* the stage's folder; -1 once it is removed */
+    int fd;           /* the stage's directory; -1 once it is removed */
     int lock_fd;      /* flock held */
     int note_fd;      /* of a new name, flock held; or -1 */
-    char *where;      /* the folder's path */
+    char *where;      /* the directory's path */
     char *name;       /* ".drv-<key>" */
     char *path;       /* where/name */
     char *fresh;      /* the new name; or NULL */
@@ -64,7 +64,7 @@ gboolean drv_stage_note_unpublished(DrvStage *stage,
 /* Take back the new name, if it was made, and the note. */
 void drv_stage_forget_unpublished(DrvStage *stage);
 
-/* TRUE when @entry of a folder is such a note. */
+/* TRUE when @entry of a directory is such a note. */
 gboolean drv_stage_is_unpublished_note(const char *entry);
 
 /* Settle note @entry, if its owner is dead. */
@@ -98,8 +98,8 @@ gboolean drv_stage_read_journal(int dir_fd,
                                 char ***words,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* rename(2) @from in @from_fd to @to ("a" or "a/b") below @to_fd; folders on the way are
- * real ones.  With @missing_is_done, nothing to rename counts as done before.
+/* rename(2) @from in @from_fd to @to ("a" or "a/b") below @to_fd; directories on the way
+ * are real ones.  With @missing_is_done, nothing to rename counts as done before.
  */
 gboolean drv_stage_rename(int from_fd,
                           const char *from,
@@ -109,13 +109,13 @@ gboolean drv_stage_rename(int from_fd,
                           gboolean missing_is_done,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Sync the folder in which @path ("a" or "a/b") below @dir_fd is. */
+/* Sync the directory in which @path ("a" or "a/b") below @dir_fd is. */
 gboolean drv_stage_sync_parent(int dir_fd,
                                const char *where,
                                const char *path,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Both: drv_stage_rename(), and its folders synced. */
+/* Both: drv_stage_rename(), and its directories synced. */
 gboolean drv_stage_move(int from_fd,
                         const char *from,
                         int to_fd,

@@ -24,7 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDir, closedir)
 
 /* --- claim and release -------------------------------------------------------------- */
 
-/* The lock is ours only if it is still in the folder once we have it. */
+/* The lock is ours only if it is still in the directory once we have it. */
 static gboolean
 try_lock(int fd, const char *path, int *lock_fd, gboolean *busy, GError **error)
 {
@@ -48,7 +48,7 @@ try_lock(int fd, const char *path, int *lock_fd, gboolean *busy, GError **error)
 }
 
 static gboolean
-is_no_folder(int dir_fd, const char *name)
+is_no_dir(int dir_fd, const char *name)
 {
     struct stat info;
 
@@ -56,7 +56,7 @@ is_no_folder(int dir_fd, const char *name)
            !S_ISDIR(info.st_mode);
 }
 
-/* One try to own the folder: TRUE with the descriptors set, or with *busy. */
+/* One try to own the directory: TRUE with the descriptors set, or with *busy. */
 static gboolean
 try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
 {
@@ -64,13 +64,13 @@ try_claim(DrvStage *stage, gboolean make, gboolean *busy, GError **error)
     g_auto(DrvFd) fd = -1;
     g_auto(DrvFd) lock_fd = -1;
 
-    *busy = TRUE; /* also when the folder vanishes under us: its owner just left */
+    *busy = TRUE; /* also when the directory vanishes under us: its owner just left */
     if (make && mkdirat(stage->dir_fd, stage->name, 0777) < 0 && errno != EEXIST)
         return drv_throw_errno(error, "cannot create directory '%s'", stage->path);
     fd = drv_path_open_beneath(
         stage->dir_fd, stage->where, stage->name, O_RDONLY | O_DIRECTORY, 0, &why);
     if (fd < 0 && drv_error_is(why, DRV_ERROR_NOT_FOUND) &&
-        !is_no_folder(stage->dir_fd, stage->name))
+        !is_no_dir(stage->dir_fd, stage->name))
         return TRUE;
     if (fd < 0) {
         g_propagate_error(error, g_steal_pointer(&why));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stage/stage.h - lock, workshop and journal of one change, in one hidden folder.
+/* stage/stage.h - lock, workshop and journal of one change, in one hidden directory.
  *
- * A stage is the folder ".drv-<key>" beside what is going to change.  Holding it is the
- * lock on <key>; new files are made inside it; and when all are ready, the list of names
- * to put and take is written into it and done.  If the process dies, the next one that
- * opens the stage finishes the list if it was complete, and otherwise throws the stage
- * away: nothing visible had changed.  docs/stage.md has the reasons.
+ * A stage is the directory ".drv-<key>" beside what is going to change.  Holding it is
+ * the lock on <key>; new files are made inside it; and when all are ready, the list of
+ * names to put and take is written into it and done.  If the process dies, the next one
+ * that opens the stage finishes the list if it was complete, and otherwise throws the
+ * stage away: nothing visible had changed.  docs/stage.md has the reasons.
  *
  *     g_autoptr(DrvStage) stage = drv_stage_open(dir_fd, dir, "disk.0", error);
  *     ... make "new" below drv_stage_fd(stage) ...
@@ -22,8 +22,8 @@
 
 typedef struct DrvStage DrvStage;
 
-/* Claim @key (one path component) in the folder @dir_fd; @where is that folder's path.
- * NULL with DRV_ERROR_BUSY when another process keeps it, or another @error.
+/* Claim @key (one path component) in the directory @dir_fd; @where is that directory's
+ * path. NULL with DRV_ERROR_BUSY when another process keeps it, or another @error.
  */
 DrvStage *drv_stage_open(int dir_fd, const char *where, const char *key, GError **error);
 
@@ -44,25 +44,25 @@ gboolean drv_stage_finish(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RE
 void drv_stage_free(DrvStage *stage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStage, drv_stage_free)
 
-/* The stage's folder, to make things in; and its path (no trailing slash). */
+/* The stage's directory, to make things in; and its path (no trailing slash). */
 int drv_stage_fd(const DrvStage *stage);
 const char *drv_stage_path(const DrvStage *stage);
 
-/* The folder the stage is in. */
+/* The directory the stage is in. */
 int drv_stage_dir_fd(const DrvStage *stage);
 
-/* Plan: @name in the stage becomes @target in the folder ("disk.0" or, one level down,
+/* Plan: @name in the stage becomes @target in the directory ("disk.0" or, one level down,
  * "disk.0.snap/1"), in place of a file or link of that name.
  */
 void drv_stage_publish(DrvStage *stage, const char *name, const char *target);
 
-/* Plan: @target in the folder disappears, a file or a whole tree; fine if absent. */
+/* Plan: @target in the directory disappears, a file or a whole tree; fine if absent. */
 void drv_stage_remove(DrvStage *stage, const char *target);
 
-/* Plan: @target in the folder gets the name @aside there, which is new; it stays. */
+/* Plan: @target in the directory gets the name @aside there, which is new; it stays. */
 void drv_stage_set_aside(DrvStage *stage, const char *target, const char *aside);
 
-/* Move @name, made in the folder @from_fd of the same file system, into the stage. */
+/* Move @name, made in the directory @from_fd of the same file system, into the stage. */
 gboolean drv_stage_adopt(DrvStage *stage, int from_fd, const char *name, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
@@ -73,8 +73,8 @@ gboolean drv_stage_adopt(DrvStage *stage, int from_fd, const char *name, GError 
  */
 gboolean drv_stage_commit(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same for two stages in different folders: when the second fails, the first is taken
- * back.  Killed in between, the first alone is done, so that must do no harm.
+/* The same for two stages in different directories: when the second fails, the first is
+ * taken back.  Killed in between, the first alone is done, so that must do no harm.
  */
 gboolean drv_stage_commit_both(DrvStage *first,
                                DrvStage *then,
@@ -89,7 +89,7 @@ gboolean drv_stage_open_to_delete(int dir_fd,
                                   DrvStage **stage,
                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Take all of @targets (NULL-terminated; absent ones are fine) from the folder @dir_fd
+/* Take all of @targets (NULL-terminated; absent ones are fine) from the directory @dir_fd
  * and commit.  Where a plan finds no room, or with a NULL @stage, they go one after the
  * other, in this order.
  */
@@ -110,14 +110,14 @@ int drv_stage_create(DrvStage *stage,
                      const char *name,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Finish or discard what dead processes left in the folder.  Logs, never fails. */
+/* Finish or discard what dead processes left in the directory.  Logs, never fails. */
 void drv_stage_sweep(int dir_fd, const char *where);
 
 /* A promise that only a later look can settle, for changes that a running domain takes
- * part in: "@link in the folder may have to become @target, if the file @path came into
- * use".  @fd is that file as it is now, still unused.  It is written down durably, and
- * outlives commits.  drv_relink_forget() ends it; if we die before, the next owner asks
- * who uses the file: see image/relink.c.
+ * part in: "@link in the directory may have to become @target, if the file @path came
+ * into use".  @fd is that file as it is now, still unused.  It is written down durably,
+ * and outlives commits.  drv_relink_forget() ends it; if we die before, the next owner
+ * asks who uses the file: see image/relink.c.
  */
 gboolean drv_relink_intend(DrvStage *stage,
                            int fd,

@@ -245,7 +245,7 @@ receive_all(Receiving *at, GError **error)
     drv_status_phase("publishing");
     if (!drv_incoming_publish(at->in, error))
         return FALSE;
-    DRV_CANCEL_SHIELD(); /* it is there, and must not be told as cancelled */
+    DRV_CANCEL_SHIELD(); /* it is there, and must not be reported as cancelled */
     return give_receipt(at, digest, error);
 }
 

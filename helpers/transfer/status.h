@@ -3,7 +3,7 @@
  *
  * A process has at most one status.  It is a file "<id>.status" in the status directory
  * (docs/transfer.md has its place and lines), which appears after 2 s of work or when
- * room is claimed, is written anew at most twice a second and removed at the end.
+ * room is claimed, is written again at most twice a second and removed at the end.
  * "<id>.lock" beside it is locked by the process that lives; without that lock the file
  * counts for nothing and is removed by whoever sees it.  "<id>.limit", if somebody makes
  * it, has the bytes a second that may be moved from now on.

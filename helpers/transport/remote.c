@@ -31,7 +31,8 @@ typedef enum {
     HELLO_OK,
     HELLO_FAILED,      /* @error is set, no use in trying again */
     HELLO_UNREACHABLE, /* @error is set; a shared connection may be the reason */
-    HELLO_TURNED_AWAY, /* @error is set; sshd greets too many others at the moment */
+    HELLO_TURNED_AWAY, /* @error is set; sshd has too many unauthenticated connections at
+                          the moment */
     HELLO_NO_WORKER,   /* missing, stale or not runnable; @error is set */
 } Hello;
 
@@ -239,7 +240,8 @@ greet(DrvRemote *remote, GError **error)
     return hello;
 }
 
-/* Try again for some seconds while sshd turns us away, at odd times: others do so too. */
+/* Try again for some seconds while sshd turns us away, with random back-off: others do so
+ * too. */
 static Hello
 greet_patiently(DrvRemote *remote, GError **error)
 {

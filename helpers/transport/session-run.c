@@ -196,7 +196,7 @@ converse(DrvSession *talk,
 }
 
 /* Stopped, we wait for the worker to unwind.  It may have been past the point where it
- * could: then all is done, and must not be told as cancelled.
+ * could: then all is done, and must not be reported as cancelled.
  */
 static gboolean
 is_done_after_all(DrvSession *talk, char **result)

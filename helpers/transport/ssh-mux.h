@@ -11,7 +11,7 @@
  * drv_ssh_mux_wait()
  *
  * The session lasts as long as @control is open.  What a master says is not believed to
- * be well-formed, but the control socket's folder must be one that only we can enter.
+ * be well-formed, but the control socket's directory must be one that only we can enter.
  */
 #pragma once
 

@@ -21,7 +21,8 @@
 #define ALIVE_INTERVAL_S "15"
 #define ALIVE_COUNT "3"
 
-/* --- the folder of the sockets ---------------------------------------------------------
+/* --- the directory of the sockets
+ * ---------------------------------------------------------
  */
 
 static gboolean
@@ -34,9 +35,9 @@ is_private(const char *path)
            (info.st_mode & 077) == 0 && access(path, W_OK) == 0;
 }
 
-/* A socket's path may have 108 bytes, so the folder must be short. */
+/* A socket's path may have 108 bytes, so the directory must be short. */
 static char *
-control_folder(void)
+control_dir(void)
 {
     g_autofree char *in_var = g_build_filename(drv_action_var_dir(), ".drv-ssh", NULL);
     g_autofree char *in_run = g_strdup_printf("/run/user/%d/drv-ssh", (int)geteuid());
@@ -123,11 +124,11 @@ read_settings(DrvSsh *ssh, GError **error)
 }
 
 static gboolean
-take_slot(DrvSsh *ssh, const char *folder, GError **error)
+take_slot(DrvSsh *ssh, const char *directory, GError **error)
 {
     g_autofree char *digest =
         g_compute_checksum_for_string(G_CHECKSUM_SHA256, ssh->host, -1);
-    g_autofree char *locks = g_strdup_printf("%s/%.16s.locks", folder, digest);
+    g_autofree char *locks = g_strdup_printf("%s/%.16s.locks", directory, digest);
     guint slot, ignored;
 
     ssh->lock_fd = open(locks, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -136,7 +137,7 @@ take_slot(DrvSsh *ssh, const char *folder, GError **error)
     if (!wait_for_lock(ssh->lock_fd, 0, N_SLOTS, SLOT_TIMEOUT_S, ssh->host, &slot, error))
         return FALSE;
     ssh->master = slot / DRV_SSH_SESSIONS;
-    ssh->control_path = g_strdup_printf("%s/%.16s.%u", folder, digest, ssh->master);
+    ssh->control_path = g_strdup_printf("%s/%.16s.%u", directory, digest, ssh->master);
     if (drv_ssh_is_reused(ssh))
         return TRUE;
     if (!wait_for_lock(ssh->lock_fd,
@@ -156,20 +157,20 @@ take_slot(DrvSsh *ssh, const char *folder, GError **error)
 gboolean
 drv_ssh_open(DrvSsh *ssh, const char *host, GError **error)
 {
-    g_autofree char *folder = NULL;
+    g_autofree char *directory = NULL;
 
     if (!drv_request_check_host("host", host, error) || !read_settings(ssh, error))
         return FALSE;
     ssh->host = g_strdup(host);
-    folder = ssh->multiplex ? control_folder() : NULL;
-    if (folder == NULL) {
+    directory = ssh->multiplex ? control_dir() : NULL;
+    if (directory == NULL) {
         if (ssh->multiplex)
             drv_debug(
-                "no private folder for ssh's control sockets: connections are not shared");
+                "no private directory for ssh's control sockets: connections are not shared");
         ssh->multiplex = FALSE;
         return TRUE;
     }
-    return take_slot(ssh, folder, error);
+    return take_slot(ssh, directory, error);
 }
 
 gboolean

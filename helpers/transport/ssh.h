@@ -2,7 +2,7 @@
 /* transport/ssh.h - connections to hosts, kept and shared between actions.
  *
  * ssh's own multiplexing does the sharing (ControlMaster, ControlPersist), with control
- * sockets in a folder of ours.  A host gets up to DRV_SSH_MASTERS connections of
+ * sockets in a directory of ours.  A host gets up to DRV_SSH_MASTERS connections of
  * DRV_SSH_SESSIONS sessions each, fewer than sshd's default limit of ten; a session slot
  * is a byte lock in the host's lock file, and whoever opens a connection locks it so that
  * others wait and then share it.  The admin's ssh_config applies in all else.  Sessions

@@ -7,14 +7,14 @@
 #include "virt/virt.h"
 
 /* Make a snapshot of memory and disks named @name, inside the disks' images.  The guest
- * stands still meanwhile.
+ * is paused meanwhile.
  */
 gboolean drv_domain_snapshot_create(DrvDomain *domain,
                                     const char *name,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Names of all snapshots, parents before children; *current (may be NULL) is the one the
- * domain stands on, or NULL.  Caller frees both.
+ * domain is backed by, or NULL.  Caller frees both.
  */
 gboolean drv_domain_snapshot_list(DrvDomain *domain,
                                   char ***names,
@@ -40,7 +40,7 @@ gboolean drv_domain_snapshot_redefine(DrvDomain *domain,
                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Go back to a snapshot.  *risky says that it failed because libvirt would have to start
- * QEMU anew, which it does with @force.
+ * QEMU again, which it does with @force.
  */
 gboolean drv_domain_snapshot_revert(DrvDomain *domain,
                                     const char *name,

@@ -26,14 +26,14 @@ typedef void (*DrvBlockProgress)(guint64 done, guint64 all, gpointer data);
 
 typedef struct {
     const char *target;
-    const char *file;   /* absolute; exists already when @reuse */
-    const char *format; /* of @file: "qcow2", "raw" */
-    gboolean block;     /* @file is a block device */
-    gboolean reuse;     /* write into the existing @file (has the right size) */
-    gboolean shallow;   /* only the top file; @file has the backing file already */
-    gboolean pivot;     /* let the domain go on with @file */
-    guint quiet_s;      /* not 0: make the guest quiet (virt/freeze.h) for the moment
-                         * that @file will hold; the agent gets so many seconds */
+    const char *file;          /* absolute; exists already when @reuse */
+    const char *format;        /* of @file: "qcow2", "raw" */
+    gboolean block;            /* @file is a block device */
+    gboolean reuse;            /* write into the existing @file (has the right size) */
+    gboolean shallow;          /* only the top file; @file has the backing file already */
+    gboolean pivot;            /* let the domain go on with @file */
+    guint quiet_s;             /* not 0: freeze the guest (virt/freeze.h) for the moment
+                                * that @file will hold; the agent gets so many seconds */
     DrvBlockProgress progress; /* may be NULL */
     gpointer data;
 } DrvBlockCopy;
@@ -59,7 +59,7 @@ void drv_block_copy_abort(DrvDomain *domain, const DrvBlockCopy *copy);
 
 /* Write what is in the files above @base, up to and with @top, into @base, and take them
  * out of the chain.  @relative: the header that names @base from then on does so relative
- * to its own folder, as the files above did; else by the name libvirt has for @base,
+ * to its own directory, as the files above did; else by the name libvirt has for @base,
  * which may be a link that leads elsewhere by now.  @top NULL: the file the disk writes
  * to, and then the disk writes to
  * @base.  @base NULL: the lowest file.  The files themselves stay.

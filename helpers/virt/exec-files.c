@@ -25,7 +25,7 @@ drv_exec_files_lock(int dir_fd, const char *name, GError **error)
 {
     g_autofree char *file = g_strconcat(KVM_EXEC_LOCK, name, NULL);
     g_auto(DrvFd) fd = drv_path_open_beneath(
-        dir_fd, KVM_EXEC_FOLDER, file, O_RDWR | O_CREAT | O_CLOEXEC, 0600, error);
+        dir_fd, KVM_EXEC_DIR, file, O_RDWR | O_CREAT | O_CLOEXEC, 0600, error);
 
     if (fd < 0)
         return -1;
@@ -42,7 +42,7 @@ drv_exec_files_unlock(int dir_fd, const char *name, int lock_fd)
     g_autofree char *file = g_strconcat(KVM_EXEC_LOCK, name, NULL);
     g_autoptr(GError) error = NULL;
 
-    if (lock_fd >= 0 && !drv_path_unlink(dir_fd, KVM_EXEC_FOLDER, file, &error))
+    if (lock_fd >= 0 && !drv_path_unlink(dir_fd, KVM_EXEC_DIR, file, &error))
         drv_ignore(&error, "a lock file without an owner holds nobody up");
     drv_fd_close_one(lock_fd);
 }

@@ -7,7 +7,7 @@
 #include <glib.h>
 
 /* Where the numbers of guests' processes are kept, in files named as the domains. */
-#define KVM_EXEC_FOLDER "/var/run/one"
+#define KVM_EXEC_DIR "/var/run/one"
 /* Before the name: held while the domain's command is being started, or looked for. */
 #define KVM_EXEC_LOCK ".exec-lock-"
 /* Before the name while the guest migrates, as long as the file is locked. */

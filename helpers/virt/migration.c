@@ -36,7 +36,7 @@ cut_off_disk(virDomainPtr domain, const char *target)
     free(answer); /* libvirt's own allocation */
 }
 
-/* @call->text: targets of the disks that travel, with blanks between them. */
+/* @call->text: targets of the disks that travel, with spaces between them. */
 static gboolean
 do_abort(DrvVirtCall *call)
 {

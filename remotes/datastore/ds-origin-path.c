@@ -59,7 +59,7 @@ would_be_allowed(const DsCp *request)
     return is_allowed(request, whole);
 }
 
-/* A regular file, a folder, or, below SAFE_DIRS, a block device. */
+/* A regular file, a directory, or, below SAFE_DIRS, a block device. */
 static gboolean
 check_opened(const DsCp *request, int fd, GError **error)
 {

@@ -17,7 +17,7 @@
 #define LARGEST_DISK ((guint64)16 << 40) /* bytes */
 
 static guint64
-folder_size(const char *path)
+dir_size(const char *path)
 {
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     const char *name;
@@ -29,20 +29,20 @@ folder_size(const char *path)
 
         if (lstat(child, &info) < 0)
             continue;
-        size += S_ISDIR(info.st_mode) ? folder_size(child) : (guint64)info.st_size;
+        size += S_ISDIR(info.st_mode) ? dir_size(child) : (guint64)info.st_size;
     }
     return size;
 }
 
 /* By the path that was found to be allowed, whatever the given one leads to by now. */
 static gboolean
-folder_size_of(int fd, guint64 *size, GError **error)
+dir_size_of(int fd, guint64 *size, GError **error)
 {
     g_autofree char *path = drv_path_of_fd(fd, error);
 
     if (path == NULL)
         return FALSE;
-    *size = folder_size(path);
+    *size = dir_size(path);
     return TRUE;
 }
 
@@ -134,7 +134,7 @@ any_size(DsCp *request, guint64 *size, GError **error)
         if (fd < 0)
             return FALSE;
         if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
-            return folder_size_of(fd, size, error);
+            return dir_size_of(fd, size, error);
     }
     return stream_size(request, size, error);
 }

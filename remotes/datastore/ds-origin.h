@@ -20,15 +20,15 @@ gboolean ds_origin_open(DsCp *request,
 gboolean
 ds_origin_size(DsCp *request, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Open the local file or folder that the request's path names, if it is allowed: that is,
- * by SAFE_DIRS and RESTRICTED_DIRS; and what is in the datastore itself is only followed
- * along links that drivers make (image/chain.h).  What is not allowed gets one error,
- * whether it is there or not.
+/* Open the local file or directory that the request's path names, if it is allowed: that
+ * is, by SAFE_DIRS and RESTRICTED_DIRS; and what is in the datastore itself is only
+ * followed along links that drivers make (image/chain.h).  What is not allowed gets one
+ * error, whether it is there or not.
  */
 int ds_origin_open_path(const DsCp *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* May the request's path be used as a device, which need not exist here?  By the same
- * folders, as it is written and as it is resolved here; a regular file may not.
+ * directories, as it is written and as it is resolved here; a regular file may not.
  */
 gboolean ds_origin_check_device(const DsCp *request,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

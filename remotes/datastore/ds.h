@@ -12,7 +12,7 @@
 #define DS_HEAD                                                                          \
     DrvRequest head;                                                                     \
     char *image_id;  /* for messages, and to choose a bridge */                          \
-    char *base_path; /* the datastore's folder; "//" in it is kept in answers */         \
+    char *base_path; /* the datastore's directory; "//" in it is kept in answers */      \
     char **bridges;  /* hosts that do the work; none: this one */
 
 typedef struct {

@@ -85,14 +85,14 @@ _fs_always_restricted() {
     case ${HOME:-/} in / | //*) ;; *) printf ' %s' "$HOME" ;; esac
 }
 
-# _fs_is_below PATH FOLDERS: FOLDERS are separated by blanks.
+# _fs_is_below PATH DIRECTORIES: DIRECTORIES are separated by spaces.
 _fs_is_below() {
-    local path=$1 folder real
+    local path=$1 directory real
 
     [[ $2 == *[![:space:]]* ]] || return 1
     _one_split "$2"
-    for folder in "${_one_words[@]}"; do
-        real=$(realpath -m -- "$folder" 2>/dev/null) || continue
+    for directory in "${_one_words[@]}"; do
+        real=$(realpath -m -- "$directory" 2>/dev/null) || continue
         [[ $path/ != "${real%/}/"* ]] || return 0
     done
     return 1
@@ -100,7 +100,7 @@ _fs_is_below() {
 
 # --- what an image is -------------------------------------------------------------------
 
-# _fs_bytes FILE OFFSET COUNT: in hex, without blanks.
+# _fs_bytes FILE OFFSET COUNT: in hex, without spaces.
 _fs_bytes() {
     od -An -v -tx1 -j "$2" -N "$3" <"$1" 2>/dev/null | tr -d ' \n'
 }
@@ -163,7 +163,7 @@ image_vsize() {
     esac
 }
 
-# file_size FILE: bytes; of a folder, of all that is in it.
+# file_size FILE: bytes; of a directory, of all that is in it.
 file_size() {
     if [ -d "$1" ]; then
         du -sb -- "$1" | cut -f 1
@@ -212,19 +212,19 @@ _fs_packer() {
 # fs_size SOURCE [NO_DECOMPRESS] [LIMIT]: the MB, rounded up, that SOURCE will have as an
 # image; or a line that says why not, and status 1.
 fs_size() (
-    folder=$(mktemp -d) || exit 1
-    trap 'rm -rf -- "$folder"' EXIT
+    directory=$(mktemp -d) || exit 1
+    trap 'rm -rf -- "$directory"' EXIT
     case $1 in
-    http://* | https://*) _fs_fetch_head "$1" "${3:-}" >"$folder/head" ;;
-    *) _fs_local_head "$1" >"$folder/head" ;;
+    http://* | https://*) _fs_fetch_head "$1" "${3:-}" >"$directory/head" ;;
+    *) _fs_local_head "$1" >"$directory/head" ;;
     esac || {
-        cat "$folder/head"
+        cat "$directory/head"
         exit 1
     }
     if [ -d "$1" ]; then
         bytes=$(file_size "$1")
     else
-        bytes=$(_fs_size_behind "$folder" "$1" "${2:-}") || {
+        bytes=$(_fs_size_behind "$directory" "$1" "${2:-}") || {
             printf '%s\n' "${bytes:-Cannot determine size for $1}"
             exit 1
         }
@@ -263,7 +263,7 @@ _fs_fetch_head() {
     esac
 }
 
-# _fs_size_behind FOLDER SOURCE NO_DECOMPRESS: FOLDER/head has the first bytes of SOURCE.
+# _fs_size_behind DIRECTORY SOURCE NO_DECOMPRESS: DIRECTORY/head has the first bytes of SOURCE.
 _fs_size_behind() {
     local head=$1/head packer='' format
 

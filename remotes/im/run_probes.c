@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_probes - up to 5.10: run what is in <folder>.d, with the same arguments.
+/* run_probes - up to 5.10: run what is in <directory>.d, with the same arguments.
  *
  *   run_probes kvm|kvm-probes DS_LOCATION PORT PERIOD HOST_ID HOST
  *

@@ -36,7 +36,7 @@ typedef struct {
 extern const DrvRequestType tm_clone;
 DRV_REQUEST_AUTOPTR(TmClone)
 
-/* mv: a disk, or the whole folder of a VM, from one host and datastore to another. */
+/* mv: a disk, or the whole directory of a VM, from one host and datastore to another. */
 typedef struct {
     TM_HEAD /* of the destination */
         char *source_host;
@@ -62,7 +62,7 @@ extern const DrvRequestType tm_mvds;
 extern const DrvRequestType tm_cpds;
 DRV_REQUEST_AUTOPTR(TmStore)
 
-/* delete: a disk, or the folder of a VM. */
+/* delete: a disk, or the directory of a VM. */
 typedef struct {
     TM_HEAD
     gint64 ds_id; /* the image's datastore, or the system's */
@@ -108,7 +108,7 @@ typedef struct {
 extern const DrvRequestType tm_snapshot;
 DRV_REQUEST_AUTOPTR(TmSnapshot)
 
-/* context's op: the stream becomes file @target, with its folder. */
+/* context's op: the stream becomes file @target, with its directory. */
 typedef struct {
     TM_HEAD
     gboolean iso_link; /* also make a link "<target>.iso" to it */
@@ -150,21 +150,21 @@ typedef struct {
  */
 int tm_main(int argc, char **argv, const TmAction *action);
 
-/* "disk.0 of VM 25", or "the folder of VM 25"; caller frees. */
+/* "disk.0 of VM 25", or "the directory of VM 25"; caller frees. */
 char *tm_disk_name(gconstpointer request);
 
 /* monitor: a system datastore.  The op's result is the line of drv_df_text(), and with
  * @vms one line "VM_ID<blank>DISK_SIZE=[…] SNAPSHOT_SIZE=[…]" for each VM there.
  */
 typedef struct {
-    TM_HEAD /* target: the datastore's folder */
+    TM_HEAD /* target: the datastore's directory */
         char **bridges;
     gboolean vms;
 } TmMonitor;
 extern const DrvRequestType tm_monitor;
 DRV_REQUEST_AUTOPTR(TmMonitor)
 
-/* Lines "VM_ID<blank>…" of all VM folders below @path. */
+/* Lines "VM_ID<blank>…" of all VM directories below @path. */
 char *tm_monitor_vms(const char *path, GError **error);
 
 /* The answer of this release to an op's result; sends what goes by another way. */

@@ -34,7 +34,7 @@ is_yes() {
     [[ ${1:-} =~ ^([Yy][Ee][Ss]|[Tt][Rr][Uu][Ee])$ ]]
 }
 
-# is_disk PATH: 1 for a disk, 0 for the folder of a VM.
+# is_disk PATH: 1 for a disk, 0 for the directory of a VM.
 is_disk() {
     if [[ $1 =~ /disk\.[0-9]+ ]]; then
         echo 1
@@ -43,7 +43,7 @@ is_disk() {
     fi
 }
 
-# make_relative PATH FOLDER: PATH as seen from FOLDER.  By name: links are not followed.
+# make_relative PATH DIRECTORY: PATH as seen from DIRECTORY.  By name: links are not followed.
 make_relative() {
     realpath -s -m --relative-to="$2" -- "$1"
 }
@@ -118,17 +118,17 @@ disk_type() {
 
 # migrate_other "$@": run this action of every other driver that has a disk in the VM,
 # with our arguments and our name behind them.  TEMPLATE_64 holds the VM.  Called so
-# ourselves, we return: the first driver sees to all.
+# ourselves, we return: the first driver does all the work.
 migrate_other() {
-    local xml mad own folder path text seen=' ' rc=0
+    local xml mad own directory path text seen=' ' rc=0
 
     # Up to 5.8 the VM is the sixth argument, then it is on stdin.
     case $# in
     6) [[ $(base64 -d 2>/dev/null <<<"$6" | tr -d '\0') == '<VM'* ]] || return 0 ;;
     esac
     [ $# -lt 7 ] || return 0
-    folder=${DRIVER_PATH:-${0%/*}}
-    own=$(basename -- "$(cd -- "$folder" && pwd -L)")
+    directory=${DRIVER_PATH:-${0%/*}}
+    own=$(basename -- "$(cd -- "$directory" && pwd -L)")
     case ${TEMPLATE_64:-} in
     '<'*) xml=$TEMPLATE_64 ;;
     *) xml=$(base64 -d <<<"${TEMPLATE_64:-}") || return 1 ;;
@@ -139,12 +139,12 @@ migrate_other() {
         case $seen in *" $mad "*) continue ;; esac
         seen+="$mad "
         [ "$mad" != "$own" ] || continue
-        _tm_other "$folder" "$own" "$mad" "$@" || rc=$?
+        _tm_other "$directory" "$own" "$mad" "$@" || rc=$?
     done < <(printf '%s' "$xml" | _one_xml_leaves)
     return $rc
 }
 
-# _tm_other FOLDER OWN-MAD OTHER-MAD ARGUMENT...
+# _tm_other DIRECTORY OWN-MAD OTHER-MAD ARGUMENT...
 _tm_other() {
     local program=$1/../$3/${0##*/} own=$2 mad=$3 rc=0
 
@@ -162,9 +162,9 @@ _tm_other() {
     return $rc
 }
 
-# --- folders of qcow2 snapshots ---------------------------------------------------------
+# --- directories of qcow2 snapshots ---------------------------------------------------------
 
-# rebase_backing_files FILE: in the current folder, which is to be FILE.snap, give every
+# rebase_backing_files FILE: in the current directory, which is to be FILE.snap, give every
 # overlay its backing file's new name, FILE.snap/<name>.  Nothing but names changes.
 # Complete in itself: drivers send its text to other hosts.
 rebase_backing_files() {
@@ -192,7 +192,7 @@ rebase_backing_files() {
 }
 
 # qcow_dir_cmd IMAGE DISK create|convert: prints shell text that gives the VM a fresh
-# DISK with its folder DISK.snap: an overlay on IMAGE, or a full copy of it.  On failure
+# DISK with its directory DISK.snap: an overlay on IMAGE, or a full copy of it.  On failure
 # DISK is not touched.  $QCOW2_OPTIONS are words for qemu-img create.
 qcow_dir_cmd() {
     local src=$1 dst=$2 mode=$3 snap base make

@@ -58,7 +58,7 @@ static const DrvField migrate_fields[] = {
     DRV_FIELD(VmmMigrate, destination, .arg = 2, .flags = DRV_REQUIRED),
     DRV_FIELD(VmmMigrate, source, .arg = 3),
     VM_ID(VmmMigrate, 4),
-    DRV_FIELD(VmmMigrate, folder, .xpath = "DISK_TARGET_PATH"),
+    DRV_FIELD(VmmMigrate, directory, .xpath = "DISK_TARGET_PATH"),
     DRV_FIELD(
         VmmMigrate, shared, .xpath = "DATASTORE/TEMPLATE/SHARED", .fallback = "YES"),
     DOCUMENT(VmmMigrate),

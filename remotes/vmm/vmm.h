@@ -28,7 +28,7 @@ extern const DrvRequestType vmm_resize;
 
 typedef struct {
     VMM_HEAD        /* xml: of the domain */
-        char *file; /* where the domain's XML is kept, in the VM's folder */
+        char *file; /* where the domain's XML is kept, in the VM's directory */
 } VmmDeploy;
 extern const DrvRequestType vmm_deploy;
 
@@ -45,7 +45,7 @@ typedef struct {
     VMM_HEAD
     char *destination; /* host to go to */
     char *source;      /* host it is on */
-    char *folder;      /* the VM's folder at the destination (DISK_TARGET_PATH) */
+    char *directory;   /* the VM's directory at the destination (DISK_TARGET_PATH) */
     gboolean shared;   /* the system datastore is seen by both hosts */
 } VmmMigrate;
 extern const DrvRequestType vmm_migrate;

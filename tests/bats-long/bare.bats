@@ -61,8 +61,8 @@ ds() { # ACTION NAME=VALUE...: on the front-end
     drv_show
 }
 
-# All programs below a folder start.
-all_start() { # ROLE FOLDER
+# All programs below a directory start.
+all_start() { # ROLE DIRECTORY
     local program bad=0
     while read -r program; do
         inside "$1" "$program" --version </dev/null >/dev/null || {
@@ -80,8 +80,8 @@ all_start() { # ROLE FOLDER
 }
 
 @test "host: each action, probe and worker starts" {
-    local folder
-    for folder in datastore tm vmm im drv; do all_start host "/var/tmp/one/$folder"; done
+    local directory
+    for directory in datastore tm vmm im drv; do all_start host "/var/tmp/one/$directory"; done
 }
 
 @test "front-end: what is loaded when needed, and tools" {

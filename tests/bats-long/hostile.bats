@@ -15,5 +15,5 @@ hostile() {
 @test "values in every field of datastore actions" { hostile values-ds; }
 @test "values in every argument and fact of transfer manager actions" { hostile values-tm; }
 @test "things planted in an image datastore" { hostile planted-ds; }
-@test "things planted in a VM's folder" { hostile planted-tm; }
+@test "things planted in a VM's directory" { hostile planted-tm; }
 @test "a guest's raw disk that says it is something else" { hostile disguised; }

@@ -18,7 +18,7 @@ start_ticking_apart() {
 }
 
 # Its disk has what the guest had made sure of, and is no half of one.
-assert_disk() { # HOST FOLDER
+assert_disk() { # HOST DIRECTORY
     lab_exec "$1" qemu-img check -q "$2/1/disk.0"
     run lab_exec "$1" sh -c "qemu-img convert -O raw $2/1/disk.0 /var/tmp/look &&
         e2fsck -p /var/tmp/look >&2; debugfs -R 'cat /kept' /var/tmp/look 2>/dev/null"
@@ -34,7 +34,7 @@ decided() {
     esac
 }
 
-# Where the guest runs, it goes on; if it is nowhere, it is begun anew from its disk at
+# Where the guest runs, it goes on; if it is nowhere, it is started again from its disk at
 # home.  Otherwise it waits for the repetition.
 assert_not_lost() {
     wait_until 90 decided
@@ -144,7 +144,7 @@ libvirtd_dies() { # HOST
     in_each_phase line_fails 5
 }
 
-@test "libvirtd is killed and started anew, at the source and at the destination" {
+@test "libvirtd is killed and restarted, at the source and at the destination" {
     in_each_phase libvirtd_dies host01
     in_each_phase libvirtd_dies host02
 }

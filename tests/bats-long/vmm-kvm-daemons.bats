@@ -11,5 +11,5 @@ load ../bats/lib/phase
 
 @test "libvirtd of the source is killed in each phase of a migration" { disturb kill host01; }
 @test "libvirtd of the destination is killed in each phase of a migration" { disturb kill host02; }
-@test "libvirtd of the source is started anew in each phase of a migration" { disturb restart host01; }
-@test "libvirtd of the destination is started anew in each phase of a migration" { disturb restart host02; }
+@test "libvirtd of the source is restarted in each phase of a migration" { disturb restart host01; }
+@test "libvirtd of the destination is restarted in each phase of a migration" { disturb restart host02; }

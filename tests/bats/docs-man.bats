@@ -47,7 +47,7 @@ undocumented_settings() {
     done
 }
 
-# settings_in FOLDER: the keys of the configuration files in it, commented out or not.
+# settings_in DIRECTORY: the keys of the configuration files in it, commented out or not.
 settings_in() {
     find "$1" -type f -exec sed -nE \
         's/^[[:space:]]*(#[[:space:]]*)?(export[[:space:]]+)?([A-Z][A-Z0-9_a-z]*)=.*/\3/p' {} +

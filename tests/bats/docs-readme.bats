@@ -10,7 +10,7 @@ named() { # FILE: the names in it, commented out or not
 }
 
 read_by_code() { # FILE: names asked for in sources that load it
-    # shellcheck disable=SC2046 # our names have no blanks
+    # shellcheck disable=SC2046 # our names have no spaces
     perl -0777 -ne 'while (/drv_config_get\w*\(\s*\w+,\s*"([A-Z]\w*)"/g) { print "$1\n" }' \
         $(grep -rl "\"$1\"" helpers remotes --include='*.c') | sort -u
 }

@@ -83,7 +83,7 @@ load lib/ds
     assert_output --regexp '^USED_MB=[0-9]+ FREE_MB=[0-9]+ TOTAL_MB=[1-9][0-9]*$'
 }
 
-@test "snap_delete: a leaf goes, what others stand on does not" {
+@test "snap_delete: a leaf is removed, a backing file of others is not" {
     register os.qcow2
     make_chain
     DUMP=$(ds_dump SOURCE="$SOURCE" FORMAT=qcow2 TARGET_SNAPSHOT=2)

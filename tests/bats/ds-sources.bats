@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run as root
 # shellcheck disable=SC2034,SC2153,SC2154 # set and read by the library
-# Where an image may come from: every way to name a path meets the same folders.
+# Where an image may come from: every way to name a path meets the same directories.
 load lib/ds
 
 # An ssh that skips the network: the sftp server of this machine.
@@ -27,7 +27,7 @@ setting() { echo "$1" >>"$REMOTES/etc/one-native.conf"; }
     assert_only "$DS"
 }
 
-@test "ssh: a host that is named, as it is written, with the datastore's folders" {
+@test "ssh: a host that is named, as it is written, with the datastore's directories" {
     ssh_here
     setting 'SSH_SOURCE_HOSTS="localhost me@host01"'
     mkdir "$HOME/.one"

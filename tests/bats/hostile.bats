@@ -16,6 +16,6 @@ hostile() {
 @test "values in every field of datastore actions" { hostile values-ds 7; }
 @test "values in every argument and fact of transfer manager actions" { hostile values-tm 17; }
 @test "things planted in an image datastore" { hostile planted-ds 9; }
-@test "things planted in a VM's folder" { hostile planted-tm 13; }
+@test "things planted in a VM's directory" { hostile planted-tm 13; }
 @test "a guest's raw disk that says it is something else" { hostile disguised; }
 @test "what once went wrong" { hostile found; }

@@ -127,7 +127,7 @@ run_exec() { # COMMAND
     run_exec "sh -c 'kill -9 \$\$'"
     wait_until 20 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]] == ["3", "137"]'
     lab_exec host01 test ! -e /run/one/one-1
-    # A guest that started anew knows of no such command.
+    # A guest that was restarted knows of no such command.
     run_exec "sleep 1000"
     STDIN='' run_vmm host01 reset one-1 host01 1 host01
     wait_until 90 said '[v["RETURN_CODE"] for x in m if x["type"] == "EXEC_VM" for v in x["vms"]][2:] == ["255"]'
@@ -159,7 +159,7 @@ run_exec() { # COMMAND
     assert_messages_good
 }
 
-@test "how a command ended is told as soon as there is who listens" {
+@test "how a command ended is reported as soon as somebody listens" {
     # shellcheck disable=SC2046
     deploy host01 1 $(with_kernel)
     guest_wait host01 one-1

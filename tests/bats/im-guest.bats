@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run as root: it builds a lab
 # What guests say of themselves: system and addresses, commands of guestagent.conf, and an
-# agent that hangs.  And what is foretold of guests and their host.
+# agent that hangs.  And what is predicted of guests and their host.
 load lib/drv
 load lib/vmm
 load lib/im
@@ -110,7 +110,7 @@ agent_is_silent() { [[ "$(told VM_QEMU_PING)" == "error: "* ]]; }
     assert_output ""
 }
 
-@test "what a VM and its host will use is foretold, after a while" {
+@test "what a VM and its host will use is predicted, after a while" {
     local stock=$LAB/host01/var-tmp/one/im/kvm-probes.d/host/monitor/prediction.sh
     printf 'host: { forecast: { period: 1 } }\nvirtualmachine: { forecast: { period: 1 } }\n' \
         >"$(conf_dir)/forecast.conf"

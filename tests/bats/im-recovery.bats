@@ -26,7 +26,7 @@ teardown() {
     rm -rf "$LAB/host01/var-tmp/one/tm/shared/recovery_snap_create_live"
 }
 
-# The VM's and its datastore's XML, in its folder as the front-end puts them there.
+# The VM's and its datastore's XML, in its directory as the front-end puts them there.
 describe_vm() { # ID REPLICA SECONDS
     echo "<VM><TEMPLATE><DISK><DISK_ID>0</DISK_ID><RECOVERY_SNAPSHOT_FREQ>$3</RECOVERY_SNAPSHOT_FREQ></DISK><DISK><DISK_ID>1</DISK_ID></DISK></TEMPLATE></VM>" |
         lab_exec host01 tee "$(vm_dir "$1")/vm.xml" >/dev/null

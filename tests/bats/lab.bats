@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # run as root: it builds a lab
-# The lab itself: what the other tests stand on.
+# The lab itself: what the other tests are built on.
 load lib/drv
 
 setup_file() {

@@ -120,7 +120,7 @@ CASES
     assert_output ""
 }
 
-@test "sizes of files, folders and what is packed in files" {
+@test "sizes of files, directories and what is packed in files" {
     head -c 3000000 /dev/zero >plain
     for tool in gzip xz bzip2; do $tool -kc plain >"plain.$tool"; done
     cat plain.gzip plain.gzip >twice.gzip
@@ -129,8 +129,8 @@ CASES
         ! gzip_file_size plain 2>/dev/null >/dev/null'
     assert_success
     assert_output $'3000000\n3000000\n6000000\n3000000\n3000000\napplication/gzip'
-    mkdir folder && mv plain folder
-    lib 'file_size folder'
+    mkdir directory && mv plain directory
+    lib 'file_size directory'
     [ "$output" -ge 3000000 ]
 }
 
@@ -139,8 +139,8 @@ CASES
     gzip -k raw && xz -k raw && bzip2 -k raw
     qemu-img create -q -f qcow2 "$WORK/$HOSTILE" 77M
     gzip -c <"$HOSTILE" >q.gz
-    mkdir folder && cp raw folder
-    lib 'for f in raw raw.gz raw.xz raw.bz2 "$1" q.gz folder; do fs_size "$f"; done
+    mkdir directory && cp raw directory
+    lib 'for f in raw raw.gz raw.xz raw.bz2 "$1" q.gz directory; do fs_size "$f"; done
         fs_size q.gz yes' "$HOSTILE"
     assert_success
     assert_output $'4\n4\n4\n4\n77\n77\n4\n1'
@@ -170,7 +170,7 @@ Failed to get image head
 rc 1"
 }
 
-@test "bridge hosts: those the core says are off are passed over" {
+@test "bridge hosts: those the core says are off are skipped" {
     fake onehost '[ "$*" = "list -x" ] && echo "<HOST_POOL>
         <HOST><NAME>h1</NAME><STATE>2</STATE></HOST><HOST><NAME>h2</NAME><STATE>8</STATE></HOST>
         <HOST><NAME>h3</NAME><STATE>3</STATE></HOST><HOST><NAME>h4</NAME><STATE>4</STATE></HOST>

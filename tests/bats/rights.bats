@@ -4,8 +4,8 @@
 # No file is readable by more than its source, or than the umask of the front-end allows.
 load lib/tm
 
-# Everything below these folders: nobody but owner and group may read, and no group may write.
-assert_kept() { # FOLDER...
+# Everything below these directories: nobody but owner and group may read, and no group may write.
+assert_kept() { # DIRECTORY...
     local wrong
     wrong=$(find "$@" -type f -perm /027 -printf '%m %p\n')
     [ -z "$wrong" ] || fail "readable by others: $wrong"

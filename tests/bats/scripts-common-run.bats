@@ -46,7 +46,7 @@ gone() {
     [[ $stderr == *"no command was given" ]]
 }
 
-@test "exec_and_log splits at blanks, and takes nothing else for syntax" {
+@test "exec_and_log splits at spaces, and takes nothing else for syntax" {
     touch a.x b.x
     lib 'exec_and_log "touch -- \$(touch\${IFS}pwned) *.x; | \"q > out"'
     assert_success

@@ -122,7 +122,7 @@ setup() {
     assert_stderr 'ERROR: probe: Command "monitor" failed: bad'
 }
 
-@test "ssh_make_path makes folders of any name, and says which it cannot" {
+@test "ssh_make_path makes directories of any name, and says which it cannot" {
     lib 'ssh_make_path host01 "$1"; ssh_make_path host01 "$1"' "$WORK/$HOSTILE/b"
     assert_success
     [ -d "$WORK/$HOSTILE/b" ]

@@ -26,7 +26,7 @@ setup() {
     chmod 755 "$BATS_TEST_TMPDIR/other/bash"
 }
 
-# A function, then a call of it; $W is a folder with files, $T a tree of which nothing is used but
+# A function, then a call of it; $W is a directory with files, $T a tree of which nothing is used but
 # its address, $S an ssh.  What it prints, on both, and its status are compared.
 calls() {
     cat <<'END'
@@ -58,9 +58,9 @@ ssh_exec_and_log ssh_exec_and_log host01 "ls /nope" "message"
 ssh_exec_and_log_no_error ssh_exec_and_log_no_error host01 "exit 4" "message" 4
 ssh_exec_and_log_stdin ssh_exec_and_log_stdin host01 "f" "$W/functions" "message"
 ssh_monitor_and_log ssh_monitor_and_log host01 "echo a" "name"
-ssh_make_path ssh_make_path host01 "$W/new/folder"; ls -d "$W/new/folder"
-enable_local_monitoring enable_local_monitoring host01 "$W/folder" x; cat "$W/.monitor"
-disable_local_monitoring disable_local_monitoring host01 "$W/folder"; ls -A "$W" | grep monitor
+ssh_make_path ssh_make_path host01 "$W/new/directory"; ls -d "$W/new/directory"
+enable_local_monitoring enable_local_monitoring host01 "$W/directory" x; cat "$W/.monitor"
+disable_local_monitoring disable_local_monitoring host01 "$W/directory"; ls -A "$W" | grep monitor
 mkfs_command mkfs_command "$W/new.img" raw 8 ext4 ext4
 send_to_monitor send_to_monitor HOST 0 1 text
 hup_collectd hup_collectd host01
@@ -135,7 +135,7 @@ alone() { # HOW FUNCTION CALL
 @test "each public function does the same where only its text is" {
     local name call how wanted got bad=0
     echo 'f() { echo f >&2; exit 5; }' >"$WORK/functions"
-    mkdir "$WORK/folder"
+    mkdir "$WORK/directory"
     while read -r name call; do
         wanted=$(answer in_library "$call")
         for how in declare type; do

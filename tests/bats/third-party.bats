@@ -57,7 +57,7 @@ INFO: clone: Resizing image of size 10 to 12"
     only "$ONE_LOCK_DIR" acme-1
 }
 
-@test "clone of a qcow2 image, and delete of the disk and the folder" {
+@test "clone of a qcow2 image, and delete of the disk and the directory" {
     qemu-img create -q -f qcow2 "$DS/1/image" 10M
     core qcow2 10 10
     acme clone "fe:$DS/1/image" "host01:$DS/0/25/disk.0" 25 1

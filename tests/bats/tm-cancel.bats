@@ -120,7 +120,7 @@ wait_growing() { # PATTERN
     stop cpds cpds
 }
 
-@test "moving a folder from another file system" {
+@test "moving a directory from another file system" {
     mount_tmpfs host01 "$DATASTORES/9"
     lab_exec host01 sh -c "mkdir $DATASTORES/9/1 && head -c 800000000 /dev/zero >$DATASTORES/9/1/disk.0"
     begin mv qcow2 mv "host01:$DATASTORES/9/1" "host01:$SYS/1" 1 0

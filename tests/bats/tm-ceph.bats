@@ -176,7 +176,7 @@ delete() { run_tm ceph delete "$D" 7 100; }
     assert_error "has no snapshot 5"
 }
 
-@test "mkimage, mkswap: volatile disks; deleted with the VM's checkpoint and folder" {
+@test "mkimage, mkswap: volatile disks; deleted with the VM's checkpoint and directory" {
     vm_put 7 -- disk DISK_ID=0 TYPE=fs FORMAT=raw FS=ext4 SIZE=16 \
         -- disk DISK_ID=1 TYPE=swap SIZE=8
     mkdir -p "$SYS/7"

@@ -129,7 +129,7 @@ other() {
     assert_stderr "ERROR: probe: probe of driver qcow2 failed with status 3"
 }
 
-@test "migrate_other: a driver without the action is passed over, a strange name refused" {
+@test "migrate_other: a driver without the action is skipped, a strange name refused" {
     TEMPLATE_64=$(base64 -w 0 <<<"<VM><TEMPLATE><DISK><TM_MAD>../../x</TM_MAD></DISK>
         <DISK><TM_MAD>none</TM_MAD></DISK></TEMPLATE></VM>") \
         lib 'migrate_other "$@" || echo "rc $?"' h1 h2 /a 25 0

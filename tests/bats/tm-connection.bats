@@ -95,22 +95,22 @@ GONE='^cannot clone image 7 to disk.0 of VM 1: host01: (ssh: (Connection timed o
 }
 
 @test "a socket that is none, and one where nobody speaks ssh's language" {
-    local folder name
+    local directory name
     assert_works_again
-    folder=$(control_folder)
+    directory=$(control_dir)
     signal_all fe KILL "$MASTER"
-    name=$(lab_exec fe sh -c "ls $folder | grep '\.0$'")
-    lab_exec fe sh -c "rm -f $folder/$name && echo rubbish >$folder/$name"
+    name=$(lab_exec fe sh -c "ls $directory | grep '\.0$'")
+    lab_exec fe sh -c "rm -f $directory/$name && echo rubbish >$directory/$name"
     assert_works_again
     signal_all fe KILL "$MASTER" || true
-    lab_exec fe sh -c "rm -f $folder/$name"
+    lab_exec fe sh -c "rm -f $directory/$name"
     lab_exec fe python3 -c 'import socket, sys
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen(9)
 while True:
-    listener.accept()[0].send(b"no ssh at all" * 99)' "$folder/$name" >/dev/null 2>&1 3>&- &
-    wait_until 5 lab_exec fe test -S "$folder/$name"
+    listener.accept()[0].send(b"no ssh at all" * 99)' "$directory/$name" >/dev/null 2>&1 3>&- &
+    wait_until 5 lab_exec fe test -S "$directory/$name"
     assert_works_again
     signal_all fe KILL "listener.bind"
     wait $! || true

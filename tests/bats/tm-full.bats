@@ -116,7 +116,7 @@ has_disks() {
     assert_output $((14 * 1048576))
 }
 
-@test "moving a VM's folder from another file system" {
+@test "moving a VM's directory from another file system" {
     lab_exec fe sh -c "mkdir -p $DATASTORES/0/26 && cp /var/tmp/safe/raw $DATASTORES/0/26/disk.0"
     mount_tmpfs host01 "$DATASTORES/9"
     lab_exec host01 sh -c "mkdir $DATASTORES/9/25 && head -c 8000000 /dev/urandom >$DATASTORES/9/25/disk.7 &&

@@ -263,7 +263,7 @@ fifty() { # HOST IMAGE DISK FORMAT
     echo "# $made of 24 clones were made"
 }
 
-@test "a VM's folder goes while its disks are made: nothing half" {
+@test "a VM's directory goes while its disks are made: nothing half" {
     local round
     for round in 1 2 3; do
         begin_clone a host01 qcow2 1 0

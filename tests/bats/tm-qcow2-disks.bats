@@ -83,7 +83,7 @@ load lib/tm
     assert_only "$TMPDIR"
 }
 
-@test "mv: disks stay, the folder moves, also to another file system" {
+@test "mv: disks stay, the directory moves, also to another file system" {
     clone qcow2 0
     run_tm qcow2 mv "$HERE:$VM/disk.0" "fe:$VM/disk.0" 25 1
     assert_success
@@ -142,7 +142,7 @@ load lib/tm
     assert_equal "$(core_requests)" ""
 }
 
-@test "postmigrate: the old folder goes when the VM has another datastore" {
+@test "postmigrate: the old directory goes when the VM has another datastore" {
     clone qcow2 0
     mkdir -p "$DATASTORES/2/25"
     STDIN=$(vm_xml 25 -- history DS_ID=0 -- history DS_ID=2 | base64 -w 0)

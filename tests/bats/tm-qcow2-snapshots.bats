@@ -4,7 +4,7 @@
 # The transfer manager qcow2: snapshots of disks whose VM is off.
 load lib/tm
 
-@test "ln: a qcow2 image is linked by its snapshots' folder, a raw one itself" {
+@test "ln: a qcow2 image is linked by its snapshots' directory, a raw one itself" {
     link qcow2 2
     assert_success
     assert_link "$VM/disk.2" "$DS/qcow2.snap/0"
@@ -119,7 +119,7 @@ load lib/tm
     assert_success
 }
 
-@test "delete: disks with their snapshots, links but not what they name, folders" {
+@test "delete: disks with their snapshots, links but not what they name, directories" {
     clone qcow2 0
     link raw 3
     for disk in 0 3 9; do

@@ -24,7 +24,7 @@ END
     assert_only "$VM" disk.1
 }
 
-@test "clone: again makes the disk anew" {
+@test "clone: run again, it recreates the disk" {
     clone qcow2 0
     write 0 1
     clone qcow2 0

@@ -154,7 +154,7 @@ print(os.getxattr('disk.0', 'user.note'), oct(os.stat('disk.0').st_mode),
     run_tm ssh delete "host02:$SYS/25" 25 0
     move host01 host02
     assert_failure
-    assert_error "^cannot move the folder of VM 25 .*No such file or directory"
+    assert_error "^cannot move the directory of VM 25 .*No such file or directory"
     [[ $stderr == *"$SYS/25"* ]]
 }
 

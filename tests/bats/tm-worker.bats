@@ -90,7 +90,7 @@ build() { cat "$DRV_OUT/build-id"; }
     assert_mended
 }
 
-@test "it is a folder, or a link to nowhere" {
+@test "it is a directory, or a link to nowhere" {
     rm "$THERE"
     ln -s /nowhere "$THERE"
     assert_mended

@@ -111,7 +111,7 @@ with_tpm() {
     sed "s|</devices><metadata>|<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices><metadata>|"
 }
 
-# As the privileged helper does: between the VM's folder and where swtpm looks.
+# As the privileged helper does: between the VM's directory and where swtpm looks.
 make_vtpm_setup() {
     cat >"$LAB/host01/var-tmp/one/vtpm_setup" <<'END'
 #!/bin/bash

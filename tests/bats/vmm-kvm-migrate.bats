@@ -271,7 +271,7 @@ used() { lab_exec host01 du -k "$1" | cut -f 1; }
     lab_exec host01 rm -rf $to $images
 }
 
-@test "a running domain that has more than disks in its folder does not move" {
+@test "a running domain that has more than disks in its directory does not move" {
     local dir what
     dir=$(vm_dir 1)
     lab_exec host01 mkdir -p "$dir"

@@ -11,7 +11,7 @@ from measure import Command, Problem, must
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 REMOTES = "/var/tmp/one"
-FOLDER = "/var/tmp/bench/0/1"
+DIRECTORY = "/var/tmp/bench/0/1"
 NAME = "one-1"
 UUID = "5eed0000-0000-4000-8000-000000000001"
 DISK = ("<DISK><DISK_ID>7</DISK_ID><ATTACH>YES</ATTACH><DRIVER>qcow2</DRIVER>"
@@ -40,12 +40,12 @@ class Domain:
 
     def __init__(self, floor):
         self.floor_program = floor
-        os.makedirs(FOLDER, exist_ok=True)
+        os.makedirs(DIRECTORY, exist_ok=True)
         for disk in ("disk.0", "disk.7"):
-            must("qemu-img", "create", "-q", "-f", "qcow2", f"{FOLDER}/{disk}", "64M")
+            must("qemu-img", "create", "-q", "-f", "qcow2", f"{DIRECTORY}/{disk}", "64M")
         self.xml = must(f"{ROOT}/tests/lab/guest-xml", "--memory", "32", "--uuid", UUID,
-                        "--disk", f"{FOLDER}/disk.0", NAME)
-        with open(f"{FOLDER}/floor.xml", "wb") as file:
+                        "--disk", f"{DIRECTORY}/disk.0", NAME)
+        with open(f"{DIRECTORY}/floor.xml", "wb") as file:
             file.write(self.xml)
 
     def floor(self, *words):
@@ -57,7 +57,7 @@ class Domain:
 
     def present(self):
         self.absent()
-        self.floor("deploy", f"{FOLDER}/floor.xml").run()
+        self.floor("deploy", f"{DIRECTORY}/floor.xml").run()
 
     def without_snapshots(self):
         if virsh("domstate", NAME) != "running":
@@ -88,8 +88,8 @@ def over(report, name, prepare, ours, floor):
 
 def actions(report, domain):
     over(report, "vmm.kvm.deploy", domain.absent,
-         action("deploy", f"{FOLDER}/deployment.0", "host01", 1, "host01", stdin=domain.xml),
-         domain.floor("deploy", f"{FOLDER}/floor.xml"))
+         action("deploy", f"{DIRECTORY}/deployment.0", "host01", 1, "host01", stdin=domain.xml),
+         domain.floor("deploy", f"{DIRECTORY}/floor.xml"))
     over(report, "vmm.kvm.cancel", domain.present, action("cancel", UUID, "host01", 1, "host01"),
          domain.floor("cancel", NAME))
     over(report, "vmm.kvm.snapshot_create", domain.without_snapshots,
@@ -97,10 +97,10 @@ def actions(report, domain):
          domain.floor("snapshot", NAME, "<domainsnapshot><name>snap-0</name></domainsnapshot>"))
     data = document(DISK)
     over(report, "vmm.kvm.attach_disk", domain.without_disk,
-         action("attach_disk", UUID, f"{FOLDER}/disk.7", "vdc", 2,
+         action("attach_disk", UUID, f"{DIRECTORY}/disk.7", "vdc", 2,
                 base64.b64encode(data).decode(), 1, "host01", stdin=data),
          domain.floor("attach", NAME, f"<disk type='file' device='disk'><driver name='qemu' "
-                      f"type='qcow2' cache='none'/><source file='{FOLDER}/disk.7'/>"
+                      f"type='qcow2' cache='none'/><source file='{DIRECTORY}/disk.7'/>"
                       f"<target dev='vdc'/></disk>"))
 
 

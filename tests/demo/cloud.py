@@ -22,8 +22,8 @@ class Lab:
     """A front-end "fe" and two hosts; gone, with all they hold, when it is closed."""
 
     def __init__(self, remotes):
-        self.folder = tempfile.mkdtemp(prefix="one-native-demo-")
-        self.dir = os.path.join(self.folder, "lab")
+        self.directory = tempfile.mkdtemp(prefix="one-native-demo-")
+        self.dir = os.path.join(self.directory, "lab")
         self.remotes = remotes
 
     def __enter__(self):
@@ -40,7 +40,7 @@ class Lab:
 
     def __exit__(self, *_):
         subprocess.run([f"{TOOLS}/lab", "down", self.dir], check=True)
-        os.rmdir(self.folder)
+        os.rmdir(self.directory)
 
     def run(self, node, argv, stdin=b""):
         return subprocess.run([f"{TOOLS}/lab", "exec", self.dir, node, *argv],
@@ -85,9 +85,9 @@ class Lab:
             file.write(xml)
         os.rename(path + ".new", path)
 
-    def files(self, node, *folders):
-        """All names below FOLDERS on NODE."""
-        found = self.must(node, ["find", *folders, "-xdev", "-mindepth", "1"])
+    def files(self, node, *directories):
+        """All names below DIRECTORIES on NODE."""
+        found = self.must(node, ["find", *directories, "-xdev", "-mindepth", "1"])
         return set(found.splitlines())
 
 

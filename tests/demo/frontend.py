@@ -139,15 +139,15 @@ class Vm:
     boots: int = 0
 
     @property
-    def folder(self):
+    def directory(self):
         return f"{self.system.base_path}/{self.id}"
 
     @property
     def context_disk(self):
-        return f"{self.folder}/disk.{len(self.disks)}"
+        return f"{self.directory}/disk.{len(self.disks)}"
 
     def path(self, disk):
-        return f"{self.folder}/disk.{disk.id}"
+        return f"{self.directory}/disk.{disk.id}"
 
     def xml(self):
         history = {"OID": self.id, "SEQ": 0, "HOSTNAME": self.host, "VM_MAD": "kvm",
@@ -169,9 +169,9 @@ class FrontEnd:
 
     def call(self, node, program, argv, stdin=b"", may_fail=False):
         """Run a driver's action, and print its line."""
-        folder = REMOTES if node == "fe" else "/var/tmp/one"
+        directory = REMOTES if node == "fe" else "/var/tmp/one"
         started = time.monotonic()
-        done = self.lab.run(node, [f"{folder}/{program}", *map(str, argv)], stdin)
+        done = self.lab.run(node, [f"{directory}/{program}", *map(str, argv)], stdin)
         took = (time.monotonic() - started) * 1000
         said = text_of(done.stderr if done.returncode else done.stdout)
         self.say.call(program, argv, done.returncode, said, took)
@@ -261,7 +261,7 @@ class FrontEnd:
             else:
                 self.tm(vm, "mkimage", disk.size, disk.format, place, vm.id, vm.system.id)
         for name, image in (("kernel", vm.kernel), ("initrd", vm.initrd)):
-            self.tm(vm, "clone", f"fe:{image.source}", f"{vm.host}:{vm.folder}/{name}",
+            self.tm(vm, "clone", f"fe:{image.source}", f"{vm.host}:{vm.directory}/{name}",
                     vm.id, image.datastore.id, mad=image.datastore.tm_mad)
 
     def context(self, vm):
@@ -274,12 +274,12 @@ class FrontEnd:
                 vm.system.id)
 
     def move(self, vm, source, destination):
-        """What stop and resume do: each disk of its own, then the folder."""
+        """What stop and resume do: each disk of its own, then the directory."""
         for disk in vm.disks:
             store = disk.image.datastore if disk.image else vm.system
             self.tm(vm, "mv", f"{source}:{vm.path(disk)}", f"{destination}:{vm.path(disk)}",
                     vm.id, store.id)
-        self.tm(vm, "mv", f"{source}:{vm.folder}", f"{destination}:{vm.folder}", vm.id,
+        self.tm(vm, "mv", f"{source}:{vm.directory}", f"{destination}:{vm.directory}", vm.id,
                 vm.system.id)
 
     # --- a VM's life ---
@@ -329,7 +329,7 @@ class FrontEnd:
             else:
                 store = image.datastore if image else vm.system
                 self.tm(vm, "delete", place, vm.id, store.id)
-        self.tm(vm, "delete", f"{vm.host}:{vm.folder}", vm.id, vm.system.id)
+        self.tm(vm, "delete", f"{vm.host}:{vm.directory}", vm.id, vm.system.id)
 
     # --- a disk's life ---
 

@@ -28,8 +28,8 @@ def domain_xml(vm):
   <memory>262144</memory>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel>{vm.folder}/kernel</kernel>
-    <initrd>{vm.folder}/initrd</initrd>
+    <kernel>{vm.directory}/kernel</kernel>
+    <initrd>{vm.directory}/initrd</initrd>
     <cmdline>console=ttyS0 quiet panic=5</cmdline>
   </os>
   <devices>{disks}{disk_xml(vm.context_disk, "hda", "ide", "raw", "cdrom")}
@@ -45,7 +45,7 @@ def domain_xml(vm):
   </devices>
   <metadata>
     <one:vm xmlns:one="http://opennebula.org/xmlns/libvirt/1.0">
-      <one:system_datastore>{vm.folder}</one:system_datastore>
+      <one:system_datastore>{vm.directory}</one:system_datastore>
       <one:name>{vm.name}</one:name>
     </one:vm>
   </metadata>
@@ -72,18 +72,18 @@ class Hypervisor:
 
     def deploy(self, vm):
         for name, text in (("vm.xml", vm.xml()), ("ds.xml", vm.system.xml())):
-            self.lab.write(vm.host, f"{vm.folder}/{name}", text)
-        return self.act(vm, "deploy", f"{vm.folder}/deployment.{vm.boots}",
+            self.lab.write(vm.host, f"{vm.directory}/{name}", text)
+        return self.act(vm, "deploy", f"{vm.directory}/deployment.{vm.boots}",
                         data=domain_xml(vm))
 
     def shutdown(self, vm):
         self.act(vm, "shutdown", vm.deploy_id)
 
     def save(self, vm):
-        self.act(vm, "save", vm.deploy_id, f"{vm.folder}/checkpoint")
+        self.act(vm, "save", vm.deploy_id, f"{vm.directory}/checkpoint")
 
     def restore(self, vm):
-        argv = [f"{vm.folder}/checkpoint", vm.host, vm.deploy_id, vm.id, vm.host]
+        argv = [f"{vm.directory}/checkpoint", vm.host, vm.deploy_id, vm.id, vm.host]
         self.front_end.call(vm.host, "vmm/kvm/restore", argv, self.document(vm).encode())
 
     def resize_disk(self, vm, disk):

@@ -25,13 +25,13 @@ replay(const char *path)
 static GPtrArray *
 corpus_of(const char *name)
 {
-    g_autofree char *folder = g_build_filename("tests/fuzz/corpus", name, NULL);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autofree char *directory = g_build_filename("tests/fuzz/corpus", name, NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
     const char *entry;
 
     while (dir && (entry = g_dir_read_name(dir)) != NULL)
-        g_ptr_array_add(paths, g_build_filename(folder, entry, NULL));
+        g_ptr_array_add(paths, g_build_filename(directory, entry, NULL));
     return paths;
 }
 

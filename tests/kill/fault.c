@@ -54,13 +54,13 @@ main(void)
 typedef enum {
     FD,      /* argument 0 is a descriptor of a file */
     FD_OUT,  /* argument 2 is */
-    AT,      /* arguments 0 and 1: folder and name */
+    AT,      /* arguments 0 and 1: directory and name */
     AT_LAST, /* arguments 2 and 3 */
     LINK,    /* arguments 1 and 2 */
     NAME,    /* argument 0: a name */
     OPEN,    /* name and flags */
-    OPENAT,  /* folder, name and flags */
-    OPENAT2, /* folder, name and struct open_how */
+    OPENAT,  /* directory, name and flags */
+    OPENAT2, /* directory, name and struct open_how */
     CLONES,  /* an ioctl(2), if it is a reflink */
 } Shape;
 
@@ -206,12 +206,12 @@ static char *
 path_at(pid_t pid, guint64 fd, guint64 name_address)
 {
     g_autofree char *name = read_text(pid, name_address);
-    g_autofree char *folder = NULL;
+    g_autofree char *directory = NULL;
 
     if (*name == '/')
         return g_steal_pointer(&name);
-    folder = path_of_fd(pid, fd);
-    return g_build_filename(folder, name, NULL);
+    directory = path_of_fd(pid, fd);
+    return g_build_filename(directory, name, NULL);
 }
 
 static guint64

@@ -107,7 +107,7 @@ def has_disk(world, fmt, persistent=False, snapshots=0):
 # --- datastore --------------------------------------------------------------------------
 
 def cp(world, make, *words):
-    path = f"{world.folder}/source"
+    path = f"{world.directory}/source"
     make(path)
     dump = world.ds_dump(f"PATH={path}", "SAFE_DIRS=/", *words)
     rm = world.ds_dump("SOURCE=")
@@ -167,7 +167,7 @@ def _(world):
 
 @scenario("ds.rm.linked")
 def _(world):
-    """As the transfer manager ssh leaves an image: a link to the newest in its folder."""
+    """As the transfer manager ssh leaves an image: a link to the newest in its directory."""
     source = has_disk(world, "qcow2", True, 2)
     for words, stdin in delete(world):
         world.do(words, stdin)
@@ -267,10 +267,10 @@ scenario("tm.mkswap", "mkswap", ["4"])(volatile)
 
 @scenario("tm.context")
 def _(world):
-    world.write(f"{world.folder}/context.sh", "A='b'\n")
-    world.write(f"{world.folder}/other", "text\n")
-    return Plan(world.tm("qcow2", "context", f"{world.folder}/context.sh",
-                         f"{world.folder}/other:'a name'", at(world, "disk.1"), str(VM), "0"),
+    world.write(f"{world.directory}/context.sh", "A='b'\n")
+    world.write(f"{world.directory}/other", "text\n")
+    return Plan(world.tm("qcow2", "context", f"{world.directory}/context.sh",
+                         f"{world.directory}/other:'a name'", at(world, "disk.1"), str(VM), "0"),
                 undo=delete(world, "disk.1"), gone=[f"0/{VM}"])
 
 
@@ -285,7 +285,7 @@ def _(world):
 
 @scenario("tm.mv.other-filesystem")
 def _(world):
-    """The temporary folder is another file system, see World."""
+    """The temporary directory is another file system, see World."""
     has_disk(world, "qcow2", False, 1)
     world.write(f"{world.sys}/{VM}/deployment.0", "text")
     to = f"{world.host}:{world.elsewhere}/{VM}"
@@ -320,14 +320,14 @@ scenario("tm.delete.qcow2.persistent", "qcow2", True)(delete_disk)
 scenario("tm.delete.raw.persistent", "raw", True)(delete_disk)
 
 
-def delete_folder(fmt, persistent, world):
+def delete_dir(fmt, persistent, world):
     has_disk(world, fmt, persistent, 1)
     words, stdin = delete(world)[0]
     return Plan(words, stdin)
 
 
-scenario("tm.delete.folder", "qcow2", False)(delete_folder)
-scenario("tm.delete.folder.persistent", "qcow2", True)(delete_folder)
+scenario("tm.delete.directory", "qcow2", False)(delete_dir)
+scenario("tm.delete.directory.persistent", "qcow2", True)(delete_dir)
 
 
 @scenario("tm.postmigrate")
@@ -353,9 +353,9 @@ def resize(fmt, persistent, world):
 
 def snapshot(action, fmt, persistent, number, world):
     has_disk(world, fmt, persistent, 0 if action == "snap_create" else 2)
-    folder = "1/image.snap" if persistent else f"0/{VM}/disk.0.snap"
+    directory = "1/image.snap" if persistent else f"0/{VM}/disk.0.snap"
     # The file above the one that is deleted gets its data where it is.
-    in_place = [f"{folder}/{number + 1}"] if action == "snap_delete" else []
+    in_place = [f"{directory}/{number + 1}"] if action == "snap_delete" else []
     return Plan(world.tm("qcow2", action, at(world), str(number), str(VM), "1"),
                 undo=delete(world, "disk.0"), gone=[f"0/{VM}"], in_place=in_place)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""world - a front-end with an image and a system datastore, in a folder.
+"""world - a front-end with an image and a system datastore, in a directory.
 
-Its state is what a driver may change: the datastores, and the folder for temporary files.
+Its state is what a driver may change: the datastores, and the directory for temporary files.
 States can be kept, brought back and described: by what a file is to its users, not by how
 it came to be (a qcow2 file is its size, backing file and content as a guest sees it).
 """
@@ -37,14 +37,14 @@ def in_installation():
         os.execv(f"{LAB}/installed", ["installed", "--root", "/usr/bin/python3", *sys.argv])
 
 
-def as_oneadmin(folder, work, *args):
+def as_oneadmin(directory, work, *args):
     """What work(@args) gives, done by a process of oneadmin's, as a front-end's daemons run
-    drivers.  @folder becomes oneadmin's, for a World at @folder/world."""
-    elsewhere = f"{folder}/world/{ELSEWHERE}"
+    drivers.  @directory becomes oneadmin's, for a World at @directory/world."""
+    elsewhere = f"{directory}/world/{ELSEWHERE}"
     user = pwd.getpwnam("oneadmin")
     os.makedirs(elsewhere, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "kill", elsewhere], check=True)
-    subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", folder], check=True)
+    subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", directory], check=True)
     try:
         with concurrent.futures.ProcessPoolExecutor(1, initializer=become,
                                                     initargs=(user,)) as pool:
@@ -69,16 +69,16 @@ class Result:
 class World:
     """See as_oneadmin(), in which it must be made."""
 
-    def __init__(self, folder, out, away=False):
-        self.folder = os.path.realpath(folder)
-        self.one = f"{self.folder}/one"
+    def __init__(self, directory, out, away=False):
+        self.directory = os.path.realpath(directory)
+        self.one = f"{self.directory}/one"
         self.remotes = f"{self.one}/var/remotes"
         self.state = f"{self.one}/var/datastores"
-        self.kept = f"{self.folder}/kept"
+        self.kept = f"{self.directory}/kept"
         self.ds, self.sys, self.other = (f"{self.state}/{n}" for n in (1, 0, 2))
         self.tmp = f"{self.state}/tmp"
-        self.elsewhere = f"{self.folder}/{ELSEWHERE}"
-        self.core = f"{self.folder}/core"
+        self.elsewhere = f"{self.directory}/{ELSEWHERE}"
+        self.core = f"{self.directory}/core"
         self.fault = os.path.join(out, "tests/fault")
         self.host = AWAY if away else socket.gethostname()
         self.away = away
@@ -87,7 +87,7 @@ class World:
         self.make(out)
 
     def make(self, out):
-        for path in (f"{self.remotes}/etc", f"{self.one}/etc", f"{self.folder}/home",
+        for path in (f"{self.remotes}/etc", f"{self.one}/etc", f"{self.directory}/home",
                      *(f"{self.core}/{kind}" for kind in
                        ("vm", "datastore", "host", "image"))):
             os.makedirs(path, exist_ok=True)
@@ -95,18 +95,18 @@ class World:
                        check=True)
         self.write(f"{self.remotes}/VERSION", "7.4.0\n")
         self.write(f"{self.one}/var/config", f"SCRIPTS_REMOTE_DIR={self.remotes}\n")
-        self.write(f"{self.folder}/auth", "oneadmin:opennebula\n")
+        self.write(f"{self.directory}/auth", "oneadmin:opennebula\n")
         self.write(f"{self.remotes}/etc/one-native.conf",
                    "SSH_MULTIPLEX=no\nLOCK_TIMEOUT=5\n")
         self.env = {
-            "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8",
-            "HOME": f"{self.folder}/home", "ONE_LOCATION": self.one, "TMPDIR": self.tmp,
-            "ONE_AUTH": f"{self.folder}/auth",
+            "PATH": f"{self.directory}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8",
+            "HOME": f"{self.directory}/home", "ONE_LOCATION": self.one, "TMPDIR": self.tmp,
+            "ONE_AUTH": f"{self.directory}/auth",
         }
         if self.away:
             self.make_ssh()
         self.clear()
-        port_file = f"{self.folder}/port"
+        port_file = f"{self.directory}/port"
         self.core_process = subprocess.Popen(
             [f"{LAB}/fake-core", "--port", "0", "--port-file", port_file, self.core],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -116,19 +116,19 @@ class World:
 
     def make_ssh(self):
         """What is asked of the host AWAY is done here, by processes that outlive ssh."""
-        os.makedirs(f"{self.folder}/bin")
-        self.write(f"{self.folder}/bin/ssh", f"""#!/bin/bash
+        os.makedirs(f"{self.directory}/bin")
+        self.write(f"{self.directory}/bin/ssh", f"""#!/bin/bash
 while [ "$1" != -- ]; do shift; done
 shift 2
-{self.folder}/bin/command "$@" <&0 &
+{self.directory}/bin/command "$@" <&0 &
 wait $!
 """)
-        os.chmod(f"{self.folder}/bin/ssh", 0o755)
+        os.chmod(f"{self.directory}/bin/ssh", 0o755)
         self.set_remote([])
 
     def set_remote(self, before):
         """What is run on AWAY is run by the words @before."""
-        script = f"{self.folder}/bin/command"
+        script = f"{self.directory}/bin/command"
         words = " ".join(f"'{word}'" for word in before)
         self.write(script + ".new", f"#!/bin/sh\nexec {words} $*\n")
         os.chmod(script + ".new", 0o755)
@@ -165,9 +165,9 @@ wait $!
                 else:
                     os.unlink(full)
 
-    def copy(self, from_folder, to_folder):
-        subprocess.run(["cp", "-a", "--reflink=auto", "--sparse=auto", f"{from_folder}/.",
-                        to_folder], check=True)
+    def copy(self, from_dir, to_dir):
+        subprocess.run(["cp", "-a", "--reflink=auto", "--sparse=auto", f"{from_dir}/.",
+                        to_dir], check=True)
 
     def keep(self):
         shutil.rmtree(self.kept, ignore_errors=True)
@@ -229,9 +229,9 @@ wait $!
         seen, hidden = {}, []
         self.arrived = []
         known = set(os.listdir(f"{self.kept}/1")) if os.path.isdir(f"{self.kept}/1") else set()
-        for folder, folders, files in os.walk(self.state):
-            for name in folders + files:
-                path = os.path.join(folder, name)
+        for directory, directories, files in os.walk(self.state):
+            for name in directories + files:
+                path = os.path.join(directory, name)
                 shown = os.path.relpath(path, self.state)
                 if ARRIVED in shown:
                     if name.startswith(ARRIVED):
@@ -252,7 +252,7 @@ wait $!
         if os.path.islink(path):
             return "link " + os.readlink(path)
         if os.path.isdir(path):
-            return "folder"
+            return "directory"
         with open(path, "rb") as file:
             data = file.read()
         digest = hashlib.sha256(data).hexdigest()
@@ -268,7 +268,7 @@ wait $!
         return self.digests[key]
 
     def chain_key(self, path, data, digest):
-        """What decides what is seen of a qcow2 file: its bytes and those it stands on."""
+        """What decides what is seen of a qcow2 file: its bytes and those of its backing files."""
         offset, size = struct.unpack(">QI", data[8:20])
         if not offset:
             return "qcow2 " + digest
@@ -317,7 +317,7 @@ wait $!
 
     def content(self, path):
         """Digest of what a guest would see."""
-        raw = f"{self.folder}/content"
+        raw = f"{self.directory}/content"
         done = subprocess.run(["qemu-img", "convert", "-U", "-f", "qcow2", "-O", "raw", path,
                                raw], capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -72,7 +72,7 @@ mount_run() {
 
 own_run() { chown oneadmin:oneadmin /run/lock/one /run/one; }
 
-# Folders of this machine that oneadmin must reach, whatever is around them: the first that
+# Directories of this machine that oneadmin must reach, whatever is around them: the first that
 # keeps others out is covered by an empty one.
 reveal() { # DIR...
     local path part at number=0

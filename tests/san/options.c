@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the sanitizers do in programs of SAN=1: those run on hosts of the lab, as daemons
- * and with an environment that is made anew, so neither stderr nor ASAN_OPTIONS reach
+ * and with an environment that is made again, so neither stderr nor ASAN_OPTIONS reach
  * them.  Reports are files below /var/tmp, which the tests look for (see run-check).
  */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scratch.h - what the tests of the data path share: a folder of their own, random bytes,
- * and programs that make images.
+/* scratch.h - what the tests of the data path share: a directory of their own, random
+ * bytes, and programs that make images.
  */
 #pragma once
 
@@ -23,7 +23,7 @@
         g_assert_true(must_have);                                                        \
     } while (0)
 
-/* A new empty folder; caller frees the name and gives it to scratch_remove(). */
+/* A new empty directory; caller frees the name and gives it to scratch_remove(). */
 static inline char *
 scratch_new(void)
 {
@@ -47,15 +47,15 @@ scratch_remove(char *dir)
 typedef char Scratch;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_remove)
 
-/* Write a file below @dir, with its folders. */
+/* Write a file below @dir, with its directories. */
 static inline void
 scratch_put(const char *dir, const char *path, const char *text)
 {
     g_autofree char *file = g_build_filename(dir, path, NULL);
-    g_autofree char *folder = g_path_get_dirname(file);
+    g_autofree char *directory = g_path_get_dirname(file);
     g_autoptr(GError) error = NULL;
 
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
     must(g_file_set_contents(file, text, -1, &error));
 }
 

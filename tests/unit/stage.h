@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stage.h - what the tests of stages share: a folder to change, and looks at it. */
+/* stage.h - what the tests of stages share: a directory to change, and looks at it. */
 #pragma once
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "stage/stage.h"
 
 #define BEFORE "a=old b=old link->old"
-#define AFTER_SEVERAL "a=new folder/ folder/x=new link->new new=new"
+#define AFTER_SEVERAL "a=new directory/ directory/x=new link->new new=new"
 
 typedef struct {
     char *dir;
@@ -79,7 +79,7 @@ make_file(DrvStage *stage, const char *name, const char *text)
     must(drv_fd_write_all(fd, text, strlen(text), name, &error));
 }
 
-/* From BEFORE to AFTER_SEVERAL: replace a, take b, put a folder, a link and a file. */
+/* From BEFORE to AFTER_SEVERAL: replace a, take b, put a directory, a link and a file. */
 static inline void
 plan_several(DrvStage *stage)
 {
@@ -91,7 +91,7 @@ plan_several(DrvStage *stage)
     make_file(stage, "f/x", "new");
     must(drv_stage_link(stage, "l", "new", &error));
     drv_stage_remove(stage, "b");
-    drv_stage_publish(stage, "f", "folder");
+    drv_stage_publish(stage, "f", "directory");
     drv_stage_publish(stage, "l", "link");
     drv_stage_publish(stage, "n1", "a");
     drv_stage_publish(stage, "n2", "new");

@@ -255,7 +255,7 @@ test_search_path(void)
     }
 }
 
-/* What lies in the folder we happen to be in is none of our tools. */
+/* What lies in the directory we happen to be in is none of our tools. */
 static void
 test_search_path_relative(void)
 {

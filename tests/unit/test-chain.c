@@ -20,42 +20,46 @@ typedef struct {
 } World;
 
 static char *
-at(const char *folder, const char *name)
+at(const char *directory, const char *name)
 {
-    return g_build_filename(folder, name, NULL);
+    return g_build_filename(directory, name, NULL);
 }
 
 static void
-make_folder(const char *folder, const char *name)
+make_dir(const char *directory, const char *name)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
 
     g_assert_cmpint(g_mkdir_with_parents(path, 0700), ==, 0);
 }
 
 static void
-put_link(const char *folder, const char *name, const char *text)
+put_link(const char *directory, const char *name, const char *text)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
 
     g_assert_true(unlink(path) == 0 || errno == ENOENT);
     g_assert_cmpint(symlink(text, path), ==, 0);
 }
 
 static void
-put_file(const char *folder, const char *name)
+put_file(const char *directory, const char *name)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
 
     g_assert_true(unlink(path) == 0 || errno == ENOENT);
     g_assert_true(g_file_set_contents(path, name, -1, NULL));
 }
 
-/* A qcow2 file that stands on @backing (NULL: on nothing), of @format (NULL: unsaid). */
+/* A qcow2 file that is backed by @backing (NULL: on nothing), of @format (NULL: unsaid).
+ */
 static void
-put_qcow2(const char *folder, const char *name, const char *backing, const char *format)
+put_qcow2(const char *directory,
+          const char *name,
+          const char *backing,
+          const char *format)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
     g_autoptr(DrvCmd) cmd = drv_cmd_new("qemu-img", "create", "-q", "-f", "qcow2", NULL);
     g_autoptr(GError) error = NULL;
     g_auto(DrvFd) fd = -1;
@@ -89,9 +93,9 @@ world_new(void)
     world.root = at(world.dir, "datastores");
     world.vm = at(world.root, "0/25");
     world.ds = at(world.root, "1");
-    make_folder(world.vm, "disk.0.snap");
-    make_folder(world.ds, "kept.snap");
-    make_folder(world.dir, "outside");
+    make_dir(world.vm, "disk.0.snap");
+    make_dir(world.ds, "kept.snap");
+    make_dir(world.dir, "outside");
     image = at(world.ds, "image");
     put_qcow2(world.ds, "image", NULL, NULL);
     put_file(world.ds, "raw");
@@ -124,18 +128,18 @@ world_clear(World *world)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, world_clear)
 
 static void
-fits(const World *world, const char *folder, const char *name)
+fits(const World *world, const char *directory, const char *name)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
     g_autoptr(GError) error = NULL;
 
     must(drv_chain_check(world->root, path, "qcow2", &error));
 }
 
 static void
-refused(const World *world, const char *folder, const char *name, const char *why)
+refused(const World *world, const char *directory, const char *name, const char *why)
 {
-    g_autofree char *path = at(folder, name);
+    g_autofree char *path = at(directory, name);
     g_autoptr(GError) error = NULL;
 
     g_assert_false(drv_chain_check(world->root, path, "qcow2", &error));
@@ -218,12 +222,12 @@ test_open(void)
     g_autoptr(GError) error = NULL;
     g_auto(DrvFd) fd = drv_chain_open(world.root, disk, O_RDONLY, &error);
     g_auto(DrvFd) image_fd = drv_chain_open_image(image, &error);
-    g_auto(DrvFd) folder_fd = drv_chain_open_folder(world.root, world.vm, &error);
+    g_auto(DrvFd) dir_fd = drv_chain_open_dir(world.root, world.vm, &error);
     g_auto(DrvFd) path_fd = drv_chain_open(world.root, disk, O_PATH, &error);
     g_autofree char *path = NULL;
 
     g_assert_no_error(error);
-    g_assert_cmpint(folder_fd, >=, 0);
+    g_assert_cmpint(dir_fd, >=, 0);
     g_assert_cmpint(path_fd, >=, 0);
     g_assert_cmpint(image_fd, >=, 0);
     path = drv_path_of_fd(fd, &error);
@@ -260,7 +264,7 @@ test_links(void)
                                          "." };
 
     put_qcow2(outside, "0", NULL, NULL);
-    make_folder(outside, "disk.0.snap");
+    make_dir(outside, "disk.0.snap");
     put_link(snap, "0", secret);
     refused(&world, world.vm, "disk.0", NOT_FOLLOWED);
     put_link(snap, "disk.0.snap", outside);
@@ -294,7 +298,7 @@ test_link_to_image(void)
 
     put_link(snap, "0", image);
     refused(&world, world.ds, "kept.snap/1", NOT_FOLLOWED);
-    make_folder(world.root, "2");
+    make_dir(world.root, "2");
     put_qcow2(world.root, "2/kept", NULL, NULL);
     put_link(snap, "0", other);
     refused(&world, world.ds, "kept.snap/1", NOT_FOLLOWED);
@@ -320,7 +324,7 @@ test_round(void)
 }
 
 static const struct {
-    const char *backing; /* %s: the world's folder */
+    const char *backing; /* %s: the world's directory */
     const char *format;
     const char *why;
 } bad[] = {
@@ -355,7 +359,7 @@ test_backing(void)
     g_autofree char *image = at(world.ds, "image");
 
     put_file(world.dir, "outside/0");
-    make_folder(world.root, "0/26/disk.0.snap");
+    make_dir(world.root, "0/26/disk.0.snap");
     put_qcow2(world.root, "0/26/disk.0.snap/0", NULL, NULL);
     put_qcow2(world.root, "0/26/disk.0", NULL, NULL);
     put_file(world.ds, ".hidden");

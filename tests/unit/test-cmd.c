@@ -149,7 +149,7 @@ test_cwd(void)
     drv_cmd_cwd(cmd, dir_fd);
     must(drv_cmd_capture(cmd, out, 4096, &error));
     g_assert_cmpstr(out->str, ==, "here");
-    drv_cmd_cwd(cmd, file_fd); /* no folder: the program must not run elsewhere */
+    drv_cmd_cwd(cmd, file_fd); /* no directory: the program must not run elsewhere */
     g_assert_false(drv_cmd_capture(cmd, out, 4096, &error));
     assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot start ");
     g_assert_cmpstr(out->str, ==, "here");

@@ -170,14 +170,14 @@ load_all(void)
 {
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *self = g_build_filename(dir, "tm", "qcow2", "clone", NULL);
-    g_autofree char *folder = g_build_filename(dir, "etc", "tm", NULL);
-    g_autofree char *file = g_build_filename(folder, "x.conf", NULL);
+    g_autofree char *directory = g_build_filename(dir, "etc", "tm", NULL);
+    g_autofree char *file = g_build_filename(directory, "x.conf", NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvConfig) none = NULL;
     g_autoptr(DrvConfig) some = NULL;
 
     drv_action_init(1, (char *[]){ self, NULL });
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
     g_assert_true(g_file_set_contents(file, "A=1\nB=$(x)", 3, NULL));
     none = drv_config_load("tm/none.conf", &error);
     g_assert_no_error(error);

@@ -29,9 +29,9 @@ static void
 write_lab(const char *name, const char *text)
 {
     g_autofree char *path = in_lab(name);
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *directory = g_path_get_dirname(path);
 
-    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir_with_parents(directory, 0755), ==, 0);
     g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
 

@@ -115,15 +115,15 @@ static void
 test_errors(void)
 {
     g_auto(DrvFd) full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    g_auto(DrvFd) folder = open("/", O_RDONLY | O_CLOEXEC);
+    g_auto(DrvFd) directory = open("/", O_RDONLY | O_CLOEXEC);
     g_autoptr(GError) error = NULL;
     char byte;
 
     g_assert_false(drv_fd_write_all(full, "x", 1, "the answer", &error));
     assert_error_text(error, DRV_ERROR_NO_SPACE, "cannot write the answer: ");
     g_clear_error(&error);
-    g_assert_cmpint(drv_fd_read(folder, &byte, 1, "the folder", &error), ==, -1);
-    assert_error_text(error, DRV_ERROR_FAILED, "cannot read the folder: ");
+    g_assert_cmpint(drv_fd_read(directory, &byte, 1, "the directory", &error), ==, -1);
+    assert_error_text(error, DRV_ERROR_FAILED, "cannot read the directory: ");
 }
 
 static void

@@ -67,7 +67,8 @@ assert_policy(const DrvFetchPolicy *policy, const char *url, const char *text)
         g_error("'%s' does not say '%s'", error->message, text);
 }
 
-/* A user's URL: hosts by a setting, paths by the folders, links of the host resolved. */
+/* A user's URL: hosts by a setting, paths by the directories, links of the host resolved.
+ */
 static void
 test_ssh_policy(void)
 {

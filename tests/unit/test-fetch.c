@@ -435,7 +435,7 @@ test_s3(void)
     s3.region = "eu-test-1";
     request.url = "s3://some/where/bucket/image";
     assert_fetches(&request);
-    request.url = "s3://bucket/drop"; /* signed anew for the second try */
+    request.url = "s3://bucket/drop"; /* signed again for the second try */
     assert_fetches(&request);
     request.url = "s3://bucket/moved"; /* a signature is for one host only */
     assert_fails(&request, DRV_ERROR_FAILED, "unexpected status 302");

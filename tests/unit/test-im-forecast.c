@@ -226,7 +226,7 @@ test_rate(Fake *fake, gconstpointer data)
     assert_near(g_ascii_strtod(fake->out->str + strlen("NETRX_BW=\""), NULL), 4000, 3000);
     g_string_truncate(fake->out, 0);
     im_forecast_add_rate(fake->im, forecast, "vm", "NETRX", 10, fake->out);
-    g_assert_cmpstr(fake->out->str, ==, ""); /* it began anew */
+    g_assert_cmpstr(fake->out->str, ==, ""); /* it began again */
 }
 
 /* In a process of its own, since the release is read once. */

@@ -45,7 +45,7 @@ test_missing(void)
     assert_told("", states, &changes, "one-1", 1, 1);
     assert_told("", states, &changes, NULL, 0, 0);
     assert_told(SYNC RUNNING, states, &sync_all, NULL, 0, 0);
-    assert_told("", states, &changes, "one-1", 1, 1); /* it is back: counted anew */
+    assert_told("", states, &changes, "one-1", 1, 1); /* it is back: counted again */
     assert_told("", states, &changes, NULL, 0, 0);
     assert_told("", states, &changes, NULL, 0, 0);
     assert_told(POWEROFF, states, &changes, NULL, 0, 0);

@@ -7,7 +7,7 @@
 #include "im/client/client.h"
 #include "template.h"
 
-/* A context whose machine is a folder. */
+/* A context whose machine is a directory. */
 typedef struct {
     char *dir;
     ImContext *im;

@@ -264,7 +264,7 @@ test_qcow2_extensions(void)
     put_be(fd, 132, 4, 3);
     put_at(fd, "raw\0\0\0\0\0", 8, 136);
     check(fd, "duplicate header extension", NULL);
-    put_be(fd, 128, 4, 0x12345678); /* unknown ones are passed over */
+    put_be(fd, 128, 4, 0x12345678); /* unknown ones are skipped */
     put_be(fd, 144, 8, 0);
     check(fd, NULL, NULL);
 }

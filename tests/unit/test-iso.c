@@ -13,7 +13,7 @@
 static const char *const names[] = {
     "context.sh",
     "token.txt",
-    "a file with blanks",
+    "a file with spaces",
     "it's \"quoted\" $(id) `x` & more",
     "-rf",
     "Grüße €",
@@ -108,7 +108,7 @@ test_names(void)
 }
 
 static void
-test_folders(void)
+test_dir(void)
 {
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *tree = g_build_filename(dir, "tree", "sub dir", NULL);
@@ -193,8 +193,8 @@ test_bad_files(void)
 {
     g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
-    g_autofree char *loop = g_build_filename(dir, "folder", "loop", NULL);
-    g_autofree char *folder = g_build_filename(dir, "folder", NULL);
+    g_autofree char *loop = g_build_filename(dir, "directory", "loop", NULL);
+    g_autofree char *directory = g_build_filename(dir, "directory", NULL);
     g_autofree char *none = g_build_filename(dir, "none", NULL);
     g_auto(DrvFd) fd = scratch_open(dir, "image.iso");
     g_autoptr(GError) error = NULL;
@@ -207,9 +207,9 @@ test_bad_files(void)
     g_assert_false(drv_iso_add(iso, fifo, "fifo", &error));
     assert_error_text(error, DRV_ERROR_REFUSED, "is neither a file nor a directory");
     g_clear_error(&error);
-    g_assert_cmpint(g_mkdir(folder, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir(directory, 0755), ==, 0);
     g_assert_cmpint(symlink(".", loop), ==, 0);
-    g_assert_false(drv_iso_add(iso, folder, "folder", &error));
+    g_assert_false(drv_iso_add(iso, directory, "directory", &error));
     assert_error_text(error, DRV_ERROR_REFUSED, "is nested too deeply");
 }
 
@@ -241,7 +241,7 @@ main(int argc, char **argv)
     setlocale(LC_ALL, "C.UTF-8"); /* as drv_action_init() does: names are UTF-8 */
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/iso/names", test_names);
-    g_test_add_func("/iso/folders", test_folders);
+    g_test_add_func("/iso/directories", test_dir);
     g_test_add_func("/iso/deep", test_deep);
     g_test_add_func("/iso/large-file", test_large_file);
     g_test_add_func("/iso/bad-files", test_bad_files);

@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "scratch.h"
 
-/* A folder with folder "in" and beside it folder "out" with file "secret". */
+/* A directory with directory "in" and beside it directory "out" with file "secret". */
 typedef struct {
     char *dir;
     char *in;
@@ -50,7 +50,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
  */
 
 static void
-test_folders(void)
+test_dir(void)
 {
     PLACE();
     g_autofree char *deep = g_build_filename(place.in, "a", "b", NULL);
@@ -67,9 +67,9 @@ test_folders(void)
     g_assert_cmpint(none, ==, -1);
     assert_error_text(error, DRV_ERROR_NOT_FOUND, "cannot create directory '");
     g_clear_error(&error);
-    g_assert_cmpint(drv_path_open_dir("/no/such/folder", &error), ==, -1);
+    g_assert_cmpint(drv_path_open_dir("/no/such/directory", &error), ==, -1);
     assert_error_text(
-        error, DRV_ERROR_NOT_FOUND, "cannot open directory '/no/such/folder'");
+        error, DRV_ERROR_NOT_FOUND, "cannot open directory '/no/such/directory'");
 }
 
 static void
@@ -83,14 +83,18 @@ static void
 test_links(void)
 {
     static const char *const names[] = {
-        "file-link", "folder-link/secret", "up-link/out/secret",
-        "abs-link",  "dangling",           "loop",
+        "file-link",
+        "directory-link/secret",
+        "up-link/out/secret",
+        "abs-link",
+        "dangling",
+        "loop",
         "magic",
     };
     PLACE();
 
     plant(&place, "file-link", "../out/secret");
-    plant(&place, "folder-link", "../out");
+    plant(&place, "directory-link", "../out");
     plant(&place, "up-link", "..");
     plant(&place, "abs-link", place.secret);
     plant(&place, "dangling", "nothing");
@@ -137,7 +141,7 @@ test_beneath(void)
 {
     PLACE();
     g_autoptr(GError) error = NULL;
-    g_auto(DrvFd) folder = drv_path_make_beneath(place.fd, place.in, "a", &error);
+    g_auto(DrvFd) directory = drv_path_make_beneath(place.fd, place.in, "a", &error);
     g_auto(DrvFd) file = drv_path_open_beneath(
         place.fd, place.in, "a/new \n€", O_RDWR | O_CREAT | O_EXCL, 0640, &error);
     g_auto(DrvFd) again = drv_path_make_beneath(place.fd, place.in, "a", &error);
@@ -145,7 +149,7 @@ test_beneath(void)
     g_assert_no_error(error);
     g_assert_cmpint(again, >=, 0);
     g_assert_cmpint(fcntl(file, F_GETFD), ==, FD_CLOEXEC);
-    g_assert_true(drv_path_exists(folder, "new \n€"));
+    g_assert_true(drv_path_exists(directory, "new \n€"));
     plant(&place, "link", "../out");
     g_assert_cmpint(drv_path_make_beneath(place.fd, place.in, "link", &error), ==, -1);
     assert_error_text(error, DRV_ERROR_REFUSED, "/in/link' is or goes through");
@@ -387,7 +391,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/path/folders", test_folders);
+    g_test_add_func("/path/directories", test_dir);
     g_test_add_func("/path/links", test_links);
     g_test_add_func("/path/escapes", test_escapes);
     g_test_add_func("/path/beneath", test_beneath);

@@ -92,13 +92,13 @@ static void
 test_fd_error(void)
 {
     g_autoptr(DrvSource) source =
-        drv_source_new_fd(open("/", O_RDONLY | O_CLOEXEC), "a folder");
+        drv_source_new_fd(open("/", O_RDONLY | O_CLOEXEC), "a directory");
     g_autoptr(GError) error = NULL;
     g_autoptr(GError) again = NULL;
     guint8 byte;
 
     g_assert_cmpint(drv_source_read(source, &byte, 1, &error), ==, -1);
-    assert_error_text(error, DRV_ERROR_FAILED, "'a folder'");
+    assert_error_text(error, DRV_ERROR_FAILED, "'a directory'");
     g_assert_cmpint(drv_source_read(source, &byte, 1, &again), ==, -1);
     g_assert_cmpstr(again->message, ==, error->message);
 }

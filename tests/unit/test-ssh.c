@@ -42,11 +42,11 @@ make_socket(const DrvSsh *ssh)
 }
 
 static void
-assert_folder(const DrvSsh *ssh, const char *wanted)
+assert_dir(const DrvSsh *ssh, const char *wanted)
 {
-    g_autofree char *folder = g_path_get_dirname(ssh->control_path);
+    g_autofree char *directory = g_path_get_dirname(ssh->control_path);
 
-    g_assert_cmpstr(folder, ==, wanted);
+    g_assert_cmpstr(directory, ==, wanted);
 }
 
 /* --- slots -----------------------------------------------------------------------------
@@ -191,36 +191,36 @@ test_death(void)
  */
 
 static void
-test_folder(void)
+test_dir(void)
 {
     g_autofree char *user = g_strdup_printf("/run/user/%d", (int)geteuid());
     g_autofree char *in_user = g_build_filename(user, "drv-ssh", NULL);
     g_autofree char *in_var = g_build_filename(one_home, "var", ".drv-ssh", NULL);
-    const char *const folders[] = { in_var, in_user, "/run/one/drv-ssh" };
+    const char *const directories[] = { in_var, in_user, "/run/one/drv-ssh" };
     const char *const parents[] = { NULL, user, "/run/one" };
     struct stat info;
 
-    for (guint i = 0; i < G_N_ELEMENTS(folders); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS(directories); i++) {
         g_auto(DrvSsh) ssh = DRV_SSH_INIT;
 
         if (parents[i])
             g_assert_cmpint(g_mkdir_with_parents(parents[i], 0755), ==, 0);
-        must_open(&ssh, "folder");
-        assert_folder(&ssh, folders[i]);
-        g_assert_cmpint(stat(folders[i], &info), ==, 0);
+        must_open(&ssh, "directory");
+        assert_dir(&ssh, directories[i]);
+        g_assert_cmpint(stat(directories[i], &info), ==, 0);
         g_assert_cmpuint(info.st_mode & 0777, ==, 0700);
-        g_assert_cmpuint(strlen(ssh.control_path) - strlen(folders[i]), <, 24);
+        g_assert_cmpuint(strlen(ssh.control_path) - strlen(directories[i]), <, 24);
     }
     /* None that others could put sockets in, or that is somewhere else. */
-    g_assert_cmpint(g_chmod(folders[2], 0770), ==, 0);
-    g_assert_cmpint(g_rename(folders[1], "/run/elsewhere"), ==, 0);
-    g_assert_cmpint(symlink("/run/elsewhere", folders[1]), ==, 0);
+    g_assert_cmpint(g_chmod(directories[2], 0770), ==, 0);
+    g_assert_cmpint(g_rename(directories[1], "/run/elsewhere"), ==, 0);
+    g_assert_cmpint(symlink("/run/elsewhere", directories[1]), ==, 0);
     for (guint i = 0; i < 2; i++) {
         g_auto(DrvSsh) ssh = DRV_SSH_INIT;
 
-        must_open(&ssh, "folder");
+        must_open(&ssh, "directory");
         if (i == 0) {
-            assert_folder(&ssh, in_var);
+            assert_dir(&ssh, in_var);
             g_assert_cmpint(g_chmod(in_var, 0701), ==, 0);
         } else {
             g_assert_false(ssh.multiplex);
@@ -232,7 +232,7 @@ test_folder(void)
         }
     }
     g_assert_cmpint(g_chmod(in_var, 0700), ==, 0);
-    g_assert_cmpint(g_remove(folders[1]), ==, 0);
+    g_assert_cmpint(g_remove(directories[1]), ==, 0);
     g_assert_cmpint(g_remove(parents[1]), ==, 0);
     g_assert_cmpint(g_rename(parents[2], "/run/two"), ==, 0);
 }
@@ -379,7 +379,7 @@ main(int argc, char **argv)
     own_run();
     g_test_init(&argc, &argv, NULL);
     own_home();
-    g_test_add_func("/ssh/folder", test_folder);
+    g_test_add_func("/ssh/directory", test_dir);
     g_test_add_func("/ssh/slots", test_slots);
     g_test_add_func("/ssh/opening", test_opening);
     g_test_add_func("/ssh/no-socket", test_no_socket);

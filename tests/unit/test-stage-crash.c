@@ -193,9 +193,9 @@ change_several(const Place *place, GError **error)
     g_autoptr(DrvStage) stage = drv_stage_open(place->fd, place->dir, "x", error);
     g_auto(DrvFd) one = stage ? drv_stage_create(stage, "n1", error) : -1;
     g_auto(DrvFd) two = one < 0 ? -1 : drv_stage_create(stage, "n2", error);
-    g_auto(DrvFd) folder =
+    g_auto(DrvFd) directory =
         two < 0 ? -1 : drv_path_make_beneath(drv_stage_fd(stage), place->dir, "f", error);
-    g_auto(DrvFd) three = folder < 0 ? -1 : drv_stage_create(stage, "f/x", error);
+    g_auto(DrvFd) three = directory < 0 ? -1 : drv_stage_create(stage, "f/x", error);
 
     if (three < 0 || !drv_fd_write_all(one, "new", 3, "it", error) ||
         !drv_fd_write_all(two, "new", 3, "it", error) ||
@@ -203,7 +203,7 @@ change_several(const Place *place, GError **error)
         !drv_stage_link(stage, "l", "new", error))
         return 1;
     drv_stage_remove(stage, "b");
-    drv_stage_publish(stage, "f", "folder");
+    drv_stage_publish(stage, "f", "directory");
     drv_stage_publish(stage, "l", "link");
     drv_stage_publish(stage, "n1", "a");
     drv_stage_publish(stage, "n2", "new");
@@ -233,7 +233,7 @@ static const struct {
     { "fresh", change_fresh, "a=old b=old fresh=new link->old" },
 };
 
-/* We, run by fault: --change NAME FOLDER. */
+/* We, run by fault: --change NAME DIRECTORY. */
 static int
 change_main(const char *name, char *dir)
 {
@@ -388,7 +388,7 @@ test_sweep(void)
     Other one = OTHER(place, plan_several(open_stage(&place, "x")));
     Other two = OTHER(place, plan_several(open_stage(&place, "y")));
     Other alive = OTHER(place, plan_several(open_stage(&place, "z")));
-    g_autofree char *path = g_build_filename(place.dir, ".drv-not-a-folder", NULL);
+    g_autofree char *path = g_build_filename(place.dir, ".drv-not-a-directory", NULL);
 
     other_kill(&one);
     other_kill(&two);

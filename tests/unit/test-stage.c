@@ -85,7 +85,7 @@ test_undo(void)
     make_file(stage, "n2", "new");
     drv_stage_remove(stage, "a");
     drv_stage_publish(stage, "n1", "c");
-    drv_stage_publish(stage, "n2", "no-folder/d");
+    drv_stage_publish(stage, "n2", "no-directory/d");
     g_assert_false(drv_stage_commit(stage, &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
     g_clear_pointer(&stage, drv_stage_free);
@@ -104,17 +104,17 @@ test_no_way_back(void)
     make_file(stage, "n1", "new");
     make_file(stage, "n2", "new");
     drv_stage_publish(stage, "n1", "a");
-    drv_stage_publish(stage, "n2", "folder/d");
+    drv_stage_publish(stage, "n2", "directory/d");
     g_assert_false(drv_stage_commit(stage, &error));
     assert_error_text(error, DRV_ERROR_NOT_FOUND, "will complete this");
     g_clear_error(&error);
     g_clear_pointer(&stage, drv_stage_free);
     g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
-    g_assert_cmpint(mkdirat(place.fd, "folder", 0755), ==, 0);
+    g_assert_cmpint(mkdirat(place.fd, "directory", 0755), ==, 0);
     stage = open_stage(&place, "x");
     g_clear_pointer(&stage, drv_stage_free);
-    assert_tree(&place, "a=new b=old folder/ folder/d=new link->old");
+    assert_tree(&place, "a=new b=old directory/ directory/d=new link->old");
     assert_clean(&place);
 }
 
@@ -123,12 +123,12 @@ static void
 test_damaged_plan(gconstpointer text)
 {
     PLACE();
-    g_autofree char *folder = g_build_filename(place.dir, ".drv-x", NULL);
-    g_autofree char *plan = g_build_filename(folder, "plan", NULL);
-    g_autofree char *kept = g_build_filename(folder, "taken.0", NULL);
+    g_autofree char *directory = g_build_filename(place.dir, ".drv-x", NULL);
+    g_autofree char *plan = g_build_filename(directory, "plan", NULL);
+    g_autofree char *kept = g_build_filename(directory, "taken.0", NULL);
     g_autoptr(GError) error = NULL;
 
-    g_assert_cmpint(g_mkdir(folder, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir(directory, 0755), ==, 0);
     g_assert_true(g_file_set_contents(kept, "precious", -1, NULL));
     if (text)
         g_assert_true(g_file_set_contents(plan, text, -1, NULL));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices as libvirt gets them, and domains as deploy edits them, compared with golden
- * XML: tests/data/vmm/<kind>/<case>.xml and .golden.  DRV_GOLDEN=write makes them anew.
+ * XML: tests/data/vmm/<kind>/<case>.xml and .golden.  DRV_GOLDEN=write makes them again.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -274,9 +274,9 @@ test_exec_json(void)
 static void
 add_cases(const char *kind, GTestDataFunc test)
 {
-    g_autofree char *folder = g_build_filename(DATA, kind, NULL);
+    g_autofree char *directory = g_build_filename(DATA, kind, NULL);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &error);
     const char *name;
 
     g_assert_no_error(error);
@@ -285,7 +285,7 @@ add_cases(const char *kind, GTestDataFunc test)
 
         if (g_str_has_suffix(name, ".xml"))
             g_test_add_data_func_full(
-                path, g_build_filename(folder, name, NULL), test, g_free);
+                path, g_build_filename(directory, name, NULL), test, g_free);
     }
 }
 

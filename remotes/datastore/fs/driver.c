@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fs: images are files in a folder. */
+/* fs: images are files in a directory. */
 #include "datastore/ds.h"
 
 DS_SLOT(cp, fs_store);

@@ -7,7 +7,7 @@
 
 typedef struct {
     int dir_fd;
-    char *dir;       /* path of the datastore's folder, collapsed */
+    char *dir;       /* path of the datastore's directory, collapsed */
     char *name;      /* of the image there */
     char *snap_dir;  /* "<name>.snap" */
     DrvStage *stage; /* held for the image's name */
@@ -65,8 +65,8 @@ int fs_image_open_file(const FsImage *image,
                        const char *file,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* See *highest, the highest number in the snapshot folder (-1: none), and *child, one
- * that stands on @file (NULL: none; NULL when called, caller frees).
+/* See *highest, the highest number in the snapshot directory (-1: none), and *child, one
+ * that is backed by @file (NULL: none; NULL when called, caller frees).
  */
 gboolean fs_image_scan(const FsImage *image,
                        const char *file,

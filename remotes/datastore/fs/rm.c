@@ -28,8 +28,9 @@ where(gconstpointer data)
     return *request->source == '\0' && request->bridges[0] ? DRV_NOWHERE : DRV_AT_DATA;
 }
 
-/* What stands on something else goes before it, so that no one ever sees the one without
- * the other: snapshots stand on the image's file, an image that is a link stands on them.
+/* What is backed by something else goes before it, so that no one ever sees the one
+ * without the other: snapshots are backed by the image's file, an image that is a link is
+ * backed by them.
  */
 static gboolean
 delete_image(FsImage *image, GError **error)

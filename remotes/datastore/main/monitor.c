@@ -3,7 +3,7 @@
  *
  *   monitor [DUMP|-] DS_ID < dump        prints: USED_MB=n FREE_MB=n TOTAL_MB=n
  *
- * A missing folder is made.
+ * A missing directory is made.
  */
 #include "datastore/ds.h"
 

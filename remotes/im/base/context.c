@@ -95,21 +95,21 @@ void
 im_init(int argc, char **argv)
 {
     g_autofree char *path = NULL;
-    g_autofree char *folder = NULL;
+    g_autofree char *directory = NULL;
 
     drv_action_init(argc, argv);
     path = g_canonicalize_filename(argc > 0 ? argv[0] : "im", NULL);
-    folder = g_path_get_dirname(path);
-    while (strlen(folder) > 1) {
-        g_autofree char *name = g_path_get_basename(folder);
-        g_autofree char *parent = g_path_get_dirname(folder);
+    directory = g_path_get_dirname(path);
+    while (strlen(directory) > 1) {
+        g_autofree char *name = g_path_get_basename(directory);
+        g_autofree char *parent = g_path_get_dirname(directory);
 
         if (g_str_equal(name, "im")) {
             drv_action_set_remotes_dir(parent);
             return;
         }
-        g_free(folder);
-        folder = g_steal_pointer(&parent);
+        g_free(directory);
+        directory = g_steal_pointer(&parent);
     }
 }
 

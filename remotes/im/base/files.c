@@ -61,9 +61,9 @@ by_name(gconstpointer a, gconstpointer b)
 }
 
 GPtrArray *
-im_list(const ImContext *im, const char *folder, const char *prefix)
+im_list(const ImContext *im, const char *directory, const char *prefix)
 {
-    g_autofree char *path = g_strconcat(im->root, folder, NULL);
+    g_autofree char *path = g_strconcat(im->root, directory, NULL);
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     const char *name;

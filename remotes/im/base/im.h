@@ -22,13 +22,13 @@ typedef struct ImStates ImStates;
  * at a time.
  */
 typedef struct {
-    char *root;       /* where /proc and /sys are: "", or a folder in tests */
+    char *root;       /* where /proc and /sys are: "", or a directory in tests */
     char *hypervisor; /* "kvm", "qemu" */
     gint64 host_id;
     char *host_name;
-    char *db;          /* folder for what must last */
+    char *db;          /* directory for what must last */
     DrvXml *config;    /* MONITOR_CONFIGURATION; without content before 5.12 */
-    char *ds_location; /* folder of the datastores */
+    char *ds_location; /* directory of the datastores */
     DrvVirt *virt;     /* see im_virt() */
     void (*virt_close)(DrvVirt *virt);
     GError *virt_hung; /* why it could not be connected in time, and when */
@@ -107,10 +107,10 @@ void im_add_vm(GString *out, gint64 id, const char *deploy_id, const char *text)
 char *im_read(const ImContext *im, const char *format, ...) G_GNUC_PRINTF(2, 3);
 gboolean im_read_number(const ImContext *im, guint64 *value, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
-/* Names in a folder below im->root that begin with @prefix and go on with a digit, by
+/* Names in a directory below im->root that begin with @prefix and go on with a digit, by
  * number; or all for "", by name.  Never NULL; caller frees.
  */
-GPtrArray *im_list(const ImContext *im, const char *folder, const char *prefix);
+GPtrArray *im_list(const ImContext *im, const char *directory, const char *prefix);
 /* "Name:  123 kB" of the files in /proc; FALSE when it is not there. */
 gboolean im_field(const char *text, const char *name, guint64 *value);
 
@@ -187,7 +187,7 @@ gint64 im_vm_id(const char *name);
 GHashTable *im_swapped(const ImContext *im);
 /* TRUE when this front-end can have VMs that it did not start. */
 gboolean im_has_imported(void);
-/* REPLICA_CACHE = "YES", … of the datastore's folder @path. */
+/* REPLICA_CACHE = "YES", … of the datastore's directory @path. */
 void im_add_replicas(const char *path, GString *out);
 
 /* What the host uses: percent of one CPU, KiB, bytes since it started.  CPU time is that

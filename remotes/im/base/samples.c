@@ -90,7 +90,7 @@ im_since(ImContext *im, const char *name, guint64 now, guint64 *then, gint64 *us
 {
     const Sample *sample = look_up(im, name);
     gint64 at = g_get_monotonic_time();
-    gboolean found = sample && sample->value <= now; /* else it began anew */
+    gboolean found = sample && sample->value <= now; /* else it began again */
 
     if (found) {
         *then = sample->value;

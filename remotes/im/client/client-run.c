@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running the probes of a folder: ours as functions, those of others as processes. */
+/* Running the probes of a directory: ours as functions, those of others as processes. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,7 +35,7 @@ is_left_over(const char *name)
 static const char *const stock_probes[][2] = { STOCK_PROBES };
 
 /* A stock probe in whose place there is ours: where a tree was synced by copying, it is
- * still on the host.  The folder of hosts without KVM has another name and the same
+ * still on the host.  The directory of hosts without KVM has another name and the same
  * probes.
  */
 static gboolean
@@ -105,10 +105,10 @@ im_run_program(const char *path,
                GError **error)
 {
     g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *folder =
+    g_autofree char *directory =
         g_build_filename(drv_action_remotes_dir(), "im", "kvm.d", NULL);
     g_auto(DrvFd) in = text_fd(config ? config : "", error);
-    g_auto(DrvFd) cwd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_auto(DrvFd) cwd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(path, NULL);
     g_autoptr(GString) said = g_string_new(NULL);
 
@@ -156,9 +156,9 @@ gboolean
 im_run_dir(
     ImContext *im, const ImClient *client, const char *dir, GString *out, GError **error)
 {
-    g_autofree char *folder = g_strconcat(client->hypervisor, "-probes.d", NULL);
+    g_autofree char *directory = g_strconcat(client->hypervisor, "-probes.d", NULL);
     g_autofree char *path =
-        g_build_filename(drv_action_remotes_dir(), "im", folder, dir, NULL);
+        g_build_filename(drv_action_remotes_dir(), "im", directory, dir, NULL);
     g_autoptr(GPtrArray) files = im_executables(path);
     const char *const argv[] = {
         client->hypervisor, client->host_id, client->host_name, NULL

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "im/client/client.h"
 
-#define TELL_AFTER 2 /* failures in a row: libvirtd may just be starting anew */
+#define TELL_AFTER 2 /* failures in a row: libvirtd may just be starting again */
 
 typedef struct {
     const ImClient *client;
@@ -98,10 +98,10 @@ static void
 write_file(const ImContext *im, const char *name, const char *text, int mode)
 {
     g_autofree char *path = g_build_filename(im->db, name, NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *directory = g_path_get_dirname(path);
     g_autoptr(GError) error = NULL;
 
-    g_mkdir_with_parents(folder, 0755);
+    g_mkdir_with_parents(directory, 0755);
     if (!g_file_set_contents_full(
             path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, &error))
         drv_ignore(&error, "only other programs look for it");

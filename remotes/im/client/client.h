@@ -45,10 +45,10 @@ gboolean im_client_configure(ImClient *client,
 /* A context for one of the loops. */
 ImContext *im_client_context(const ImClient *client, GError **error);
 
-/* PEM whose line breaks became blanks, made whole; NULL for "".  Caller frees. */
+/* PEM whose line breaks became spaces, made whole; NULL for "".  Caller frees. */
 char *im_repair_pem(const char *text);
 
-/* Run all probes of a folder; their output.  The first that fails is an error. */
+/* Run all probes of a directory; their output.  The first that fails is an error. */
 gboolean im_run_dir(ImContext *im,
                     const ImClient *client,
                     const char *dir,
@@ -57,15 +57,15 @@ gboolean im_run_dir(ImContext *im,
 /* The probe of ours that the executable @path is, or NULL: a stranger's. */
 ImProbe im_builtin(const char *path);
 
-/* Run @names in the folder @path below <remotes>/im, as processes, with @config on stdin
- * and @argv behind their names.
+/* Run @names in the directory @path below <remotes>/im, as processes, with @config on
+ * stdin and @argv behind their names.
  */
 gboolean im_run_programs(const char *path,
                          const char *const *argv,
                          const char *config,
                          GString *out,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Executables of a folder in the order they run; caller frees. */
+/* Executables of a directory in the order they run; caller frees. */
 GPtrArray *im_executables(const char *path);
 /* One of them. */
 gboolean im_run_program(const char *path,
@@ -86,7 +86,7 @@ char *im_first_pass(const ImClient *client, GError **error);
 
 /* End the clients of this host's number that run, this process not counted. */
 gboolean im_end_clients(const char *host_id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Start this program anew as a daemon. */
+/* Start this program again as a daemon. */
 gboolean im_client_detach(const ImClient *client,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

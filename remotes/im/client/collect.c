@@ -22,11 +22,11 @@
 enum { TYPE = 1, DS_LOCATION, PORT, PERIOD, HOST_ID, HOST };
 
 static char *
-flat_folder(char **argv)
+flat_dir(char **argv)
 {
-    g_autofree char *folder = g_strconcat(argv[TYPE], "-probes.d", NULL);
+    g_autofree char *directory = g_strconcat(argv[TYPE], "-probes.d", NULL);
 
-    return g_build_filename(drv_action_remotes_dir(), "im", folder, NULL);
+    return g_build_filename(drv_action_remotes_dir(), "im", directory, NULL);
 }
 
 /* Seconds of the file's time; 0 when there is none. */
@@ -56,12 +56,12 @@ detach(char **argv, GError **error)
 gboolean
 im_collect_start(int argc, char **argv, GError **error)
 {
-    g_autofree char *folder = flat_folder(argv);
+    g_autofree char *directory = flat_dir(argv);
     g_autoptr(GString) out = g_string_new(NULL);
 
     (void)argc;
     if (!im_end_clients(argv[HOST_ID], error) ||
-        !im_run_programs(folder, (const char *const *)argv + 1, NULL, out, error) ||
+        !im_run_programs(directory, (const char *const *)argv + 1, NULL, out, error) ||
         !detach(argv, error))
         return FALSE;
     if (drv_action_reply_text(out->str) != 0)
@@ -73,8 +73,8 @@ im_collect_start(int argc, char **argv, GError **error)
 static gboolean
 run_flat(ImContext *im, const ImClient *client, char **argv, GString *out, GError **error)
 {
-    g_autofree char *folder = flat_folder(argv);
-    g_autoptr(GPtrArray) files = im_executables(folder);
+    g_autofree char *directory = flat_dir(argv);
+    g_autoptr(GPtrArray) files = im_executables(directory);
 
     for (guint i = 0; i < files->len; i++) {
         const char *file = g_ptr_array_index(files, i);

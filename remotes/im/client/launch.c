@@ -23,9 +23,9 @@ im_launch(const char *name,
           GString *out,
           GError **error)
 {
-    g_autofree char *folder = g_strconcat(name, ".d", NULL);
+    g_autofree char *directory = g_strconcat(name, ".d", NULL);
     g_autofree char *path =
-        g_build_filename(drv_action_remotes_dir(), "im", folder, NULL);
+        g_build_filename(drv_action_remotes_dir(), "im", directory, NULL);
     g_autoptr(GPtrArray) files = NULL;
 
     if (strchr(name, '/') || *name == '.')

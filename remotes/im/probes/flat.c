@@ -22,7 +22,7 @@ im_flat_linux(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-/* One of active, error; a domain that only stands still for a moment is active. */
+/* One of active, error; a domain that only is paused for a moment is active. */
 static char
 state_letter(const DrvStats *vm)
 {

@@ -109,7 +109,7 @@ read_end(Guest *guest, DrvDomain *domain)
     g_auto(ImExecEnd) end = { 0 };
     gsize length = 0;
 
-    drv_ignore(&why, "it is started anew");
+    drv_ignore(&why, "it is started again");
     if (answer && im_parse_exec(answer, &end) && !end.exited)
         return;
     guest->gpu_pid = 0;

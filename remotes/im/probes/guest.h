@@ -59,7 +59,7 @@ typedef struct {
     const DrvStats *vm; /* while a pass runs */
 } Guest;
 
-/* Read what was started before, if it has ended, and start it anew. */
+/* Read what was started before, if it has ended, and start it again. */
 void guest_ask_gpus(Guest *guest, DrvDomain *domain);
 
 /* Ask it what is due: facts by its own times, the commands whenever its agent answers. */

@@ -11,7 +11,7 @@
 #define TM_TIMEOUT_MS 20000
 #define TM_ANSWER_MAX ((gsize)64 << 20)
 
-/* Folders of datastores, named by their numbers. */
+/* Directories of datastores, named by their numbers. */
 static GPtrArray *
 datastores(const ImContext *im)
 {
@@ -99,8 +99,8 @@ add_disks(
 {
     g_autofree char *program =
         g_build_filename(drv_action_remotes_dir(), "tm", driver, "monitor_ds", NULL);
-    g_autofree char *folder = g_build_filename(im->ds_location, id, NULL);
-    g_autoptr(DrvCmd) cmd = drv_cmd_new(program, folder, NULL);
+    g_autofree char *directory = g_build_filename(im->ds_location, id, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(program, directory, NULL);
     g_autoptr(GString) answer = g_string_new(NULL);
     g_autoptr(GError) why = NULL;
 
@@ -145,7 +145,7 @@ im_nfs_automounted(ImContext *im, GString *out, GError **error)
     for (guint i = 0; lines[i]; i++) {
         g_auto(GStrv) words = g_strsplit(lines[i], " ", 4);
 
-        /* source folder type options … */
+        /* source directory type options … */
         if (g_strv_length(words) < 4 || !g_str_has_prefix(words[2], "nfs") ||
             !g_str_has_prefix(words[1], im->ds_location))
             continue;

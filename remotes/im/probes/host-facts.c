@@ -47,7 +47,7 @@ im_name(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-/* "key<blanks>: value" of /proc/cpuinfo, the first; caller frees. */
+/* "key<spaces>: value" of /proc/cpuinfo, the first; caller frees. */
 static char *
 cpu_info(const ImContext *im, const char *key)
 {

@@ -13,22 +13,22 @@ number_of(const char *name)
     return name + strcspn(name, "0123456789");
 }
 
-/* Huge pages of one node.  @count names the file with their number, told as @key; the
+/* Huge pages of one node.  @count names the file with their number, reported as @key; the
  * flat form of old front-ends tells both numbers.
  */
 static void
 add_pages(
     const ImContext *im, const char *node, gboolean total, gboolean unused, GString *out)
 {
-    g_autofree char *folder = g_strdup_printf(NODES "/%s/hugepages", node);
-    g_autoptr(GPtrArray) sizes = im_list(im, folder, "hugepages-");
+    g_autofree char *directory = g_strdup_printf(NODES "/%s/hugepages", node);
+    g_autoptr(GPtrArray) sizes = im_list(im, directory, "hugepages-");
 
     for (guint i = 0; i < sizes->len; i++) {
         const char *size = g_ptr_array_index(sizes, i);
         guint64 pages = 0, left = 0;
 
-        (void)im_read_number(im, &pages, "%s/%s/nr_hugepages", folder, size);
-        (void)im_read_number(im, &left, "%s/%s/free_hugepages", folder, size);
+        (void)im_read_number(im, &pages, "%s/%s/nr_hugepages", directory, size);
+        (void)im_read_number(im, &left, "%s/%s/free_hugepages", directory, size);
         g_string_append_printf(out,
                                "HUGEPAGE = [ NODE_ID = \"%s\", SIZE = \"%.*s\"",
                                number_of(node),
@@ -113,16 +113,16 @@ spell_out(const char *list)
 static void
 add_cores(const ImContext *im, const char *node, GString *out)
 {
-    g_autofree char *folder = g_strdup_printf(NODES "/%s", node);
-    g_autoptr(GPtrArray) cpus = im_list(im, folder, "cpu");
+    g_autofree char *directory = g_strdup_printf(NODES "/%s", node);
+    g_autoptr(GPtrArray) cpus = im_list(im, directory, "cpu");
     g_autoptr(GHashTable) seen =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (guint i = 0; i < cpus->len; i++) {
         const char *cpu = g_ptr_array_index(cpus, i);
-        g_autofree char *id = im_read(im, "%s/%s/topology/core_id", folder, cpu);
+        g_autofree char *id = im_read(im, "%s/%s/topology/core_id", directory, cpu);
         g_autofree char *list =
-            im_read(im, "%s/%s/topology/thread_siblings_list", folder, cpu);
+            im_read(im, "%s/%s/topology/thread_siblings_list", directory, cpu);
         g_autofree char *threads = list ? spell_out(list) : NULL;
 
         /* Numbers of cores repeat in other sockets of a node: threads do not. */

@@ -19,10 +19,10 @@ im_pci_field(GString *out, const char *key, const char *value)
 static void
 add_sriov(const ImContext *im, const char *address, GString *out)
 {
-    g_autofree char *folder = g_strdup_printf(IM_PCI_DEVICES "/%s/net", address);
+    g_autofree char *directory = g_strdup_printf(IM_PCI_DEVICES "/%s/net", address);
     g_autofree char *pf =
         g_strdup_printf("%s" IM_PCI_DEVICES "/%s/physfn", im->root, address);
-    g_autoptr(GPtrArray) interfaces = im_list(im, folder, "");
+    g_autoptr(GPtrArray) interfaces = im_list(im, directory, "");
     guint64 functions;
 
     if (interfaces->len > 0)
@@ -101,8 +101,8 @@ type_numbers(const char *text)
 static void
 add_vgpu(const ImContext *im, const char *address, GString *out)
 {
-    g_autofree char *folder = g_strdup_printf(MDEV_TYPES, address);
-    g_autoptr(GPtrArray) types = im_list(im, folder, "");
+    g_autofree char *directory = g_strdup_printf(MDEV_TYPES, address);
+    g_autoptr(GPtrArray) types = im_list(im, directory, "");
     g_autofree char *text =
         im_read(im, IM_PCI_DEVICES "/%s/nvidia/creatable_vgpu_types", address);
     g_autofree char *uuid = uuid_of(im, address);

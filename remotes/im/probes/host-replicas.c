@@ -4,7 +4,7 @@
 
 #include "im/base/im.h"
 
-/* Bytes that a file takes, or the files of a folder do. */
+/* Bytes that a file takes, or the files of a directory do. */
 static guint64
 allocated(const char *path)
 {

@@ -14,7 +14,7 @@
 #include "virt/agent.h"
 #include "virt/exec-files.h"
 
-#define FOLDER KVM_EXEC_FOLDER
+#define DIRECTORY KVM_EXEC_DIR
 #define ASIDE KVM_EXEC_ASIDE
 #define AGENT_TIMEOUT_S 5
 #define LOST_CODE 255
@@ -62,7 +62,7 @@ ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
     g_auto(ImExecEnd) end = { 0 };
 
     if (answer == NULL) {
-        /* The guest was started anew: the agent answers, and has no such process. */
+        /* The guest was started again: the agent answers, and has no such process. */
         if (!drv_error_is(why, DRV_ERROR_VIRT) ||
             !strstr(why->message, "guest-exec-status") ||
             !strcasestr(why->message, "pid"))
@@ -79,7 +79,7 @@ ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 static gboolean
 look_at(const Look *look, const char *name, GError **error)
 {
-    g_autofree char *path = g_build_filename(FOLDER, name, NULL);
+    g_autofree char *path = g_build_filename(DIRECTORY, name, NULL);
     g_autofree char *text = NULL;
     g_autoptr(DrvDomain) domain = NULL;
     g_autoptr(GError) why = NULL;
@@ -102,7 +102,7 @@ look_at(const Look *look, const char *name, GError **error)
         tell_lost(look, im_vm_id(name), pid, AWAY_TEXT);
     else if (!ask(look, domain, im_vm_id(name), pid))
         return TRUE;
-    return drv_path_unlink(look->dir_fd, FOLDER, name, error);
+    return drv_path_unlink(look->dir_fd, DIRECTORY, name, error);
 }
 
 /* While a command is being started its file is not to be removed: the next time. */
@@ -133,14 +133,14 @@ put_back(int dir_fd, const char *name)
         return;
     /* A command that was started since has the name. */
     if (drv_path_rename_noreplace(dir_fd, name, dir_fd, name + strlen(ASIDE)) < 0 &&
-        !drv_path_unlink(dir_fd, FOLDER, name, &error))
+        !drv_path_unlink(dir_fd, DIRECTORY, name, &error))
         drv_ignore(&error, "it is tried again");
 }
 
 gboolean
 im_vm_execution(ImContext *im, GString *out, GError **error)
 {
-    g_auto(DrvFd) dir_fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_auto(DrvFd) dir_fd = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Look look = { im, out, dir_fd };
     g_autoptr(GDir) dir = NULL;
     g_autoptr(GError) why = NULL;
@@ -149,7 +149,7 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
 
     if (dir_fd < 0)
         return TRUE;
-    dir = g_dir_open(FOLDER, 0, NULL);
+    dir = g_dir_open(DIRECTORY, 0, NULL);
     while (dir && (name = g_dir_read_name(dir))) {
         if (g_str_has_prefix(name, ASIDE) && im_vm_id(name + strlen(ASIDE)) >= 0)
             put_back(dir_fd, name);

@@ -14,23 +14,23 @@
 #define OUTPUT_MAX 4096
 
 typedef struct {
-    char *vm, *folder, *replica, *tm_mad;
+    char *vm, *directory, *replica, *tm_mad;
 } Home;
 
 static void
 home_clear(Home *home)
 {
     g_free(home->vm);
-    g_free(home->folder);
+    g_free(home->directory);
     g_free(home->replica);
     g_free(home->tm_mad);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Home, home_clear)
 
 static DrvXml *
-read_xml(const char *folder, const char *name)
+read_xml(const char *directory, const char *name)
 {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autofree char *path = g_build_filename(directory, name, NULL);
     g_autofree char *text = NULL;
     g_autoptr(GError) ignored = NULL;
     DrvXml *xml;
@@ -58,7 +58,7 @@ run(const Home *home,
 {
     g_autofree char *path =
         g_build_filename(drv_action_remotes_dir(), "tm", home->tm_mad, PROGRAM, NULL);
-    g_autofree char *file = g_strconcat(home->folder, "/disk.", disk, NULL);
+    g_autofree char *file = g_strconcat(home->directory, "/disk.", disk, NULL);
     g_autoptr(DrvCmd) cmd =
         drv_cmd_new(path, home->vm, file, frequency, home->replica, NULL);
 
@@ -107,9 +107,9 @@ find_home(ImContext *im, DrvDomain *domain, Home *home)
         return FALSE;
     }
     xml = metadata ? drv_xml_parse("the domain's metadata", metadata, -1, NULL) : NULL;
-    home->folder =
+    home->directory =
         xml ? drv_xml_get(xml, NULL, "/*/*[local-name()='system_datastore']") : NULL;
-    ds = home->folder ? read_xml(home->folder, "ds.xml") : NULL;
+    ds = home->directory ? read_xml(home->directory, "ds.xml") : NULL;
     if (ds == NULL)
         return FALSE;
     home->replica = drv_xml_get(ds, NULL, "TEMPLATE/REPLICA_HOST");
@@ -131,7 +131,7 @@ look_at(ImContext *im, DrvVirt *virt, const DrvStats *usage, GString *out)
     drv_ignore(&ignored, "it may be gone");
     if (domain == NULL || !find_home(im, domain, &home))
         return;
-    vm = read_xml(home.folder, "vm.xml");
+    vm = read_xml(home.directory, "vm.xml");
     if (vm == NULL)
         return;
     home.vm = g_strdup_printf("%" G_GINT64_FORMAT, id);

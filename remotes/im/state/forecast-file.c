@@ -103,5 +103,5 @@ im_forecast_save(ImContext *im, ImForecast *forecast)
     path = file_of(im, forecast);
     g_mkdir_with_parents(im->db, 0755);
     if (!g_key_file_save_to_file(file, path, &error))
-        drv_ignore(&error, "after a new start they learn anew");
+        drv_ignore(&error, "after a new start they begin again");
 }

@@ -74,7 +74,7 @@ say(GString *out, const char *key, const char *suffix, double value)
 
 /* Learn @value; with enough behind it, append what it will be @ahead seconds from now. */
 static void
-foretell(Holt *holt, double ahead, const Figure *figure, const char *suffix, GString *out)
+predict(Holt *holt, double ahead, const Figure *figure, const char *suffix, GString *out)
 {
     if (ahead <= 0)
         return;
@@ -100,8 +100,8 @@ im_forecast_add(ImForecast *forecast,
     pair = im_forecast_pair(forecast, object, key);
     pair->near.forgets = forecast->near_s;
     pair->far.forgets = forecast->far_s * FAR_FORGETS;
-    foretell(&pair->near, forecast->near_s, &figure, "_FORECAST", out);
-    foretell(&pair->far, forecast->far_s, &figure, "_FORECAST_FAR", out);
+    predict(&pair->near, forecast->near_s, &figure, "_FORECAST", out);
+    predict(&pair->far, forecast->far_s, &figure, "_FORECAST_FAR", out);
 }
 
 void

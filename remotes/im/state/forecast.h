@@ -15,7 +15,8 @@ typedef struct {
     double forgets;      /* seconds: the weight of a value falls to 1/e */
 } Holt;
 
-/* Take in @value of the time @at.  A model that has not been fed for long begins anew. */
+/* Take in @value of the time @at.  A model that has not been fed for long begins again.
+ */
 void holt_add(Holt *holt, double at, double value);
 /* The value @ahead seconds after the last one; never below 0. */
 double holt_ahead(const Holt *holt, double ahead);
@@ -23,7 +24,7 @@ double holt_ahead(const Holt *holt, double ahead);
 /* The models of one kind of objects ("host", "virtualmachine"). */
 typedef struct ImForecast ImForecast;
 
-/* The models, kept in @im or read from its folder, and the settings; NULL when this
+/* The models, kept in @im or read from its directory, and the settings; NULL when this
  * front-end has no forecasts or the admin has them off.  @im owns it.
  */
 ImForecast *im_forecast(ImContext *im, const char *kind);
@@ -43,5 +44,6 @@ void im_forecast_add_rate(ImContext *im,
                           const char *key,
                           guint64 counter,
                           GString *out);
-/* Write the models to the folder now and then, and forget objects not seen for a day. */
+/* Write the models to the directory now and then, and forget objects not seen for a day.
+ */
 void im_forecast_save(ImContext *im, ImForecast *forecast);

@@ -40,6 +40,6 @@ gboolean im_states_is_unsettled(const ImStates *states);
 /* ONE's word for libvirt's. */
 const char *im_state_word(int state, int reason);
 
-/* One line a VM, for a file; and back (lines that are none are passed over). */
+/* One line a VM, for a file; and back (lines that are none are skipped). */
 char *im_states_to_text(const ImStates *states);
 void im_states_from_text(ImStates *states, const char *text);

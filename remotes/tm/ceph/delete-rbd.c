@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete: a clone or a volatile disk with its snapshots; with a VM's folder, its
+/* delete: a clone or a volatile disk with its snapshots; with a VM's directory, its
  * checkpoint.  The image of a persistent disk never gets here.
  */
 #include "base/error.h"
@@ -9,7 +9,7 @@
 extern const DrvOp tm_delete_op;
 
 static gboolean
-delete_folder(const CephDelete *request, DrvSource *in, char **result, GError **error)
+delete_dir(const CephDelete *request, DrvSource *in, char **result, GError **error)
 {
     g_autoptr(DrvRbdPool) pool =
         drv_rbd_pool_open(&request->disk.site, request->disk.site.pool, error);
@@ -37,7 +37,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephDelete *request = data;
 
-    return request->delete.disk_id < 0 ? delete_folder(request, in, result, error)
+    return request->delete.disk_id < 0 ? delete_dir(request, in, result, error)
                                        : delete_disk(request, error);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mkimage, mkswap: a volatile disk.  Run again, it is made anew. */
+/* mkimage, mkswap: a volatile disk.  Run again, it is made again. */
 #include "base/error.h"
 #include "rbd/fill.h"
 #include "rbd/tree.h"
@@ -11,7 +11,7 @@ static gboolean
 make(const CephDiskImage *at, const CephMake *request, const char *format, GError **error)
 {
     const TmMake *wanted = &request->make;
-    g_autofree char *folder = g_path_get_dirname(wanted->target);
+    g_autofree char *directory = g_path_get_dirname(wanted->target);
     DrvMkfs want = {
         .format = g_str_equal(format, "qcow2") ? "raw" : format,
         .fs = wanted->fs,
@@ -26,12 +26,12 @@ make(const CephDiskImage *at, const CephMake *request, const char *format, GErro
     if (!drv_rbd_image_create(at->pool, at->image, want.size, error))
         return FALSE;
     image = drv_rbd_image_open(at->pool, at->image, DRV_RBD_CHANGE, error);
-    return image &&
-           drv_rbd_fill(at->pool,
-                        image,
-                        &want,
-                        g_file_test(folder, G_FILE_TEST_IS_DIR) ? folder : "/var/tmp",
-                        error);
+    return image && drv_rbd_fill(at->pool,
+                                 image,
+                                 &want,
+                                 g_file_test(directory, G_FILE_TEST_IS_DIR) ? directory
+                                                                            : "/var/tmp",
+                                 error);
 }
 
 static gboolean

@@ -47,7 +47,7 @@ ask_datastore(CephDisk *disk, GError **error)
 }
 
 /* Where images are made the datastore is asked for their data pool; where the front-end
- * would work, for its bridges; for folders and volatile disks, for all.
+ * would work, for its bridges; for directories and volatile disks, for all.
  */
 static gboolean
 prepare(TmHead *head, CephDisk *disk, gboolean makes, GError **error)

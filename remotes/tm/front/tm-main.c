@@ -12,7 +12,7 @@ tm_disk_name(gconstpointer request)
     g_autofree char *name = g_path_get_basename(head->target);
 
     if (g_ascii_isdigit(*name))
-        return g_strdup_printf("the folder of VM %" G_GUINT64_FORMAT, head->vm_id);
+        return g_strdup_printf("the directory of VM %" G_GUINT64_FORMAT, head->vm_id);
     return g_strdup_printf("%s of VM %" G_GUINT64_FORMAT, name, head->vm_id);
 }
 
@@ -35,7 +35,8 @@ check_facts(const TmHead *request, DrvDump *vm, GError **error)
            drv_throw(error, DRV_ERROR_NOT_FOUND, "VM %s has no disk %s", vm_id, disk_id);
 }
 
-/* Images have their facts in the VM's document; kernels and whole folders have none. */
+/* Images have their facts in the VM's document; kernels and whole directories have none.
+ */
 static gboolean
 read_facts(TmHead *request, GError **error)
 {

@@ -4,7 +4,7 @@
  *   context FILE|FILE:'NAME'|URL... HOST:SYSDIR/disk.N VM_ID DS_ID
  *
  * The image is made here, in a file without a name, and streamed to the host, where it
- * becomes disk.N when it is complete.  Running it again makes it anew.
+ * becomes disk.N when it is complete.  Running it again makes it again.
  */
 #include "base/action.h"
 #include "base/error.h"

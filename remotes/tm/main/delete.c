@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete - remove a disk, or the folder of a VM.
+/* delete - remove a disk, or the directory of a VM.
  *
  *   delete HOST:SYSDIR/disk.N|HOST:SYSDIR VM_ID DS_ID
  *

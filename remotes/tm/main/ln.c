@@ -3,7 +3,7 @@
  *
  *   ln FE:SOURCE HOST:SYSDIR/disk.N VM_ID DS_ID
  *
- * Running it again makes the disk anew; the image's data stay as they are.
+ * Running it again makes the disk again; the image's data stay as they are.
  */
 #include "tm/tm.h"
 

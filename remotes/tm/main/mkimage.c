@@ -3,7 +3,7 @@
  *
  *   mkimage SIZE_MB FORMAT HOST:SYSDIR/disk.N VM_ID DS_ID
  *
- * Running it again makes the disk anew.
+ * Running it again makes the disk again.
  */
 #include "image/mkfs.h"
 #include "tm/tm.h"

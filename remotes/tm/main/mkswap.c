@@ -3,7 +3,7 @@
  *
  *   mkswap SIZE_MB HOST:SYSDIR/disk.N VM_ID DS_ID
  *
- * Running it again makes the disk anew.
+ * Running it again makes the disk again.
  */
 #include "tm/tm.h"
 

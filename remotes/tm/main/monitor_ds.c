@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor_ds - on a host: what the disks of its VMs take in one system datastore.
  *
- *   monitor_ds SYSTEM_DATASTORE_FOLDER
+ *   monitor_ds SYSTEM_DATASTORE_DIR
  *
  * Prints one VM = [ ID = n, MONITOR = "base64" ] for each VM.
  */
@@ -12,9 +12,9 @@
 #include "tm/tm.h"
 
 static char *
-describe(const char *folder, GError **error)
+describe(const char *directory, GError **error)
 {
-    g_autofree char *text = tm_monitor_vms(folder, error);
+    g_autofree char *text = tm_monitor_vms(directory, error);
     g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
     GString *out;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mv - move a disk, or the folder of a VM, to another host or system datastore.
+/* mv - move a disk, or the directory of a VM, to another host or system datastore.
  *
  *   mv HOST:SYSDIR/disk.N HOST:SYSDIR/disk.N VM_ID DS_ID
  *   mv HOST:SYSDIR HOST:SYSDIR VM_ID DS_ID

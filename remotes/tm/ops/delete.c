@@ -33,7 +33,7 @@ delete_disk(TmDir *dir, GError **error)
 }
 
 static gboolean
-delete_folder(
+delete_dir(
     const TmDelete *request, int ds_fd, const char *ds, const char *name, GError **error)
 {
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
@@ -58,18 +58,18 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     const TmDelete *request = data;
     g_autofree char *clean = drv_path_collapse(request->target);
     g_autofree char *name = g_path_get_basename(clean);
-    g_autofree char *folder = g_path_get_dirname(clean);
+    g_autofree char *directory = g_path_get_dirname(clean);
     g_auto(TmDir) dir = TM_DIR_INIT;
     g_autoptr(GError) why = NULL;
 
     (void)in, (void)result;
-    /* For a disk the folder is the VM's, for a VM it is the datastore's. */
-    if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+    /* For a disk the directory is the VM's, for a VM it is the datastore's. */
+    if (!g_file_test(directory, G_FILE_TEST_IS_DIR))
         return TRUE;
     if (request->disk_id < 0 && g_ascii_isdigit(*name)) {
-        g_auto(DrvFd) ds_fd = drv_path_open_dir(folder, error);
+        g_auto(DrvFd) ds_fd = drv_path_open_dir(directory, error);
 
-        return ds_fd >= 0 && delete_folder(request, ds_fd, folder, name, error);
+        return ds_fd >= 0 && delete_dir(request, ds_fd, directory, name, error);
     }
     if (!tm_dir_open(&dir, request->target, FALSE, &why)) {
         if (drv_error_is(why, DRV_ERROR_NOT_FOUND))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mkimage, mkswap: a new volatile disk, a plain file in the VM's folder. */
+/* mkimage, mkswap: a new volatile disk, a plain file in the VM's directory. */
 #include "base/path.h"
 #include "image/mkfs.h"
 #include "stage/stage.h"

@@ -18,8 +18,8 @@ parse_number(const char *text, guint64 *number)
 }
 
 typedef struct {
-    const char *root; /* the folder that holds the datastores */
-    char *path;       /* of a VM's folder */
+    const char *root; /* the directory that holds the datastores */
+    char *path;       /* of a VM's directory */
     int fd;
     GString *line;
 } Vm;
@@ -39,10 +39,10 @@ disk_mb(const Vm *vm, const char *disk)
 static void
 add_snapshots(const Vm *vm, const char *disk, guint64 disk_id)
 {
-    g_autofree char *folder = g_strconcat(disk, ".snap", NULL);
+    g_autofree char *directory = g_strconcat(disk, ".snap", NULL);
     g_auto(DrvFd) fd =
-        drv_path_open_beneath(vm->fd, vm->path, folder, O_PATH | O_DIRECTORY, 0, NULL);
-    g_autoptr(GArray) numbers = drv_snapshots_numbers(vm->fd, vm->path, folder);
+        drv_path_open_beneath(vm->fd, vm->path, directory, O_PATH | O_DIRECTORY, 0, NULL);
+    g_autoptr(GArray) numbers = drv_snapshots_numbers(vm->fd, vm->path, directory);
 
     for (guint i = 0; fd >= 0 && i < numbers->len; i++) {
         guint64 id = g_array_index(numbers, guint64, i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mv on shared storage: a disk is where it was, and the folder of a VM moves with one
+/* mv on shared storage: a disk is where it was, and the directory of a VM moves with one
  * rename; to another file system it is copied, made durable and compared before the
  * source goes.
  */
@@ -97,7 +97,7 @@ sync_both(const Place *from, const Place *to, GError **error)
 }
 
 static gboolean
-move_folder(const char *source, const char *target, GError **error)
+move_dir(const char *source, const char *target, GError **error)
 {
     g_auto(Place) from = { -1, NULL, NULL };
     g_auto(Place) to = { -1, NULL, NULL };
@@ -134,7 +134,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autofree char *target = drv_path_collapse(request->target);
 
     (void)in, (void)result;
-    return move_folder(source, target, error);
+    return move_dir(source, target, error);
 }
 
 const DrvOp tm_mv_op = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* postmigrate on shared storage: when the VM went to another system datastore, its old
- * folder goes, but only once the new one is seen to be there.
+ * directory goes, but only once the new one is seen to be there.
  */
 #include <fcntl.h>
 

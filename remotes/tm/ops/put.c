@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* put: a stream from the front-end becomes a file in the VM's folder (context's ISO).
+/* put: a stream from the front-end becomes a file in the VM's directory (context's ISO).
  * A guest that has the old one mounted keeps it: the new one is another file.
  */
 #include "base/fd.h"

@@ -64,8 +64,8 @@ tm_dir_image_path(const TmDir *dir, const char *source)
 {
     g_autofree char *clean = drv_path_collapse(source);
     g_autofree char *file = g_path_get_basename(clean);
-    g_autofree char *folder = g_path_get_dirname(clean);
-    g_autofree char *ds = g_path_get_basename(folder);
+    g_autofree char *directory = g_path_get_dirname(clean);
+    g_autofree char *ds = g_path_get_basename(directory);
     g_autofree char *root = g_path_get_dirname(dir->ds_path);
 
     return g_build_filename(root, ds, file, NULL);

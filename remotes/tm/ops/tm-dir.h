@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tm-dir.h - the folder of a VM in a system datastore, and a disk in it.
+/* tm-dir.h - the directory of a VM in a system datastore, and a disk in it.
  *
- * Layout: storage protocol, section 3.1.  The datastore's own folder may be a link; the
- * VM's folder and what is in it are never reached through one, except disk.N itself,
- * which is read as text.
+ * Layout: storage protocol, section 3.1.  The datastore's own directory may be a link;
+ * the VM's directory and what is in it are never reached through one, except disk.N
+ * itself, which is read as text.
  */
 #pragma once
 
 #include <glib.h>
 
-/* An open VM folder. */
+/* An open VM directory. */
 typedef struct {
     int ds_fd;     /* the system datastore's */
     int fd;        /* the VM's */
@@ -27,12 +27,13 @@ typedef struct {
 void tm_dir_clear(TmDir *dir);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TmDir, tm_dir_clear)
 
-/* Open the folder of @target ("…/101/25/disk.0"); with @create it is made if missing. */
+/* Open the directory of @target ("…/101/25/disk.0"); with @create it is made if missing.
+ */
 gboolean tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* Do @work in the folder of @target, which is made if missing, and goes again if it was
- * and @work fails.
+/* Do @work in the directory of @target, which is made if missing, and goes again if it
+ * was and @work fails.
  */
 typedef gboolean (*TmDirWork)(gconstpointer request,
                               TmDir *dir,
@@ -44,7 +45,7 @@ gboolean tm_dir_work(const char *target,
                      gpointer data,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Where an image is on this host: last two components of @source below the folder that
+/* Where an image is on this host: last two components of @source below the directory that
  * holds the datastores of @dir, so that hosts may mount them elsewhere.  Caller frees.
  */
 char *tm_dir_image_path(const TmDir *dir, const char *source);
@@ -64,13 +65,13 @@ typedef enum {
 
 typedef struct {
     TmDiskKind kind;
-    char *link;     /* text of disk.N, "" when it is no link */
-    char *root;     /* the folder that holds the datastores */
-    char *base;     /* path of the folder that holds data and snapshots: the VM's, or the
-                     * image datastore's */
-    int base_fd;    /* its descriptor */
-    char *file;     /* data file below base: "disk.0", "disk.0.snap/1", "<hash>.snap/2" */
-    char *snap_dir; /* below base: "disk.0.snap" or "<hash>.snap" */
+    char *link;  /* text of disk.N, "" when it is no link */
+    char *root;  /* the directory that holds the datastores */
+    char *base;  /* path of the directory that holds data and snapshots: the VM's, or the
+                  * image datastore's */
+    int base_fd; /* its descriptor */
+    char *file;  /* data file below base: "disk.0", "disk.0.snap/1", "<hash>.snap/2" */
+    char *snap_dir;  /* below base: "disk.0.snap" or "<hash>.snap" */
     char *link_head; /* what link texts and backing texts of this disk begin with:
                       * "disk.0.snap/" or "/…/<hash>.snap/" */
 } TmDisk;
@@ -96,5 +97,5 @@ char *tm_disk_snapshot_file(const TmDisk *disk, guint64 id);
  */
 gboolean tm_disk_has_snapshot(const TmDisk *disk, guint64 id);
 
-/* Highest number of a file in the snapshot folder, -1 when there is none. */
+/* Highest number of a file in the snapshot directory, -1 when there is none. */
 gint64 tm_disk_highest(const TmDisk *disk);

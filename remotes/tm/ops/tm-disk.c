@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk in a VM's folder: what it is, and where its data are. */
+/* A disk in a VM's directory: what it is, and where its data are. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@ tm_disk_clear(TmDisk *disk)
     *disk = (TmDisk)TM_DISK_INIT;
 }
 
-/* The data are in the VM's folder. */
+/* The data are in the VM's directory. */
 static gboolean
 set_local(TmDisk *disk, const TmDir *dir, const char *file, GError **error)
 {
@@ -37,15 +37,15 @@ set_local(TmDisk *disk, const TmDir *dir, const char *file, GError **error)
     return disk->base_fd >= 0 || drv_throw_errno(error, "cannot use '%s'", dir->path);
 }
 
-/* An image is right below a datastore; before 5.0 a link to the VM's own folder was
+/* An image is right below a datastore; before 5.0 a link to the VM's own directory was
  * absolute, too.
  */
 static gboolean
-check_folder(const TmDisk *disk, const TmDir *dir, const char *folder, GError **error)
+check_dir(const TmDisk *disk, const TmDir *dir, const char *directory, GError **error)
 {
-    g_autofree char *root = g_path_get_dirname(folder);
+    g_autofree char *root = g_path_get_dirname(directory);
 
-    return g_str_equal(root, disk->root) || g_str_equal(folder, dir->path) ||
+    return g_str_equal(root, disk->root) || g_str_equal(directory, dir->path) ||
            drv_throw(error,
                      DRV_ERROR_REFUSED,
                      "'%s/%s' names '%s', which is in no datastore beside '%s'",
@@ -55,22 +55,22 @@ check_folder(const TmDisk *disk, const TmDir *dir, const char *folder, GError **
                      dir->ds_path);
 }
 
-/* The data are in an image datastore: @folder is it, @image the image's name there. */
+/* The data are in an image datastore: @directory is it, @image the image's name there. */
 static gboolean
 set_image(TmDisk *disk,
           const TmDir *dir,
-          const char *folder,
+          const char *directory,
           const char *image,
           const char *file,
           GError **error)
 {
-    if (!check_folder(disk, dir, folder, error))
+    if (!check_dir(disk, dir, directory, error))
         return FALSE;
-    disk->base = g_strdup(folder);
-    disk->base_fd = drv_chain_open_folder(disk->root, folder, error);
+    disk->base = g_strdup(directory);
+    disk->base_fd = drv_chain_open_dir(disk->root, directory, error);
     disk->file = g_strdup(file);
     disk->snap_dir = g_strconcat(image, ".snap", NULL);
-    disk->link_head = g_strconcat(folder, "/", disk->snap_dir, "/", NULL);
+    disk->link_head = g_strconcat(directory, "/", disk->snap_dir, "/", NULL);
     return disk->base_fd >= 0;
 }
 
@@ -80,8 +80,8 @@ look_absolute(TmDisk *disk, const TmDir *dir, GError **error)
 {
     g_autofree char *clean = drv_path_collapse(disk->link);
     g_autofree char *name = g_path_get_basename(clean);
-    g_autofree char *folder = g_path_get_dirname(clean);
-    g_autofree char *snap = g_path_get_basename(folder);
+    g_autofree char *directory = g_path_get_dirname(clean);
+    g_autofree char *snap = g_path_get_basename(directory);
     g_autofree char *image = NULL;
     g_autofree char *ds = NULL;
     g_autofree char *file = NULL;
@@ -90,10 +90,10 @@ look_absolute(TmDisk *disk, const TmDir *dir, GError **error)
         return FALSE;
     if (!g_str_has_suffix(snap, ".snap") || !drv_snapshots_is_number(name)) {
         disk->kind = TM_DISK_IMAGE;
-        return set_image(disk, dir, folder, name, name, error);
+        return set_image(disk, dir, directory, name, name, error);
     }
     image = g_strndup(snap, strlen(snap) - strlen(".snap"));
-    ds = g_path_get_dirname(folder);
+    ds = g_path_get_dirname(directory);
     file = g_build_filename(snap, name, NULL);
     disk->kind = TM_DISK_PERSISTENT;
     return set_image(disk, dir, ds, image, file, error);

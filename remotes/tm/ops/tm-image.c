@@ -66,7 +66,7 @@ tm_image_open(TmImage *image, const char *path, const char *format, GError **err
     image->dir_fd = drv_path_open_dir(image->dir, error);
     if (image->dir_fd < 0)
         return FALSE;
-    /* An image with snapshots may be a link into its own .snap folder. */
+    /* An image with snapshots may be a link into its own .snap directory. */
     link = drv_path_read_link(image->dir_fd, image->name);
     image->fd = drv_chain_open_image(image->path, error);
     return image->fd >= 0 && read_format(image, format, link != NULL, error);

@@ -8,7 +8,7 @@
 /* An image of a datastore, opened on this host. */
 typedef struct {
     char *path; /* on this host */
-    int dir_fd; /* its datastore's folder */
+    int dir_fd; /* its datastore's directory */
     char *dir;  /* path of that */
     char *name; /* last component */
     int fd;     /* the image, for reading */
@@ -32,14 +32,14 @@ gboolean tm_image_open(TmImage *image,
                        const char *format,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Before a tool opens @image, and all that it stands on: drv_chain_check(). */
+/* Before a tool opens @image, and all that it is backed by: drv_chain_check(). */
 gboolean tm_image_check(const TmImage *image, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* MiB to bytes, or 0 with DRV_ERROR_USAGE when that is no size of an image. */
 gboolean
 tm_size_of_mb(guint64 mb, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make overlay @name in the folder @fd. */
+/* Make overlay @name in the directory @fd. */
 gboolean tm_overlay_make(int fd,
                          const char *name,
                          guint64 size,
@@ -57,7 +57,7 @@ gboolean tm_overlay_read(const TmDisk *disk,
                          char **backing,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Before a tool opens @file below the disk's base as qcow2, and all that it stands on:
+/* Before a tool opens @file below the disk's base as qcow2, and all that it is backed by:
  * drv_chain_check().
  */
 gboolean tm_overlay_check(const TmDisk *disk,

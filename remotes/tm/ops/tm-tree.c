@@ -35,7 +35,7 @@ copy_file(
 }
 
 static gboolean
-copy_folder(int from_fd, const char *from, int to_fd, const char *to, GError **error)
+copy_dir(int from_fd, const char *from, int to_fd, const char *to, GError **error)
 {
     g_auto(DrvFd) in = open_entry(from_fd, from, O_RDONLY | O_DIRECTORY, error);
     g_auto(DrvFd) out = in < 0 ? -1 : drv_path_make_beneath(to_fd, "", to, error);
@@ -61,7 +61,7 @@ tm_tree_copy(int from_fd, const char *from, int to_fd, const char *to, GError **
     if (link)
         return TRUE;
     if (S_ISDIR(info.st_mode))
-        return copy_folder(from_fd, from, to_fd, to, error);
+        return copy_dir(from_fd, from, to_fd, to, error);
     if (!S_ISREG(info.st_mode))
         return drv_throw(
             error, DRV_ERROR_REFUSED, "'%s' is neither a file nor a directory", from);
@@ -101,7 +101,7 @@ compare_file(int a_fd, const char *a, int b_fd, const char *b, GError **error)
 }
 
 static gboolean
-compare_folder(int a_fd, const char *a, int b_fd, const char *b, GError **error)
+compare_dir(int a_fd, const char *a, int b_fd, const char *b, GError **error)
 {
     g_auto(DrvFd) one = open_entry(a_fd, a, O_RDONLY | O_DIRECTORY, error);
     g_auto(DrvFd) two = one < 0 ? -1 : open_entry(b_fd, b, O_RDONLY | O_DIRECTORY, error);
@@ -132,6 +132,6 @@ tm_tree_compare(int a_fd, const char *a, int b_fd, const char *b, GError **error
     if ((one.st_mode & S_IFMT) != (two.st_mode & S_IFMT) || g_strcmp0(link, other) != 0)
         return throw_differs(a, error);
     if (S_ISDIR(one.st_mode))
-        return compare_folder(a_fd, a, b_fd, b, error);
+        return compare_dir(a_fd, a, b_fd, b, error);
     return link || compare_file(a_fd, a, b_fd, b, error);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tm-tree.h - copy a VM's folder to another file system, and prove that it is the same.
+/* tm-tree.h - copy a VM's directory to another file system, and prove that it is the
+ * same.
  */
 #pragma once
 
 #include <glib.h>
 
-/* Copy file, link or folder @from (one component) in @from_fd to @to in @to_fd: holes
+/* Copy file, link or directory @from (one component) in @from_fd to @to in @to_fd: holes
  * stay holes, links keep their text, modes are kept.  Sockets and the like are refused.
  */
 gboolean tm_tree_copy(int from_fd,

@@ -88,7 +88,7 @@ tm_chain_pull(
     }
 }
 
-/* May the hypervisor write to the file @depth files down?  It opens it anew by the name
+/* May the hypervisor write to the file @depth files down?  It opens it again by the name
  * that it was started with, and if that is a link of ours it leads to the active file by
  * now.  Also the header above must not get such a name.
  */

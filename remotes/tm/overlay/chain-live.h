@@ -5,8 +5,8 @@
 #include "tm/overlay/live.h"
 #include "tm/overlay/snapshot.h"
 
-/* The file of the running chain that stands on @file, and how many files @file is below
- * the active one; *above is NULL when the chain lacks @file.
+/* The file of the running chain that is backed by @file, and how many files @file is
+ * below the active one; *above is NULL when the chain lacks @file.
  */
 gboolean tm_chain_find_above(const TmSnapDisk *snap,
                              const char *file,

@@ -24,7 +24,7 @@ wanted_size(const TmClone *request, const TmImage *image, guint64 *size, GError 
     return TRUE;
 }
 
-/* "0" in the folder "snap" of the stage. */
+/* "0" in the directory "snap" of the stage. */
 static gboolean
 make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **error)
 {

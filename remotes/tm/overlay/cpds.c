@@ -101,7 +101,7 @@ tm_cpds_open(TmCpds *cpds, const TmStore *request, GError **error)
 {
     const TmDir *dir = &cpds->dir;
     g_autofree char *image = NULL;
-    g_autofree char *folder = NULL;
+    g_autofree char *directory = NULL;
     g_auto(DrvFd) fd = -1;
 
     if (!tm_dir_open(&cpds->dir, request->target, FALSE, error) ||
@@ -115,15 +115,15 @@ tm_cpds_open(TmCpds *cpds, const TmStore *request, GError **error)
                   g_str_equal(request->format, "qcow2");
     image = tm_dir_image_path(dir, request->image);
     cpds->name = g_path_get_basename(image);
-    folder = g_path_get_dirname(image);
+    directory = g_path_get_dirname(image);
     cpds->is_image =
         cpds->disk.kind == TM_DISK_IMAGE && g_str_equal(cpds->disk.link, image);
     if (cpds->is_image)
         return TRUE;
-    fd = drv_path_make_dir(folder, error);
+    fd = drv_path_make_dir(directory, error);
     if (fd < 0)
         return FALSE;
-    cpds->stage = drv_stage_open(fd, folder, cpds->name, error);
+    cpds->stage = drv_stage_open(fd, directory, cpds->name, error);
     return cpds->stage != NULL;
 }
 

@@ -6,7 +6,7 @@
 #include "tm/overlay/live.h"
 #include "tm/overlay/snapshot.h"
 
-/* A try that was cut short may have left the file: fine if it stands on the active one
+/* A try that was cut short may have left the file: fine if it is backed by the active one
  * and nobody names it yet, since then it was never in use.
  */
 static gboolean

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snap_delete: what stands on the snapshot gets its data first, then it goes. */
+/* snap_delete: what is backed by the snapshot gets its data first, then it goes. */
 #include "base/error.h"
 #include "base/path.h"
 #include "tm/overlay/live.h"

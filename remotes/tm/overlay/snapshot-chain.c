@@ -31,10 +31,10 @@ tm_snap_parent(const TmSnapDisk *snap, const char *file, char **parent, GError *
 static const char *
 parent_format(const TmSnapDisk *snap, const char *parent)
 {
-    g_autofree char *folder = g_path_get_dirname(parent);
+    g_autofree char *directory = g_path_get_dirname(parent);
     g_auto(TmImage) image = TM_IMAGE_INIT;
 
-    if (*parent != '/' || g_str_has_suffix(folder, snap->disk.snap_dir))
+    if (*parent != '/' || g_str_has_suffix(directory, snap->disk.snap_dir))
         return "qcow2";
     return tm_image_open(&image, parent, "", NULL) && !image.is_qcow2 ? "raw" : "qcow2";
 }

@@ -89,7 +89,7 @@ tm_snap_relink(TmSnapDisk *snap, const char *text, GError **error)
                : drv_stage_commit(snap->vm_stage, error);
 }
 
-/* Backing texts are relative, by way of the folder's link to itself, perhaps several
+/* Backing texts are relative, by way of the directory's link to itself, perhaps several
  * times
  * ("disk.0.snap/disk.0.snap/1"), or absolute: the last two components tell.
  */
@@ -118,7 +118,7 @@ is_child(const TmSnapDisk *snap,
 
     *child = FALSE;
     if (link || g_str_equal(candidate, file))
-        return TRUE; /* "0" of a persistent disk: the image, which stands on nothing */
+        return TRUE; /* "0" of a persistent disk: the image, which has no backing file */
     if (!tm_overlay_read(disk, candidate, &size, &backing, error))
         return FALSE;
     *child = backing && tm_snap_names(backing, file);

@@ -16,7 +16,7 @@
 typedef struct {
     TmDir dir;
     TmDisk disk;
-    DrvStage *vm_stage;    /* in the VM's folder: the lock, and where links are made */
+    DrvStage *vm_stage;    /* in the VM's directory: the lock, and where links are made */
     DrvStage *image_stage; /* in the image datastore, for persistent disks; or NULL */
 } TmSnapDisk;
 #define TM_SNAP_DISK_INIT                                                                \
@@ -31,7 +31,7 @@ gboolean tm_snap_disk_open(TmSnapDisk *snap,
                            const TmSnapshot *request,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The stage in the folder where data and snapshots are. */
+/* The stage in the directory where data and snapshots are. */
 DrvStage *tm_snap_data_stage(TmSnapDisk *snap);
 
 /* TRUE for a disk with overlays. */
@@ -57,18 +57,20 @@ gboolean tm_snap_relink(TmSnapDisk *snap,
 /* TRUE when backing text @backing means @file ("<snap_dir>/2"). */
 gboolean tm_snap_names(const char *backing, const char *file);
 
-/* Files of the snapshot folder whose backing file is @file, as paths below base; and the
- * backing text of one of them.  NULL-terminated; caller frees.
+/* Files of the snapshot directory whose backing file is @file, as paths below base; and
+ * the backing text of one of them.  NULL-terminated; caller frees.
  */
 char **tm_snap_children(const TmSnapDisk *snap, const char *file, GError **error);
 
-/* What @file itself stands on: backing text, "" for an image that stands on nothing. */
+/* What @file itself is backed by: backing text, "" for an image that has no backing file.
+ */
 gboolean tm_snap_parent(const TmSnapDisk *snap,
                         const char *file,
                         char **parent,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make all that stands on @file, but @except (may be NULL), stand on its parent instead.
+/* Make all that is backed by @file, but @except (may be NULL), are backed by its parent
+ * instead.
  */
 gboolean tm_snap_free_children(const TmSnapDisk *snap,
                                const char *file,
@@ -81,7 +83,7 @@ gboolean tm_snap_copy(TmSnapDisk *snap,
                       const char *name,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Plan a copy as snapshot @id of a raw disk, with its folder if that is missing.  Returns
- * the name that the copy must have in the data stage; caller frees.
+/* Plan a copy as snapshot @id of a raw disk, with its directory if that is missing.
+ * Returns the name that the copy must have in the data stage; caller frees.
  */
 char *tm_snap_plan_copy(TmSnapDisk *snap, guint64 id, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* qcow2: images and VM folders on storage that the hosts share; disks are overlays. */
+/* qcow2: images and VM directories on storage that the hosts share; disks are overlays.
+ */
 #include "tm/tm.h"
 
 TM_SLOT(clone, overlay_clone);

@@ -76,7 +76,7 @@ compare(const TmMigrate *request,
 {
     g_autofree char *name =
         g_strdup_printf("nonce-%08x%08x", g_random_int(), g_random_int());
-    g_autofree char *folder = g_path_get_basename(drv_stage_path(stage));
+    g_autofree char *directory = g_path_get_basename(drv_stage_path(stage));
     g_auto(DrvFd) fd = drv_stage_create(stage, name, error);
 
     if (fd < 0)
@@ -84,7 +84,7 @@ compare(const TmMigrate *request,
     g_free(proof->target);
     g_free(proof->nonce);
     proof->target = drv_path_collapse(request->target);
-    proof->nonce = g_build_filename(folder, name, NULL);
+    proof->nonce = g_build_filename(directory, name, NULL);
     return drv_dispatch(request->destination_host, &ssh_look, proof, NULL, answer, error);
 }
 

@@ -23,10 +23,10 @@ make_nonce(DrvStage *stage, GError **error)
 {
     g_autofree char *name =
         g_strdup_printf("nonce-%08x%08x", g_random_int(), g_random_int());
-    g_autofree char *folder = g_path_get_basename(drv_stage_path(stage));
+    g_autofree char *directory = g_path_get_basename(drv_stage_path(stage));
     g_auto(DrvFd) fd = drv_stage_create(stage, name, error);
 
-    return fd < 0 ? NULL : g_build_filename(folder, name, NULL);
+    return fd < 0 ? NULL : g_build_filename(directory, name, NULL);
 }
 
 /* Stages that dead drivers left inside are settled first, so that nothing of them
@@ -45,7 +45,7 @@ sweep_inside(int dir_fd, const char *where, const char *name, GError **error)
 }
 
 static gboolean
-send_folder(SshMoveEnd *end, DrvPeer *peer, int dir_fd, const char *where, GError **error)
+send_dir(SshMoveEnd *end, DrvPeer *peer, int dir_fd, const char *where, GError **error)
 {
     g_autofree char *name = g_path_get_basename(end->request->source);
     g_autofree char *as = g_path_get_basename(end->request->target);
@@ -78,7 +78,7 @@ ssh_mv_send_talk(DrvPeer *peer, gpointer data, GError **error)
 
     if (dir_fd < 0)
         return FALSE;
-    return send_folder(end, peer, dir_fd, where, error);
+    return send_dir(end, peer, dir_fd, where, error);
 }
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The VM's folder in its system datastore, and the snapshots kept there. */
+/* The VM's directory in its system datastore, and the snapshots kept there. */
 #include "vmm/ops/directory.h"
 
 #include <string.h>
@@ -13,14 +13,14 @@
 #include "virt/agent.h"
 
 gboolean
-vmm_folder(DrvDomain *domain, const DrvConfig *config, char **folder, GError **error)
+vmm_dir(DrvDomain *domain, const DrvConfig *config, char **directory, GError **error)
 {
     const char *uri = drv_config_get(config, "LIBVIRT_MD_URI", VMM_METADATA_URI);
     g_autofree char *text = NULL;
     g_autoptr(DrvXml) xml = NULL;
     g_autofree char *path = NULL;
 
-    *folder = NULL;
+    *directory = NULL;
     if (!drv_domain_metadata(domain, uri, &text, error))
         return FALSE;
     if (text == NULL)
@@ -33,7 +33,7 @@ vmm_folder(DrvDomain *domain, const DrvConfig *config, char **folder, GError **e
         return TRUE;
     if (!drv_request_check_path("system_datastore", path, error))
         return FALSE;
-    *folder = g_steal_pointer(&path);
+    *directory = g_steal_pointer(&path);
     return TRUE;
 }
 
@@ -65,10 +65,10 @@ by_number(gconstpointer a, gconstpointer b)
 
 /* Files of snapshots in the order they were made: parents come first. */
 static GPtrArray *
-snapshot_files(const char *folder)
+snapshot_files(const char *directory)
 {
     GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
-    GDir *dir = g_dir_open(folder, 0, NULL);
+    GDir *dir = g_dir_open(directory, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
@@ -105,13 +105,13 @@ redefine(DrvDomain *domain, const char *path, GError **error)
 }
 
 void
-vmm_snapshots_redefine(DrvDomain *domain, const char *folder)
+vmm_snapshots_redefine(DrvDomain *domain, const char *directory)
 {
-    g_autoptr(GPtrArray) files = snapshot_files(folder);
+    g_autoptr(GPtrArray) files = snapshot_files(directory);
 
     for (guint i = 0; i < files->len; i++) {
         g_autofree char *path =
-            g_build_filename(folder, g_ptr_array_index(files, i), NULL);
+            g_build_filename(directory, g_ptr_array_index(files, i), NULL);
         g_autoptr(GError) error = NULL;
 
         if (!redefine(domain, path, &error))
@@ -140,11 +140,11 @@ store_one(DrvDomain *domain, const char *name, DrvStage *stage, GError **error)
 
 /* All snapshots libvirt knows become files, since one's end changes others' parents. */
 static gboolean
-store_all(DrvDomain *domain, const char *folder, const char *gone, GError **error)
+store_all(DrvDomain *domain, const char *directory, const char *gone, GError **error)
 {
-    int fd = drv_path_open_dir(folder, error);
+    int fd = drv_path_open_dir(directory, error);
     g_autoptr(DrvStage) stage =
-        fd < 0 ? NULL : drv_stage_open(fd, folder, "snapshots", error);
+        fd < 0 ? NULL : drv_stage_open(fd, directory, "snapshots", error);
     g_auto(GStrv) names = NULL;
 
     if (fd >= 0)
@@ -165,10 +165,10 @@ store_all(DrvDomain *domain, const char *folder, const char *gone, GError **erro
 }
 
 void
-vmm_snapshots_store(DrvDomain *domain, const char *folder, const char *gone)
+vmm_snapshots_store(DrvDomain *domain, const char *directory, const char *gone)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!store_all(domain, folder, gone, &error))
+    if (!store_all(domain, directory, gone, &error))
         drv_warn("the snapshots' metadata is not kept: %s", error->message);
 }

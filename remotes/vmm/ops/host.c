@@ -46,9 +46,9 @@ vmm_helper(
 }
 
 void
-vmm_release_devices(DrvXml *domain, const char *folder)
+vmm_release_devices(DrvXml *domain, const char *directory)
 {
-    g_autofree char *vm_xml = g_build_filename(folder, "vm.xml", NULL);
+    g_autofree char *vm_xml = g_build_filename(directory, "vm.xml", NULL);
     g_autoptr(GError) error = NULL;
 
     if (!drv_xml_has(domain, NULL, "/domain/devices/hostdev[@type='mdev']"))
@@ -58,13 +58,13 @@ vmm_release_devices(DrvXml *domain, const char *folder)
 }
 
 void
-vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder)
+vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *directory)
 {
     g_autoptr(GError) error = NULL;
 
     if (!drv_xml_has(domain, NULL, "/domain/devices/tpm/backend[@type='emulator']"))
         return;
-    if (!vmm_helper("vtpm_setup", "backup", uuid, folder, &error))
+    if (!vmm_helper("vtpm_setup", "backup", uuid, directory, &error))
         drv_warn("the TPM state is not kept: %s", error->message);
 }
 

@@ -19,9 +19,9 @@ gboolean vmm_helper(const char *name,
                     const char *arg2,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Give virtual GPUs of the VM's folder back, keep its TPM; logged when they fail. */
-void vmm_release_devices(DrvXml *domain, const char *folder);
-void vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *folder);
+/* Give virtual GPUs of the VM's directory back, keep its TPM; logged when they fail. */
+void vmm_release_devices(DrvXml *domain, const char *directory);
+void vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *directory);
 
 /* Run the admin's hook NAME.TM_MAD beside the action if there is one, with @args (NULL-
  * terminated) and the document on stdin.  *ran says whether there was one.

@@ -12,7 +12,7 @@
 #include "vmm/ops/receive.h"
 
 static const DrvField fields[] = {
-    DRV_FIELD(VmmReceive, folder, .flags = DRV_REQUIRED | DRV_PATH),
+    DRV_FIELD(VmmReceive, directory, .flags = DRV_REQUIRED | DRV_PATH),
     DRV_FIELD(VmmReceive, name),
     DRV_FIELD(VmmReceive, kind, .flags = DRV_REQUIRED),
     DRV_FIELD(VmmReceive, format),
@@ -25,14 +25,14 @@ static const DrvField fields[] = {
 const DrvRequestType vmm_receive = DRV_REQUEST_TYPE("vmm.receive", VmmReceive, fields);
 
 VmmReceive *
-vmm_receive_new(const char *folder, const char *kind, const char *name)
+vmm_receive_new(const char *directory, const char *kind, const char *name)
 {
     VmmReceive *request = drv_request_new(&vmm_receive);
 
-    g_free(request->folder);
+    g_free(request->directory);
     g_free(request->kind);
     g_free(request->name);
-    request->folder = g_strdup(folder);
+    request->directory = g_strdup(directory);
     request->kind = g_strdup(kind);
     request->name = g_strdup(name);
     return request;
@@ -93,11 +93,11 @@ make(const VmmReceive *request, DrvStage *stage, DrvSource *in, GError **error)
            keep_rights(request, stage, error);
 }
 
-/* The stage is in the VM's folder, also for a name one level down. */
+/* The stage is in the VM's directory, also for a name one level down. */
 static gboolean
 receive(const VmmReceive *request, DrvSource *in, GError **error)
 {
-    g_auto(DrvFd) dir = drv_path_make_dir(request->folder, error);
+    g_auto(DrvFd) dir = drv_path_make_dir(request->directory, error);
     const char *slash = strchr(request->name, '/');
     g_autofree char *below =
         slash ? g_strndup(request->name, slash - request->name) : NULL;
@@ -107,11 +107,11 @@ receive(const VmmReceive *request, DrvSource *in, GError **error)
     if (dir < 0)
         return FALSE;
     if (below) {
-        sub = drv_path_make_beneath(dir, request->folder, below, error);
+        sub = drv_path_make_beneath(dir, request->directory, below, error);
         if (sub < 0)
             return FALSE;
     }
-    stage = drv_stage_open(dir, request->folder, "receive", error);
+    stage = drv_stage_open(dir, request->directory, "receive", error);
     if (stage == NULL || !make(request, stage, in, error))
         return FALSE;
     drv_stage_publish(stage, "new", request->name);
@@ -121,8 +121,8 @@ receive(const VmmReceive *request, DrvSource *in, GError **error)
 static gboolean
 discard(const VmmReceive *request, GError **error)
 {
-    g_autofree char *parent = g_path_get_dirname(request->folder);
-    g_autofree char *name = g_path_get_basename(request->folder);
+    g_autofree char *parent = g_path_get_dirname(request->directory);
+    g_autofree char *name = g_path_get_basename(request->directory);
     g_auto(DrvFd) dir = drv_path_open_dir(parent, error);
 
     return dir >= 0 && drv_path_remove_tree(dir, parent, name, error);

@@ -4,13 +4,14 @@
 
 #include "request/op.h"
 
-/* Make one name in the VM's folder: a file from the stream (@kind "file"), an image that
- * a migration will fill ("image"), a link ("link"), or remove the folder ("discard").
+/* Make one name in the VM's directory: a file from the stream (@kind "file"), an image
+ * that a migration will fill ("image"), a link ("link"), or remove the directory
+ * ("discard").
  */
 typedef struct {
     DrvRequest head;
-    char *folder; /* of the VM; made if missing */
-    char *name;   /* "disk.0", "disk.0.snap/1" */
+    char *directory; /* of the VM; made if missing */
+    char *name;      /* "disk.0", "disk.0.snap/1" */
     char *kind;
     char *format;  /* image: "raw", "qcow2" */
     guint64 size;  /* image: bytes the guest sees */
@@ -23,4 +24,4 @@ extern const DrvRequestType vmm_receive;
 extern const DrvOp vmm_receive_op;
 DRV_REQUEST_AUTOPTR(VmmReceive)
 /* Complete for a file of the stream and for "discard".  Caller frees. */
-VmmReceive *vmm_receive_new(const char *folder, const char *kind, const char *name);
+VmmReceive *vmm_receive_new(const char *directory, const char *kind, const char *name);

@@ -10,7 +10,7 @@ AGENT_DOCUMENT=$DRV_ROOT/tests/lib/agent-document
 WORKER=$DRV_OUT/agent/drv-agent-worker
 WATCHER=$DRV_OUT/agent/drv-agent-watcher
 
-# A VM's disk on the hosts' shared folder.
+# A VM's disk on the hosts' shared directory.
 agent_disk() { # ID: its path
     local file=/var/lib/one/datastores/0/$1.qcow2
     lab_exec host01 test -e "$file" || lab_exec host01 qemu-img create -q -f qcow2 "$file" 16M

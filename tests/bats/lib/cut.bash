@@ -112,7 +112,7 @@ signal_all() { # NODE SIGNAL WORDS
 MASTER='^ssh: .*\[mux\]'
 SESSION='^sshd: oneadmin@'
 
-control_folder() {
+control_dir() {
     lab_exec fe sh -c 'ls -d /run/one/drv-ssh /var/lib/one/.drv-ssh 2>/dev/null || true'
 }
 

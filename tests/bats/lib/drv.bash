@@ -9,7 +9,7 @@
 #     setup_file() { lab_setup_suite; }   # in a lab with fe, host01 and host02
 #     teardown_file() { lab_teardown_suite; }
 #
-# Here, the front-end is a folder: $ONE_LOCATION, with the built tree linked in as
+# Here, the front-end is a directory: $ONE_LOCATION, with the built tree linked in as
 # $REMOTES and datastores $DS (1) and $SYS (0) below $DATASTORES; the host of a VM is
 # $HERE.  In a lab, commands run on fe, and the same variables say where things are there.
 # Oned's answers come from files: see core_put.
@@ -398,6 +398,6 @@ mount_tmpfs() { # NODE DIR [OPTIONS]
     lab_root "$1" mount -t tmpfs -o "uid=oneadmin,gid=oneadmin,mode=755${3:+,$3}" tmpfs "$2"
 }
 
-guest_files() { # the folder with vmlinuz, initrd and disk.raw
+guest_files() { # the directory with vmlinuz, initrd and disk.raw
     "$LAB_TOOLS/guest"
 }

@@ -75,7 +75,7 @@ fe_ds() { # MAD/ACTION ID [NAME=VALUE...]
     esac
 }
 
-# The line is split at blanks, whatever is quoted in it.
+# The line is split at spaces, whatever is quoted in it.
 fe_tm() { # MAD ACTION[.SUFFIX] [word...]
     local program=$REMOTES/tm/$1/$2
     local -a words

@@ -29,7 +29,7 @@ leave() { # KIB
         sync -f "$2"
         free=$(($(stat -f -c "%a * %S" "$2") / 1024 - $3 - 64))
         fallocate -l "${free}k" "$1/file"
-        # To the last block, and the last one that a folder could have.
+        # To the last block, and the last one that a directory could have.
         for i in $(seq 100); do
             [ "$3" = 0 ] && head -c 4096 /dev/zero >>"$1/file" || break
             sync -d "$1/file"

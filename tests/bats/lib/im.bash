@@ -36,7 +36,7 @@ monitord_stop() {
     MONITORD=
 }
 
-# The configuration as the front-end sends it: line breaks of the key became blanks.
+# The configuration as the front-end sends it: line breaks of the key became spaces.
 im_config() { # [PERIOD=SECONDS...]
     local word periods=''
     for word; do periods+="<${word%%=*}><![CDATA[${word#*=}]]></${word%%=*}>"; done

@@ -151,7 +151,7 @@ open_files() {
         readlink "$fd"; done' bash one-$VM | grep -E '/datastores/[01]/' | sort -u
 }
 
-# How many files stand on one another for QEMU.
+# The length of the backing chain as QEMU sees it.
 live_depth() {
     lab_virsh host01 qemu-monitor-command one-$VM '{"execute":"query-block"}' |
         python3 -c 'import json, sys

@@ -48,12 +48,12 @@ assert_stderr() {
     assert_equal "$stderr" "$1"
 }
 
-# only FOLDER NAME...: FOLDER holds these and nothing else.
+# only DIRECTORY NAME...: DIRECTORY holds these and nothing else.
 only() {
-    local folder=$1 names
+    local directory=$1 names
 
     shift
-    names=$(cd "$folder" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
+    names=$(cd "$directory" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort)
     assert_equal "$names" "$(printf '%s\n' "$@" | LC_ALL=C sort)"
 }
 

@@ -42,13 +42,13 @@ is_aside(const char *name, const char *base)
 void
 kvm_checkpoint_drop_aside(const char *file)
 {
-    g_autofree char *folder = g_path_get_dirname(file);
+    g_autofree char *directory = g_path_get_dirname(file);
     g_autofree char *base = g_path_get_basename(file);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
 
         if (is_aside(name, base) && g_unlink(path) < 0)
             drv_warn("'%s' is left: %s", path, g_strerror(errno));

@@ -44,8 +44,8 @@ kvm_checkpoint_begin(const char *file, char **aside, GError **error)
 static gboolean
 is_newest(const char *file)
 {
-    g_autofree char *folder = g_path_get_dirname(file);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autofree char *directory = g_path_get_dirname(file);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     gboolean any = FALSE;
     const char *name;
     struct stat own;
@@ -53,7 +53,7 @@ is_newest(const char *file)
     if (dir == NULL || stat(file, &own) < 0)
         return FALSE;
     while ((name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
         struct stat other;
 
         if (!g_str_has_prefix(name, "deployment.") || stat(path, &other) < 0)
@@ -78,11 +78,11 @@ kvm_checkpoint_is_ours(const char *file)
 static gboolean
 take(const char *file, const char *const *suffixes, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(file);
+    g_autofree char *directory = g_path_get_dirname(file);
     g_autofree char *base = g_path_get_basename(file);
-    g_auto(DrvFd) fd = drv_path_open_dir(folder, error);
+    g_auto(DrvFd) fd = drv_path_open_dir(directory, error);
     g_autoptr(DrvStage) stage =
-        fd < 0 ? NULL : drv_stage_open(fd, folder, "checkpoint", error);
+        fd < 0 ? NULL : drv_stage_open(fd, directory, "checkpoint", error);
 
     if (stage == NULL)
         return FALSE;
@@ -128,7 +128,7 @@ kvm_checkpoint_remove(const char *file)
 
 /* The rest of @path behind "<root>/<digits>/<vm>", or NULL; both are collapsed. */
 static const char *
-behind_folder(const char *path, const char *root, const char *vm)
+behind_dir(const char *path, const char *root, const char *vm)
 {
     const char *at = path;
     gsize digits;
@@ -149,8 +149,8 @@ behind_folder(const char *path, const char *root, const char *vm)
 void
 kvm_checkpoint_move_paths(DrvXml *xml, const char *file)
 {
-    g_autofree char *folder = g_path_get_dirname(file);
-    g_autofree char *collapsed = drv_path_collapse(folder);
+    g_autofree char *directory = g_path_get_dirname(file);
+    g_autofree char *collapsed = drv_path_collapse(directory);
     g_autofree char *vm = g_path_get_basename(collapsed);
     g_autofree char *datastore = g_path_get_dirname(collapsed);
     g_autofree char *root = g_path_get_dirname(datastore);
@@ -160,8 +160,8 @@ kvm_checkpoint_move_paths(DrvXml *xml, const char *file)
         DrvNode *node = g_ptr_array_index(nodes, i);
         g_autofree char *text = drv_xml_get(xml, node, ".");
         g_autofree char *path = text && *text == '/' ? drv_path_collapse(text) : NULL;
-        const char *rest = path ? behind_folder(path, root, vm) : NULL;
-        g_autofree char *moved = rest ? g_strconcat(folder, rest, NULL) : NULL;
+        const char *rest = path ? behind_dir(path, root, vm) : NULL;
+        g_autofree char *moved = rest ? g_strconcat(directory, rest, NULL) : NULL;
 
         if (moved && strcmp(path, collapsed) != 0)
             drv_xml_node_set_text(node, moved);

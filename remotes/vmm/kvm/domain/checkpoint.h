@@ -42,7 +42,8 @@ gboolean kvm_checkpoint_commit(const char *file,
  */
 void kvm_checkpoint_remove(const char *file);
 
-/* Paths in @xml of the VM's folder in any datastore become those in the folder where
+/* Paths in @xml of the VM's directory in any datastore become those in the directory
+ * where
  * @file is: the VM may have moved while it slept.
  */
 void kvm_checkpoint_move_paths(DrvXml *xml, const char *file);

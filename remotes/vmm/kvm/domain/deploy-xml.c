@@ -33,12 +33,12 @@ char *
 kvm_link_target(const char *path)
 {
     g_autofree char *text = is_disk_path(path) ? g_file_read_link(path, NULL) : NULL;
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *target = NULL;
 
     if (text == NULL)
         return NULL;
-    target = *text == '/' ? g_strdup(text) : g_build_filename(folder, text, NULL);
+    target = *text == '/' ? g_strdup(text) : g_build_filename(directory, text, NULL);
     return g_file_test(target, G_FILE_TEST_EXISTS) ? g_steal_pointer(&target) : NULL;
 }
 
@@ -78,11 +78,11 @@ format_of(const char *path, const char **format, GError **error)
 static gboolean
 convert(const char *from, const char *path, const char *format, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);
-    g_auto(DrvFd) fd = drv_path_make_dir(folder, error);
+    g_auto(DrvFd) fd = drv_path_make_dir(directory, error);
     g_autoptr(DrvStage) stage =
-        fd < 0 ? NULL : drv_stage_open(fd, folder, "nvram", error);
+        fd < 0 ? NULL : drv_stage_open(fd, directory, "nvram", error);
     g_autoptr(DrvCmd) cmd = NULL;
     const char *was;
 
@@ -125,14 +125,15 @@ kvm_make_nvram(DrvXml *domain, const DrvConfig *config, GError **error)
 /* --- TPM
  * --------------------------------------------------------------------------------- */
 
-/* What a user kept of an earlier VM's TPM, as base64 of a .tar.gz with a folder "tpm". */
+/* What a user kept of an earlier VM's TPM, as base64 of a .tar.gz with a directory "tpm".
+ */
 static gboolean
-unpack_tpm(const char *state, const char *folder, GError **error)
+unpack_tpm(const char *state, const char *directory, GError **error)
 {
     g_autoptr(DrvCmd) cmd =
         drv_cmd_new("tar", "-xz", "--no-same-owner", "-f", "-", "tpm", NULL);
-    g_auto(DrvFd) dir = drv_path_open_dir(folder, error);
-    g_auto(DrvFd) data = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    g_auto(DrvFd) dir = drv_path_open_dir(directory, error);
+    g_auto(DrvFd) data = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     g_autofree guchar *bytes = NULL;
     gsize size;
 
@@ -140,7 +141,8 @@ unpack_tpm(const char *state, const char *folder, GError **error)
         return FALSE;
     bytes = g_base64_decode(state, &size);
     if (data < 0 || lseek(data, 0, SEEK_SET) < 0)
-        return drv_throw_errno(error, "cannot create a temporary file in '%s'", folder);
+        return drv_throw_errno(
+            error, "cannot create a temporary file in '%s'", directory);
     if (!drv_fd_write_all(data, bytes, size, "the TPM's state", error))
         return FALSE;
     (void)lseek(data, 0, SEEK_SET);
@@ -150,9 +152,9 @@ unpack_tpm(const char *state, const char *folder, GError **error)
 }
 
 static char *
-kept_tpm(const char *folder)
+kept_tpm(const char *directory)
 {
-    g_autofree char *path = g_build_filename(folder, "vm.xml", NULL);
+    g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
     g_autofree char *text = NULL;
     g_autoptr(DrvXml) vm = NULL;
     gsize size;
@@ -164,20 +166,20 @@ kept_tpm(const char *folder)
 }
 
 gboolean
-kvm_recover_tpm(DrvXml *domain, const char *folder, GError **error)
+kvm_recover_tpm(DrvXml *domain, const char *directory, GError **error)
 {
-    g_autofree char *dir = g_build_filename(folder, "tpm", NULL);
+    g_autofree char *dir = g_build_filename(directory, "tpm", NULL);
     g_autofree char *uuid = drv_xml_text(domain, NULL, "/domain/uuid");
     g_autofree char *state = NULL;
 
     if (!drv_xml_has(domain, NULL, "/domain/devices/tpm/backend[@type='emulator']"))
         return TRUE;
     if (!g_file_test(dir, G_FILE_TEST_IS_DIR)) {
-        state = kept_tpm(folder);
-        if (state && !unpack_tpm(state, folder, error))
+        state = kept_tpm(directory);
+        if (state && !unpack_tpm(state, directory, error))
             return drv_prefix(error, "cannot unpack the TPM's state");
     }
     if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
         return TRUE; /* a new one, then */
-    return vmm_helper("vtpm_setup", "recover", uuid, folder, error);
+    return vmm_helper("vtpm_setup", "recover", uuid, directory, error);
 }

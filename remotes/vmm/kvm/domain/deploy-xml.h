@@ -21,8 +21,9 @@ gboolean kvm_make_nvram(DrvXml *domain,
                         const DrvConfig *config,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The state of a VM's TPM: from the VM's folder, or its template, to where swtpm looks.
+/* The state of a VM's TPM: from the VM's directory, or its template, to where swtpm
+ * looks.
  */
 gboolean kvm_recover_tpm(DrvXml *domain,
-                         const char *folder,
+                         const char *directory,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;

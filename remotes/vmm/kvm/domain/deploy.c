@@ -16,8 +16,8 @@
 static gboolean
 store(const VmmDeploy *request, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(request->file);
-    g_auto(DrvFd) fd = drv_path_make_dir(folder, error);
+    g_autofree char *directory = g_path_get_dirname(request->file);
+    g_auto(DrvFd) fd = drv_path_make_dir(directory, error);
     g_autoptr(GError) why = NULL;
 
     if (fd < 0)
@@ -36,21 +36,22 @@ store(const VmmDeploy *request, GError **error)
 
 /* Virtual GPUs are made by a privileged helper from the VM's document. */
 static gboolean
-make_devices(DrvXml *domain, const char *folder, GError **error)
+make_devices(DrvXml *domain, const char *directory, GError **error)
 {
-    g_autofree char *vm_xml = g_build_filename(folder, "vm.xml", NULL);
+    g_autofree char *vm_xml = g_build_filename(directory, "vm.xml", NULL);
 
     return !drv_xml_has(domain, NULL, "/domain/devices/hostdev[@type='mdev']") ||
            vmm_helper("vgpu", "CREATE", vm_xml, NULL, error);
 }
 
 static gboolean
-prepare(DrvXml *domain, const char *folder, const DrvConfig *config, GError **error)
+prepare(DrvXml *domain, const char *directory, const DrvConfig *config, GError **error)
 {
     kvm_resolve_links(domain);
     vmm_compact_memory(config, FALSE);
     return kvm_make_nvram(domain, config, error) &&
-           kvm_recover_tpm(domain, folder, error) && make_devices(domain, folder, error);
+           kvm_recover_tpm(domain, directory, error) &&
+           make_devices(domain, directory, error);
 }
 
 /* The very same action was begun before, and killed. */
@@ -86,7 +87,7 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmDeploy *request = data;
     g_autoptr(DrvXml) xml = drv_xml_parse("the domain's XML", request->xml, -1, error);
-    g_autofree char *folder = g_path_get_dirname(request->file);
+    g_autofree char *directory = g_path_get_dirname(request->file);
     g_autoptr(DrvConfig) config = xml ? vmm_config(error) : NULL;
     g_autoptr(DrvVirt) virt = NULL;
     g_autoptr(DrvDomain) domain = NULL;
@@ -102,16 +103,16 @@ deploy(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (virt == NULL || !store(request, error))
         return FALSE;
     domain = repeated ? find_started(virt, xml) : NULL;
-    if (domain == NULL && !prepare(xml, folder, config, error))
+    if (domain == NULL && !prepare(xml, directory, config, error))
         return FALSE;
     text = drv_xml_to_text(xml);
     if (domain == NULL)
         domain = drv_virt_create(virt, text, 0, error);
     if (domain == NULL) {
-        vmm_release_devices(xml, folder);
+        vmm_release_devices(xml, directory);
         return drv_prefix(error, "'%s'", request->file);
     }
-    vmm_snapshots_redefine(domain, folder);
+    vmm_snapshots_redefine(domain, directory);
     /* Older front-ends look for what they get by name; all later calls take either. */
     *result = g_strdup(drv_release_at_least(drv_action_release(), 5, 12, 0)
                            ? drv_domain_uuid(domain)

@@ -130,12 +130,12 @@ wake(DrvDomain *domain, gboolean has_file, gboolean *runs, GError **error)
 static void
 finish(DrvDomain *domain, const VmmCheckpoint *request, const DrvConfig *config)
 {
-    g_autofree char *folder = g_path_get_dirname(request->file);
+    g_autofree char *directory = g_path_get_dirname(request->file);
 
     if (vmm_config_bool(config, "SYNC_TIME", FALSE))
         drv_agent_sync_time_later(domain);
     kvm_checkpoint_remove(request->file);
-    vmm_snapshots_redefine(domain, folder);
+    vmm_snapshots_redefine(domain, directory);
 }
 
 static gboolean

@@ -15,14 +15,14 @@
 typedef struct {
     VmmSession session;
     DrvDomain *domain; /* the session's */
-    char *folder;      /* may be NULL: front-ends before 5.8 */
+    char *directory;   /* may be NULL: front-ends before 5.8 */
 } Place;
 
 static void
 place_clear(Place *place)
 {
     vmm_session_clear(&place->session);
-    g_clear_pointer(&place->folder, g_free);
+    g_clear_pointer(&place->directory, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
 
@@ -32,7 +32,7 @@ place_open(Place *place, const VmmSnapshot *request, GError **error)
     if (!vmm_session_open(&place->session, request, error))
         return FALSE;
     place->domain = place->session.domain;
-    return vmm_folder(place->domain, place->session.config, &place->folder, error);
+    return vmm_dir(place->domain, place->session.config, &place->directory, error);
 }
 
 static gboolean
@@ -93,8 +93,8 @@ create(gconstpointer data, DrvSource *in, char **result, GError **error)
     DRV_CANCEL_SHIELD();
     if (!check_active(place.domain, error))
         return FALSE;
-    if (place.folder)
-        vmm_snapshots_store(place.domain, place.folder, NULL);
+    if (place.directory)
+        vmm_snapshots_store(place.domain, place.directory, NULL);
     *result = g_steal_pointer(&name);
     return TRUE;
 }
@@ -110,12 +110,12 @@ static gboolean delete (gconstpointer data, DrvSource *in, char **result, GError
         !drv_domain_snapshot_delete(place.domain, request->snapshot, FALSE, error))
         return FALSE;
     DRV_CANCEL_SHIELD();
-    if (place.folder)
-        vmm_snapshots_store(place.domain, place.folder, request->snapshot);
+    if (place.directory)
+        vmm_snapshots_store(place.domain, place.directory, request->snapshot);
     return TRUE;
 }
 
-/* libvirt starts QEMU anew to go back, and a new one without the CPUs that had been
+/* libvirt starts QEMU again to go back, and a new one without the CPUs that had been
  * plugged in cannot load the snapshot: the domain would be lost.
  */
 static gboolean
@@ -176,8 +176,8 @@ revert(gconstpointer data, DrvSource *in, char **result, GError **error)
         return drv_prefix(error, "%s", dead->message);
     if (ok && !check_active(place.domain, error))
         return FALSE;
-    if (ok && place.folder)
-        vmm_snapshots_store(place.domain, place.folder, NULL);
+    if (ok && place.directory)
+        vmm_snapshots_store(place.domain, place.directory, NULL);
     return ok;
 }
 

@@ -16,7 +16,7 @@ typedef struct {
     DrvDomain *domain; /* NULL: there was none */
     DrvWatch *watch;
     DrvXml *xml;
-    char *folder; /* may be NULL */
+    char *directory; /* may be NULL */
 } Stop;
 
 static void
@@ -27,7 +27,7 @@ stop_clear(Stop *stop)
     g_clear_pointer(&stop->virt, drv_virt_close);
     g_clear_pointer(&stop->config, drv_config_free);
     g_clear_pointer(&stop->xml, drv_xml_free);
-    g_clear_pointer(&stop->folder, g_free);
+    g_clear_pointer(&stop->directory, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stop, stop_clear)
 
@@ -35,7 +35,7 @@ static gboolean
 read_domain(Stop *stop, GError **error)
 {
     stop->xml = vmm_domain_xml(stop->domain, error);
-    return stop->xml && vmm_folder(stop->domain, stop->config, &stop->folder, error);
+    return stop->xml && vmm_dir(stop->domain, stop->config, &stop->directory, error);
 }
 
 /* Open everything before anything is asked for.  A domain libvirt does not know is at its
@@ -66,8 +66,8 @@ stop_open(Stop *stop, gconstpointer request, gboolean *gone, GError **error)
 static void
 stop_tidy(Stop *stop)
 {
-    if (stop->xml && stop->folder)
-        vmm_release_devices(stop->xml, stop->folder);
+    if (stop->xml && stop->directory)
+        vmm_release_devices(stop->xml, stop->directory);
     vmm_compact_memory(stop->config, TRUE);
 }
 
@@ -137,8 +137,8 @@ end_domain(gconstpointer request, gboolean ask_guest, GError **error)
         return FALSE;
     if (gone)
         return TRUE;
-    if (ask_guest && stop.folder)
-        vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.folder);
+    if (ask_guest && stop.directory)
+        vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.directory);
     if (!(ask_guest ? end_guest(&stop, error)
                     : drv_watch_destroy(stop.watch, stop.domain, error)))
         return FALSE;

@@ -16,7 +16,7 @@
 #include "vmm/kvm/exec/exec.h"
 #include "vmm/ops/session.h"
 
-#define FOLDER KVM_EXEC_FOLDER
+#define DIRECTORY KVM_EXEC_DIR
 #define AGENT_TIMEOUT_S 15
 #define LOCK_WAIT_MS 60000
 #define LOCK_AGAIN_MS 50
@@ -48,7 +48,7 @@ take_lock(Session *session, GError **error)
 {
     gint64 end = g_get_monotonic_time() + LOCK_WAIT_MS * 1000;
 
-    session->dir_fd = drv_path_make_dir(FOLDER, error);
+    session->dir_fd = drv_path_make_dir(DIRECTORY, error);
     if (session->dir_fd < 0)
         return FALSE;
     for (;;) {
@@ -105,7 +105,7 @@ parse_command(const VmmExec *request, char ***words, GError **error)
 static gboolean
 keep_pid(Session *session, guint64 pid, GError **error)
 {
-    g_autofree char *path = g_build_filename(FOLDER, session->name, NULL);
+    g_autofree char *path = g_build_filename(DIRECTORY, session->name, NULL);
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", pid);
     g_autoptr(GError) why = NULL;
 
@@ -151,7 +151,7 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)result;
     if (!session_open(&session, request, error))
         return FALSE;
-    path = g_build_filename(FOLDER, session.name, NULL);
+    path = g_build_filename(DIRECTORY, session.name, NULL);
     if (!g_file_get_contents(path, &pid, NULL, NULL))
         return TRUE; /* nothing runs */
     g_strstrip(pid);
@@ -163,7 +163,7 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
         if (answer == NULL)
             return FALSE;
     }
-    return drv_path_remove_tree(session.dir_fd, FOLDER, session.name, error);
+    return drv_path_remove_tree(session.dir_fd, DIRECTORY, session.name, error);
 }
 
 const DrvOp kvm_exec = { .name = "kvm.exec", .request = &vmm_exec, .run = run_exec };

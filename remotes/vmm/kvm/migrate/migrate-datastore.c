@@ -16,7 +16,7 @@
 typedef struct {
     DrvDisk *disk;    /* as it was */
     char *file;       /* where it goes */
-    gboolean shallow; /* what it stands on is there already */
+    gboolean shallow; /* what it is backed by is there already */
     enum { NOT_BEGUN, COPIED, MOVED } how;
 } Move;
 
@@ -30,16 +30,16 @@ move_free(gpointer data)
     g_free(move);
 }
 
-/* The name in the new folder of a path in the old one. */
+/* The name in the new directory of a path in the old one. */
 static char *
 new_path(const KvmMigration *migration, const char *path)
 {
     g_autofree char *clean = drv_path_collapse(path);
-    g_autofree char *folder = drv_path_collapse(migration->folder);
+    g_autofree char *directory = drv_path_collapse(migration->directory);
 
-    if (!drv_path_is_below(clean, folder))
+    if (!drv_path_is_below(clean, directory))
         return NULL;
-    return g_strconcat(migration->request->folder, clean + strlen(folder), NULL);
+    return g_strconcat(migration->request->directory, clean + strlen(directory), NULL);
 }
 
 /* As the file was made there: see take_backing() in migrate-send.c. */
@@ -74,7 +74,7 @@ plan(KvmMigration *migration, GError **error)
                             DRV_ERROR_FAILED,
                             "'%s' is not in '%s'",
                             move->disk->source,
-                            migration->folder);
+                            migration->directory);
         g_ptr_array_unref(moves);
         return NULL;
     }
@@ -166,8 +166,8 @@ kvm_move_datastore(KvmMigration *migration, GError **error)
 {
     g_autoptr(GPtrArray) moves = NULL;
 
-    if (migration->folder && *migration->request->folder &&
-        drv_path_is_below(migration->request->folder, migration->folder)) {
+    if (migration->directory && *migration->request->directory &&
+        drv_path_is_below(migration->request->directory, migration->directory)) {
         drv_info("it already exists");
         return TRUE;
     }

@@ -40,7 +40,7 @@ drop(const KvmExec *exec)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!drv_path_unlink(exec->dir_fd, KVM_EXEC_FOLDER, exec->aside, &error))
+    if (!drv_path_unlink(exec->dir_fd, KVM_EXEC_DIR, exec->aside, &error))
         drv_warn("%s", error->message);
 }
 
@@ -49,7 +49,7 @@ kvm_exec_take(KvmExec *exec, DrvDomain *domain)
 {
     if (!is_ours(drv_domain_name(domain)))
         return;
-    exec->dir_fd = open(KVM_EXEC_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    exec->dir_fd = open(KVM_EXEC_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (exec->dir_fd < 0)
         return;
     exec->name = g_strdup(drv_domain_name(domain));
@@ -66,7 +66,7 @@ kvm_exec_take(KvmExec *exec, DrvDomain *domain)
 static gboolean
 send(const KvmExec *exec, const char *host, GError **error)
 {
-    g_autoptr(VmmReceive) request = vmm_receive_new(KVM_EXEC_FOLDER, "file", exec->name);
+    g_autoptr(VmmReceive) request = vmm_receive_new(KVM_EXEC_DIR, "file", exec->name);
     g_autoptr(DrvSource) in = drv_source_new_fd(dup(exec->fd), exec->aside);
     g_autofree char *result = NULL;
 

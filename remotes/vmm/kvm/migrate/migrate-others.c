@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a running domain has in its folder and keeps there: variables of its firmware, a
- * kernel, files of its serial ports, sockets, whatever RAW names.  QEMU can exchange
+/* What a running domain has in its directory and keeps there: variables of its firmware,
+ * a kernel, files of its serial ports, sockets, whatever RAW names.  QEMU can exchange
  * disks and nothing else.
  */
 #include <string.h>
@@ -17,36 +17,36 @@
     "//*[not(ancestor-or-self::disk or ancestor-or-self::metadata or "                   \
     "self::title or self::description)]"
 
-/* TRUE also where the folder is a part of the value, as in arguments for QEMU. */
+/* TRUE also where the directory is a part of the value, as in arguments for QEMU. */
 static gboolean
-names_folder(const char *value, const char *folder)
+names_dir(const char *value, const char *directory)
 {
     g_autofree char *clean = NULL;
     const char *at;
 
     if (*value == '/') {
         clean = drv_path_collapse(value);
-        return drv_path_is_below(clean, folder);
+        return drv_path_is_below(clean, directory);
     }
-    at = strstr(value, folder);
-    return at && (at[strlen(folder)] == '/' || at[strlen(folder)] == '\0');
+    at = strstr(value, directory);
+    return at && (at[strlen(directory)] == '/' || at[strlen(directory)] == '\0');
 }
 
 gboolean
 kvm_only_disks_there(const KvmMigration *migration, GError **error)
 {
     g_autoptr(DrvXml) live = vmm_domain_xml(migration->domain, error);
-    g_autofree char *folder =
-        migration->folder ? drv_path_collapse(migration->folder) : NULL;
+    g_autofree char *directory =
+        migration->directory ? drv_path_collapse(migration->directory) : NULL;
     g_autoptr(GPtrArray) nodes =
         live ? drv_xml_all(live, NULL, OTHERS "/@* | " OTHERS "/text()") : NULL;
 
-    for (guint i = 0; folder && nodes && i < nodes->len; i++) {
+    for (guint i = 0; directory && nodes && i < nodes->len; i++) {
         DrvNode *node = g_ptr_array_index(nodes, i);
         g_autofree char *value = drv_xml_text(live, node, ".");
         DrvNode *owner;
 
-        if (!names_folder(value, folder) && !names_folder(value, migration->folder))
+        if (!names_dir(value, directory) && !names_dir(value, migration->directory))
             continue;
         owner = drv_xml_first(live, node, "ancestor::*[1]");
         return drv_throw(error,
@@ -64,7 +64,7 @@ kvm_move_metadata(KvmMigration *migration, GError **error)
     const DrvConfig *config = migration->config;
     const char *uri = drv_config_get(config, "LIBVIRT_MD_URI", VMM_METADATA_URI);
     g_autofree char *file =
-        g_build_filename(migration->request->folder, "checkpoint", NULL);
+        g_build_filename(migration->request->directory, "checkpoint", NULL);
     g_autofree char *text = NULL;
     g_autofree char *edited = NULL;
     g_autoptr(DrvXml) xml = NULL;

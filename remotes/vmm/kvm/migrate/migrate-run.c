@@ -10,18 +10,18 @@
 
 #define DEFAULT_TRIES 3
 
-/* Where the VM's folder has another name at the destination, its disks have, too. */
+/* Where the VM's directory has another name at the destination, its disks have, too. */
 static gboolean
 add_xml(const KvmMigration *migration, DrvMigration *options, GError **error)
 {
-    const char *folder = migration->request->folder;
+    const char *directory = migration->request->directory;
     g_autofree char *text = NULL;
-    g_autofree char *file = g_build_filename(folder, "checkpoint", NULL);
+    g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
     g_autofree char *edited = NULL;
     g_autoptr(DrvXml) xml = NULL;
 
-    if (*folder != '/' || migration->folder == NULL ||
-        drv_path_is_below(folder, migration->folder))
+    if (*directory != '/' || migration->directory == NULL ||
+        drv_path_is_below(directory, migration->directory))
         return TRUE;
     text = drv_domain_migratable_xml(migration->domain, error);
     xml = text ? drv_xml_parse("the domain's XML", text, -1, error) : NULL;

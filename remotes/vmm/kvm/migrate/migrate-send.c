@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of the VM's folder, made at another place by the worker there. */
+/* Names of the VM's directory, made at another place by the worker there. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@
 static VmmReceive *
 new_request(const KvmSender *sender, const char *kind, const char *name)
 {
-    return vmm_receive_new(sender->migration->request->folder, kind, name);
+    return vmm_receive_new(sender->migration->request->directory, kind, name);
 }
 
 static gboolean
@@ -51,8 +51,8 @@ kvm_send_link(const KvmSender *sender, const char *text, const char *name, GErro
     return send(sender, request, NULL, error);
 }
 
-/* A backing file in the VM's own folder goes along, and on this host any other is where
- * it was; elsewhere its content becomes part of the copy.
+/* A backing file in the VM's own directory goes along, and on this host any other is
+ * where it was; elsewhere its content becomes part of the copy.
  */
 static void
 take_backing(const KvmSender *sender,
@@ -60,15 +60,15 @@ take_backing(const KvmSender *sender,
              DrvImageInfo *info,
              VmmReceive *request)
 {
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *full = NULL;
     gboolean follows;
 
     if (info->backing_file == NULL || info->backing_format == NULL)
         return;
-    full = g_canonicalize_filename(info->backing_file, folder);
-    follows =
-        *info->backing_file != '/' && drv_path_is_below(full, sender->migration->folder);
+    full = g_canonicalize_filename(info->backing_file, directory);
+    follows = *info->backing_file != '/' &&
+              drv_path_is_below(full, sender->migration->directory);
     if (!follows && *sender->host)
         return;
     g_free(request->backing);

@@ -56,20 +56,20 @@ put_in(const KvmSnapshots *snapshots, DrvDomain *domain)
 gboolean
 kvm_snapshots_take(KvmSnapshots *snapshots,
                    DrvDomain *domain,
-                   const char *folder,
+                   const char *directory,
                    GError **error)
 {
     g_auto(GStrv) names = NULL;
 
     snapshots->xml = g_ptr_array_new_with_free_func(g_free);
     /* An earlier migration that was killed may have left libvirt without them. */
-    if (folder)
-        vmm_snapshots_redefine(domain, folder);
+    if (directory)
+        vmm_snapshots_redefine(domain, directory);
     if (!drv_domain_snapshot_list(domain, &names, &snapshots->current, error) ||
         !read_all(snapshots, domain, names, error))
         return FALSE;
-    if (names[0] && folder)
-        vmm_snapshots_store(domain, folder, NULL);
+    if (names[0] && directory)
+        vmm_snapshots_store(domain, directory, NULL);
     if (forget_all(domain, names, error))
         return TRUE;
     DRV_CANCEL_SHIELD();

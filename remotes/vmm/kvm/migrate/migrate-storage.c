@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The VM's folder at another place.  What the guest may write to travels with it, into
+/* The VM's directory at another place.  What the guest may write to travels with it, into
  * empty images of the same shape; all else is sent before.
  */
 #include <string.h>
@@ -25,12 +25,12 @@ disk_of(const KvmSender *sender, const struct stat *st)
     return NULL;
 }
 
-static gboolean send_folder(const KvmSender *sender, const char *below, GError **error);
+static gboolean send_dir(const KvmSender *sender, const char *below, GError **error);
 
 static gboolean
 send_entry(const KvmSender *sender, const char *name, GError **error)
 {
-    g_autofree char *path = g_build_filename(sender->migration->folder, name, NULL);
+    g_autofree char *path = g_build_filename(sender->migration->directory, name, NULL);
     g_autofree char *text = g_file_read_link(path, NULL);
     const DrvDisk *disk;
     struct stat st;
@@ -40,7 +40,7 @@ send_entry(const KvmSender *sender, const char *name, GError **error)
     if (stat(path, &st) < 0)
         return drv_throw_errno(error, "cannot stat '%s'", path);
     if (S_ISDIR(st.st_mode))
-        return strchr(name, '/') || send_folder(sender, name, error);
+        return strchr(name, '/') || send_dir(sender, name, error);
     if (!S_ISREG(st.st_mode))
         return TRUE;
     disk = disk_of(sender, &st);
@@ -57,10 +57,10 @@ is_left_behind(const char *name)
 }
 
 static gboolean
-send_folder(const KvmSender *sender, const char *below, GError **error)
+send_dir(const KvmSender *sender, const char *below, GError **error)
 {
-    const char *folder = sender->migration->folder;
-    g_autofree char *path = g_build_filename(folder, below, NULL);
+    const char *directory = sender->migration->directory;
+    g_autofree char *path = g_build_filename(directory, below, NULL);
     g_autoptr(GError) why = NULL;
     g_autoptr(GDir) dir = g_dir_open(path, 0, &why);
     const char *name;
@@ -86,14 +86,14 @@ kvm_storage_send(KvmMigration *migration, const char *host, GError **error)
 
     if (disks == NULL)
         return FALSE;
-    if (migration->folder == NULL)
+    if (migration->directory == NULL)
         return drv_throw(error,
                          DRV_ERROR_UNSUPPORTED,
                          "the domain's metadata has no directory to move");
-    if (!drv_request_check_path("DISK_TARGET_PATH", migration->request->folder, error))
+    if (!drv_request_check_path("DISK_TARGET_PATH", migration->request->directory, error))
         return FALSE;
     sender.copied = g_ptr_array_new();
-    ok = send_folder(&sender, NULL, error);
+    ok = send_dir(&sender, NULL, error);
     g_ptr_array_add(sender.copied, NULL);
     migration->copied = (char **)g_ptr_array_free(sender.copied, FALSE);
     return ok;

@@ -23,7 +23,7 @@ kvm_migration_clear(KvmMigration *migration)
     g_clear_pointer(&migration->document, drv_xml_free);
     g_clear_pointer(&migration->config, drv_config_free);
     g_clear_pointer(&migration->uuid, g_free);
-    g_clear_pointer(&migration->folder, g_free);
+    g_clear_pointer(&migration->directory, g_free);
     g_clear_pointer(&migration->copied, g_strfreev);
 }
 
@@ -80,7 +80,7 @@ go(KvmMigration *migration, GError **error)
         return FALSE;
     }
     kvm_exec_take(&exec, migration->domain);
-    ok = kvm_snapshots_take(&snapshots, migration->domain, migration->folder, error) &&
+    ok = kvm_snapshots_take(&snapshots, migration->domain, migration->directory, error) &&
          kvm_migrate_run(migration, running, &end, error);
     DRV_CANCEL_SHIELD();
     if (end == DRV_MIGRATION_ARRIVED)
@@ -151,7 +151,7 @@ start(KvmMigration *migration, GError **error)
         return same ? drv_throw(error, DRV_ERROR_NOT_FOUND, "it is not active")
                     : has_arrived(migration, error);
     migration->uuid = g_strdup(drv_domain_uuid(migration->domain));
-    if (!vmm_folder(migration->domain, migration->config, &migration->folder, error))
+    if (!vmm_dir(migration->domain, migration->config, &migration->directory, error))
         return FALSE;
     return same ? kvm_move_datastore(migration, error) : go(migration, error);
 }

@@ -17,7 +17,7 @@ typedef struct {
     DrvVirt *destination;
     DrvDomain *domain; /* at the source */
     char *uuid;
-    char *folder;    /* of the VM at the source; may be NULL */
+    char *directory; /* of the VM at the source; may be NULL */
     char **copied;   /* targets of disks that travel with the domain; may be NULL */
     gboolean paused; /* ask for a domain that waits at the destination */
 } KvmMigration;
@@ -71,14 +71,14 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KvmSnapshots, kvm_snapshots_clear)
 /* Take them out of libvirt; on failure they are back. */
 gboolean kvm_snapshots_take(KvmSnapshots *snapshots,
                             DrvDomain *domain,
-                            const char *folder,
+                            const char *directory,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Tell libvirt of them again, wherever the domain is; failures are logged. */
 void kvm_snapshots_put(const KvmSnapshots *snapshots, DrvVirt *virt, const char *uuid);
 
 /* The file of a command that runs in the guest. */
 typedef struct {
-    int dir_fd, fd; /* of its folder, and its own; -1: there is none */
+    int dir_fd, fd; /* of its directory, and its own; -1: there is none */
     char *name, *aside;
 } KvmExec;
 #define KVM_EXEC_INIT                                                                    \
@@ -92,17 +92,17 @@ void kvm_exec_take(KvmExec *exec, DrvDomain *domain);
 /* Send it to @host, where the guest is now; NULL: it stays, for the probe here. */
 void kvm_exec_put(const KvmExec *exec, const char *host);
 
-/* Storage that is not shared: make the folder, files and placeholders at @host ("":
+/* Storage that is not shared: make the directory, files and placeholders at @host ("":
  * here); the targets of the disks to copy while the guest runs are then in
  * migration->copied.
  */
 gboolean kvm_storage_send(KvmMigration *migration,
                           const char *host,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Remove the folder at @host: the domain is known not to be there. */
+/* Remove the directory at @host: the domain is known not to be there. */
 void kvm_storage_discard(KvmMigration *migration, const char *host);
 
-/* For kvm_storage_send(): one name of the folder. */
+/* For kvm_storage_send(): one name of the directory. */
 typedef struct {
     KvmMigration *migration;
     const char *host;
@@ -126,11 +126,12 @@ gboolean kvm_send_image(const KvmSender *sender,
 gboolean kvm_send_discard(const KvmSender *sender,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* FALSE when the domain has something in its folder that cannot follow while it runs. */
+/* FALSE when the domain has something in its directory that cannot follow while it runs.
+ */
 gboolean kvm_only_disks_there(const KvmMigration *migration,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Its metadata name the new folder from now on. */
+/* Its metadata name the new directory from now on. */
 gboolean kvm_move_metadata(KvmMigration *migration,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
