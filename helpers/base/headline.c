@@ -107,23 +107,37 @@ move_parentheses(GPtrArray *parts, GString *details)
     *open = '\0';
 }
 
-/* Between the first part, what failed, and the last, why, the longest one can be spared
- * first; the second only at the end: a host, or what became of a VM.
+/* Which part can be spared first, between the first, what failed, and the last, why: the
+ * outermost attempt, since the innermost names what is in the way; then the longest; the
+ * second part last: a host, or what became of a VM.
  */
-static gboolean
-move_longest(GPtrArray *parts, GString *details)
+static guint
+find_sparable(const GPtrArray *parts)
 {
     guint longest = parts->len > 3 ? 2 : 1;
 
-    if (parts->len < 3)
-        return FALSE;
+    for (guint i = 1; i + 1 < parts->len; i++) {
+        if (g_str_has_prefix(g_ptr_array_index(parts, i), "cannot "))
+            return i;
+    }
     for (guint i = longest + 1; i + 1 < parts->len; i++) {
         if (strlen(g_ptr_array_index(parts, i)) >
             strlen(g_ptr_array_index(parts, longest)))
             longest = i;
     }
-    add_detail(details, g_ptr_array_index(parts, longest));
-    g_ptr_array_remove_index(parts, longest);
+    return longest;
+}
+
+static gboolean
+move_part(GPtrArray *parts, GString *details)
+{
+    guint i;
+
+    if (parts->len < 3)
+        return FALSE;
+    i = find_sparable(parts);
+    add_detail(details, g_ptr_array_index(parts, i));
+    g_ptr_array_remove_index(parts, i);
     return TRUE;
 }
 
@@ -162,7 +176,7 @@ drv_headline(const char *sentence)
     parts = split_parts(sentence);
     details = g_string_new(NULL);
     move_parentheses(parts, details);
-    while (!fits(parts) && move_longest(parts, details))
+    while (!fits(parts) && move_part(parts, details))
         ;
     text = shorten_parts(parts, details);
     if (details->len == 0)

@@ -150,5 +150,5 @@ deploy_by_stream() { # ID [guest-xml word...]
     run guest_run host01 one-1 cat /tmp/state
     assert_output kept
     STDIN=$(vmm_document 7) call local - migrate_local "$(vm_uuid 7)" host02 host01 7 host01
-    assert_error "[Dd]omain not found"
+    assert_error "no domain with matching name"
 }

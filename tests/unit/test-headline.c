@@ -20,8 +20,12 @@ static const struct {
       "(1dc25efa-53ba-4a16-bb44-6baf482a11a6)" },
     { "cannot migrate VM 25: still runs on the source: the destination's libvirtd: cannot "
       "start the domain: libvirt: no such CPU model",
-      "cannot migrate VM 25: still runs on the source: libvirt: no such CPU model (the "
-      "destination's libvirtd; cannot start the domain)" },
+      "cannot migrate VM 25: still runs on the source: libvirt: no such CPU model (cannot "
+      "start the domain; the destination's libvirtd)" },
+    { "cannot deploy VM 1: cannot create the UEFI variables '/a/datastores/0/1/web_VARS.fd': "
+      "cannot open '/a/none.fd': No such file or directory",
+      "cannot deploy VM 1: cannot open 'none.fd': No such file or directory (cannot create "
+      "the UEFI variables '/a/datastores/0/1/web_VARS.fd'; /a/none.fd)" },
     { "cannot clone image 7 to disk.0 of VM 1: host01: ssh: connect to host host01 port 22: "
       "Connection timed out",
       "cannot clone image 7 to disk.0 of VM 1: host01: ssh: Connection timed out (connect to "
