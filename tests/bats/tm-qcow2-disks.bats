@@ -151,5 +151,10 @@ load lib/tm
     assert_exists "$VM/disk.0"
     run_tm qcow2 postmigrate "$HERE" "$HERE" "$DATASTORES/2/25" 25 2
     assert_success
+    assert_regex "$stderr" "stays in the old datastore, too: .*'25/disk.0.* has not arrived"
+    assert_exists "$VM/disk.0"
+    cp -a "$VM/." "$DATASTORES/2/25"
+    run_tm qcow2 postmigrate "$HERE" "$HERE" "$DATASTORES/2/25" 25 2
+    assert_success
     assert_not_exists "$VM"
 }

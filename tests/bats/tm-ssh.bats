@@ -189,6 +189,59 @@ print(os.getxattr('disk.0', 'user.note'), oct(os.stat('disk.0').st_mode),
     assert_nothing_on host01
 }
 
+# --- after a live migration ---------------------------------------------------------------
+
+postmigrate() { # the VM went from host01 to host02
+    STDIN=$(vm_xml 25 TM_MAD=ssh -- history DS_ID=0 | base64 -w 0)
+    run_tm ssh postmigrate host01 host02 "$SYS/25" 25 0
+}
+
+arrive() { # on host02: what the hypervisor makes there
+    lab_exec host02 sh -c "mkdir -p $SYS/25/disk.0.snap; truncate -s 64M $SYS/25/disk.0
+        echo x >$SYS/25/context.sh; truncate -s 64M $SYS/25/disk.0.snap/0"
+}
+
+@test "postmigrate: the source is removed when all of it is at the destination" {
+    clone_to host01
+    run_tm ssh snap_create "host01:$SYS/25/disk.0" 0 25 1
+    lab_exec host01 sh -c "echo x >$SYS/25/context.sh"
+    arrive
+    postmigrate
+    assert_success
+    assert_nothing_on host01
+    postmigrate
+    assert_success
+}
+
+@test "postmigrate: what has not arrived, or only in part, keeps the source" {
+    local damage
+    clone_to host01
+    run_tm ssh snap_create "host01:$SYS/25/disk.0" 0 25 1
+    lab_exec host01 sh -c "echo x >$SYS/25/context.sh"
+    for damage in 'rm context.sh' 'rm disk.0' 'rm disk.0.snap/0' 'truncate -s 63M disk.0' \
+        'rm disk.0; ln -s /etc/passwd disk.0' 'rm context.sh; mkdir context.sh'; do
+        lab_exec host02 rm -rf "$SYS/25"
+        arrive
+        lab_exec host02 sh -c "cd $SYS/25; $damage"
+        postmigrate
+        assert_success
+        assert_regex "$stderr" "the directory stays at the source, too: .*'25/.*arrived"
+        assert_disk_on host01
+    done
+}
+
+@test "postmigrate: a disk that is in use at the source is not removed" {
+    clone_to host01
+    arrive
+    lab_exec host01 sh -c "mkfifo /var/tmp/hold; exec 3<>/var/tmp/hold
+        qemu-io -f raw $SYS/25/disk.0 <&3 >/var/tmp/held 2>&1 3>&- & echo \$! >/var/tmp/holder; echo 'read 0 512' >&3"
+    wait_until 10 lab_exec host01 grep -q "read 512/512" /var/tmp/held
+    postmigrate
+    lab_exec host01 sh -c 'kill $(cat /var/tmp/holder); rm /var/tmp/hold'
+    assert_error "'25/disk.0' is in use"
+    assert_disk_on host01
+}
+
 # --- one place under several names -------------------------------------------------------
 
 @test "the same place is proved, not read from names" {

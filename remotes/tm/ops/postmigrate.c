@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* postmigrate on shared storage: when the VM went to another system datastore, its old
- * directory goes, but only once the new one is seen to be there.
+ * directory goes, but only once all that is in it is in the new one, too.
  */
 #include <fcntl.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "stage/stage.h"
+#include "tm/ops/arrived.h"
 #include "tm/tm.h"
 
 static DrvWhere
@@ -34,6 +36,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     const char *const targets[] = { vm, NULL };
     g_auto(DrvFd) fd = -1;
     g_autoptr(DrvStage) stage = NULL;
+    g_autoptr(GError) why = NULL;
 
     (void)in, (void)result;
     if (!g_str_equal(vm, number) || !g_file_test(target, G_FILE_TEST_IS_DIR) ||
@@ -46,6 +49,15 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     fd = drv_path_open_dir(old_ds, error);
     if (fd < 0)
         return FALSE;
+    if (!drv_path_exists(fd, vm))
+        return TRUE;
+    if (!tm_is_unused(fd, old_ds, vm, error))
+        return FALSE;
+    if (!tm_has_arrived("", target, fd, old_ds, vm, &why)) {
+        /* The VM runs there: an error would make the front-end look for it here. */
+        drv_warn("the directory stays in the old datastore, too: %s", why->message);
+        return TRUE;
+    }
     return drv_stage_open_to_delete(fd, old_ds, vm, &stage, error) &&
            drv_stage_delete(stage, fd, old_ds, targets, error);
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "stage/stage.h"
+#include "tm/ops/arrived.h"
 #include "tm/ssh/ssh.h"
 #include "transport/dispatch.h"
 #include "transport/remote.h"
@@ -136,7 +137,9 @@ remove_old(DrvStage *stage, int ds_fd, const char *ds, const char *vm, GError **
     return drv_stage_delete(stage, ds_fd, ds, targets, error);
 }
 
-/* The old directory goes only when the destination has one, which is not this one. */
+/* The old directory goes only when all that is in it is at the destination, too, which
+ * is not this place.
+ */
 static gboolean
 postmigrate(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
@@ -148,11 +151,18 @@ postmigrate(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_auto(DrvFd) ds_fd = drv_path_open_dir(ds, error);
     g_autoptr(DrvStage) stage = ds_fd < 0 ? NULL : drv_stage_open(ds_fd, ds, vm, error);
     g_autoptr(SshProof) proof = drv_request_new(&ssh_proof);
+    g_autoptr(GError) why = NULL;
     g_autofree char *answer = NULL;
 
     (void)in, (void)result;
-    if (stage == NULL || !compare(request, stage, proof, &answer, error))
+    if (stage == NULL)
         return FALSE;
+    if (!drv_path_exists(ds_fd, vm))
+        return TRUE;
+    if (!compare(request, stage, proof, &answer, error))
+        return FALSE;
+    if (g_strcmp0(answer, "same") == 0)
+        return TRUE;
     if (g_strcmp0(answer, "missing") == 0 || !g_str_equal(vm, number))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
@@ -161,7 +171,14 @@ postmigrate(gconstpointer data, DrvSource *in, char **result, GError **error)
                          request->destination_host,
                          ds,
                          vm);
-    return g_strcmp0(answer, "other") != 0 || remove_old(stage, ds_fd, ds, vm, error);
+    if (!tm_is_unused(ds_fd, ds, vm, error))
+        return FALSE;
+    if (!tm_has_arrived(request->destination_host, target, ds_fd, ds, vm, &why)) {
+        /* The VM runs there: an error would make the front-end look for it here. */
+        drv_warn("the directory stays at the source, too: %s", why->message);
+        return TRUE;
+    }
+    return remove_old(stage, ds_fd, ds, vm, error);
 }
 
 const DrvOp ssh_postmigrate = {
