@@ -26,7 +26,7 @@ LDHARD := -pie -Wl,--as-needed -fsanitize=address,undefined
 SAN_OPTIONS := $(OUT)/o/tests/san/options.o
 endif
 
-PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib liblzma yaml-0.1
+PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib liblzma yaml-0.1 json-c
 PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl -lm
 VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)
@@ -126,14 +126,12 @@ $(foreach m,$(MAINS:%.c=%),$(eval $(OUT)/o/$(m).o: $(OUT)/help/$(m).h))
 $(MAINS:%.c=$(OUT)/o/%.o): ALL_CFLAGS += -include $(@:$(OUT)/o/%.o=$(OUT)/help/%.h)
 
 # --- the host agent: every directory of agent/ but common/ is a program ----
-JSON_INC := $(shell pkg-config --cflags json-c 2>/dev/null)
-JSON_LIB := $(shell pkg-config --libs json-c 2>/dev/null)
 AGENT_VIRT := $(OUT)/agent/drv-agent-worker $(OUT)/agent/drv-agent-watcher
 PROGS += $(AGENT_VIRT)
 $(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/*.c) $(OUT)/libvmm.a $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(VIRTLIBS) $(JSON_LIB)
-$(OUT)/o/agent/%.o: ALL_CFLAGS += -I. $(JSON_INC)
+	$(LINK) $^ $(LIBS) $(VIRTLIBS)
+$(OUT)/o/agent/%.o: ALL_CFLAGS += -I.
 
 # --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
@@ -163,10 +161,10 @@ UNITS    += $(FUZZ:%=$(OUT)/tests/unit/%)
 $(OUT)/tests/unit/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(OUT)/o/tests/fuzz/replay-main.o \
     $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(if $(findstring domain,$*),$(VIRTLIBS))
+	$(LINK) $^ $(LIBS) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
 $(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer $^ $(LIBS) $(if $(findstring domain,$*),$(VIRTLIBS))
+	$(LINK) -fsanitize=fuzzer $^ $(LIBS) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
 fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
 fuzz-programs:
 	$(MAKE) CC=clang OUT=out-fuzz HARD='-fPIE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \

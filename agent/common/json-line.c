@@ -12,11 +12,8 @@ void
 agent_print_line(json_object *line, const char *why_ignored)
 {
     DRV_CANCEL_SHIELD();
-    g_autofree char *text =
-        g_strconcat(json_object_to_json_string_ext(
-                        line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-                    "\n",
-                    NULL);
+    g_autofree char *json = drv_json_print(line);
+    g_autofree char *text = g_strconcat(json, "\n", NULL);
     g_autoptr(GError) ignored = NULL;
 
     if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "stdout", &ignored))

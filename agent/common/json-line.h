@@ -2,7 +2,7 @@
 /* json-line.h - what the agent's programs say to its core: one JSON object a line. */
 #pragma once
 
-#include <json-c/json.h>
+#include "base/json.h"
 
 /* Print @line (taken over) on stdout.  A reader that is gone stops nothing: @why_ignored
  * says why that is no error here.

@@ -41,35 +41,28 @@ read_line(GString *line, GError **error)
 static guint
 seconds(json_object *document, const char *key, guint fallback)
 {
-    json_object *value = NULL;
-
-    if (!json_object_object_get_ex(document, key, &value))
-        return fallback;
-    return (guint)CLAMP(json_object_get_int64(value), 1, 86400);
+    return (guint)CLAMP(drv_json_number(document, key, fallback), 1, 86400);
 }
 
 static gboolean
 configure(Watcher *watcher, GError **error)
 {
     g_autoptr(GString) line = g_string_new(NULL);
-    json_object *document, *value = NULL;
+    g_autoptr(json_object) document = NULL;
 
     if (!read_line(line, error))
         return FALSE;
-    document = json_tokener_parse(line->len ? line->str : "{}");
-    if (!json_object_is_type(document, json_type_object)) {
-        json_object_put(document);
-        return drv_throw(error, DRV_ERROR_USAGE, "the first line is not a JSON object");
-    }
+    document =
+        drv_json_parse_object("the first line", line->len ? line->str : "{}", -1, error);
+    if (document == NULL)
+        return FALSE;
     watcher->relist_s = seconds(document, "relist_s", RELIST_S);
     watcher->poll_s = seconds(document, "poll_s", POLL_S);
-    watcher->poll = json_object_get_boolean(json_object_object_get(document, "poll"));
-    if (json_object_object_get_ex(document, "uri", &value))
-        watcher->uri = g_strdup(json_object_get_string(value));
-    if (json_object_object_get_ex(document, "seq", &value))
-        watcher->seq = (guint64)json_object_get_int64(value);
-    model_load(watcher, json_object_object_get(document, "known"));
-    json_object_put(document);
+    watcher->poll = drv_json_flag(document, "poll", FALSE);
+    if (drv_json_member(document, "uri"))
+        watcher->uri = g_strdup(drv_json_text(document, "uri", ""));
+    watcher->seq = (guint64)drv_json_number(document, "seq", (gint64)watcher->seq);
+    model_load(watcher, drv_json_member(document, "known"));
     return TRUE;
 }
 

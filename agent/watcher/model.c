@@ -278,17 +278,6 @@ state_of(const char *power)
     return g_strcmp0(power, "Paused") == 0 ? DRV_STATE_PAUSED : DRV_STATE_OFF;
 }
 
-static const char *
-text_of(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-
-    if (!json_object_object_get_ex(object, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return "";
-    return json_object_get_string(value);
-}
-
 void
 model_load(Watcher *watcher, json_object *list)
 {
@@ -296,7 +285,7 @@ model_load(Watcher *watcher, json_object *list)
          json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
          i++) {
         json_object *row = json_object_array_get_idx(list, i);
-        const char *uuid = text_of(row, "uuid");
+        const char *uuid = drv_json_text(row, "uuid", "");
         Known *known;
 
         if (!g_uuid_string_is_valid(uuid))
@@ -304,16 +293,11 @@ model_load(Watcher *watcher, json_object *list)
         known = g_new0(Known, 1);
         known->facts = g_new0(DrvDomainFacts, 1);
         g_strlcpy(known->facts->uuid, uuid, sizeof known->facts->uuid);
-        known->facts->name = g_strdup(text_of(row, "name"));
-        known->facts->state = state_of(text_of(row, "state"));
-        known->facts->number =
-            json_object_object_get(row, "domid")
-                ? json_object_get_int(json_object_object_get(row, "domid"))
-                : -1;
-        known->facts->persistent =
-            json_object_get_boolean(json_object_object_get(row, "persistent"));
-        known->incarnation =
-            (guint64)json_object_get_int64(json_object_object_get(row, "incarnation"));
+        known->facts->name = g_strdup(drv_json_text(row, "name", ""));
+        known->facts->state = state_of(drv_json_text(row, "state", ""));
+        known->facts->number = (int)drv_json_number(row, "domid", -1);
+        known->facts->persistent = drv_json_flag(row, "persistent", FALSE);
+        known->incarnation = (guint64)drv_json_number(row, "incarnation", 0);
         g_hash_table_replace(watcher->known, g_strdup(uuid), known);
     }
 }

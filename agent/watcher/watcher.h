@@ -30,7 +30,7 @@
  */
 #pragma once
 
-#include <json-c/json.h>
+#include "base/json.h"
 
 #include "virt/domains.h"
 #include "virt/stats.h"

@@ -8,20 +8,20 @@
 const char *
 device_class(json_object *device)
 {
-    return job_text(device, "class", "");
+    return drv_json_text(device, "class", "");
 }
 
 json_object *
 device_record(json_object *device)
 {
-    return job_member(device, "record");
+    return drv_json_member(device, "record");
 }
 
 /* An id is [VM, name]. */
 const char *
 device_name(json_object *device)
 {
-    json_object *id = job_member(device_record(device), "id");
+    json_object *id = drv_json_member(device_record(device), "id");
     json_object *name =
         json_object_is_type(id, json_type_array) ? json_object_array_get_idx(id, 1) : id;
 
@@ -64,7 +64,7 @@ device_target(json_object *device)
     } buses[] = {
         { "Xen", "vd" }, { "Ide", "hd" }, { "Scsi", "sd" }, { "Floppy", "fd" }
     };
-    json_object *position = job_member(device_record(device), "position");
+    json_object *position = drv_json_member(device_record(device), "position");
     json_object *disk = NULL;
     const char *bus = job_variant(position, &disk);
     g_autofree char *letter = NULL;
@@ -96,7 +96,7 @@ static gboolean
 backend_path(Job *job, json_object *device, const char **path, GError **error)
 {
     json_object *where = NULL;
-    json_object *backend = job_member(device_record(device), "backend");
+    json_object *backend = drv_json_member(device_record(device), "backend");
     const char *kind = job_variant(backend, &where);
 
     *path = NULL;
@@ -120,11 +120,11 @@ static gboolean
 add_disk(Job *job, DrvNode *devices, json_object *device, guint n, GError **error)
 {
     json_object *record = device_record(device);
-    const char *type = job_variant(job_member(record, "ty"), NULL);
+    const char *type = job_variant(drv_json_member(record, "ty"), NULL);
     gboolean cdrom = strcmp(type, "CDROM") == 0;
     gboolean read_only =
-        strcmp(job_variant(job_member(record, "mode"), NULL), "ReadOnly") == 0;
-    json_object *extra = job_member(record, "extra_backend_keys");
+        strcmp(job_variant(drv_json_member(record, "mode"), NULL), "ReadOnly") == 0;
+    json_object *extra = drv_json_member(record, "extra_backend_keys");
     g_autofree char *target = device_target(device);
     g_autofree char *letter = letters(n);
     struct stat info;
@@ -146,8 +146,8 @@ add_disk(Job *job, DrvNode *devices, json_object *device, guint n, GError **erro
                                                    : "disk");
     driver = drv_xml_node_add(disk, "driver", NULL);
     drv_xml_node_set(driver, "name", "qemu");
-    drv_xml_node_set(driver, "type", job_text(extra, "format", "raw"));
-    drv_xml_node_set(driver, "cache", job_text(extra, "cache", ""));
+    drv_xml_node_set(driver, "type", drv_json_text(extra, "format", "raw"));
+    drv_xml_node_set(driver, "cache", drv_json_text(extra, "cache", ""));
     if (path)
         drv_xml_node_set(
             drv_xml_node_add(disk, "source", NULL), block ? "dev" : "file", path);
@@ -194,7 +194,7 @@ add_lock(DrvNode *nic, json_object *locked)
 
     drv_xml_node_set(filter, "filter", "clean-traffic");
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        json_object *list = job_member(locked, kinds[i].key);
+        json_object *list = drv_json_member(locked, kinds[i].key);
 
         for (size_t k = 0; json_object_is_type(list, json_type_array) &&
                            k < json_object_array_length(list);
@@ -231,11 +231,12 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
 {
     json_object *record = device_record(device);
     json_object *where = NULL, *locked = NULL;
-    const char *kind = job_variant(job_member(record, "backend"), &where);
-    const char *lock = job_variant(job_member(record, "locking_mode"), &locked);
-    const char *model = job_text(job_member(record, "other_config"), "model", "virtio");
-    json_object *rate = job_member(record, "rate");
-    gint64 mtu = job_number(record, "mtu", 1500);
+    const char *kind = job_variant(drv_json_member(record, "backend"), &where);
+    const char *lock = job_variant(drv_json_member(record, "locking_mode"), &locked);
+    const char *model =
+        drv_json_text(drv_json_member(record, "other_config"), "model", "virtio");
+    json_object *rate = drv_json_member(record, "rate");
+    gint64 mtu = drv_json_number(record, "mtu", 1500);
     DrvNode *nic;
 
     if (strcmp(kind, "Local") != 0 || !json_object_is_type(where, json_type_string))
@@ -249,7 +250,7 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
     nic = drv_xml_node_add(devices, "interface", NULL);
     add_switch(nic, json_object_get_string(where));
     drv_xml_node_set(
-        drv_xml_node_add(nic, "mac", NULL), "address", job_text(record, "mac", ""));
+        drv_xml_node_add(nic, "mac", NULL), "address", drv_json_text(record, "mac", ""));
     drv_xml_node_set(drv_xml_node_add(nic, "model", NULL), "type", model);
     if (mtu != 1500)
         drv_xml_node_setf(
@@ -258,7 +259,7 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
         add_lock(nic, locked);
     if (json_object_is_type(rate, json_type_array))
         add_rate(nic, rate);
-    if (!job_flag(record, "carrier", TRUE) || strcmp(lock, "Disabled") == 0)
+    if (!drv_json_flag(record, "carrier", TRUE) || strcmp(lock, "Disabled") == 0)
         drv_xml_node_set(drv_xml_node_add(nic, "link", NULL), "state", "down");
     return TRUE;
 }
@@ -270,7 +271,7 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
 gboolean
 device_address(json_object *device, DeviceAddress *address)
 {
-    json_object *value = job_member(device_record(device), "address");
+    json_object *value = drv_json_member(device_record(device), "address");
     const char *text = json_object_is_type(value, json_type_string)
                            ? json_object_get_string(value)
                            : NULL;
@@ -284,10 +285,10 @@ device_address(json_object *device, DeviceAddress *address)
                       &address->device,
                       &address->function,
                       &end) == 4;
-    address->domain = (guint)job_number(value, "domain", 0);
-    address->bus = (guint)job_number(value, "bus", 0);
-    address->device = (guint)job_number(value, "dev", 0);
-    address->function = (guint)job_number(value, "fn", 0);
+    address->domain = (guint)drv_json_number(value, "domain", 0);
+    address->bus = (guint)drv_json_number(value, "bus", 0);
+    address->device = (guint)drv_json_number(value, "dev", 0);
+    address->function = (guint)drv_json_number(value, "fn", 0);
     return json_object_is_type(value, json_type_object);
 }
 
@@ -375,7 +376,7 @@ find_disk(DrvXml *domain, json_object *device)
         drv_xml_variable(domain, "target", target);
         return drv_xml_first(domain, NULL, "/domain/devices/disk[target/@dev=$target]");
     }
-    (void)job_variant(job_member(device_record(device), "backend"), &path);
+    (void)job_variant(drv_json_member(device_record(device), "backend"), &path);
     if (!json_object_is_type(path, json_type_string))
         return NULL;
     drv_xml_variable(domain, "path", json_object_get_string(path));
@@ -393,7 +394,7 @@ device_xml_find(DrvXml *domain, json_object *device)
         return find_disk(domain, device);
     if (strcmp(class, "PCI") == 0)
         return find_pci(domain, device);
-    mac = g_ascii_strdown(job_text(device_record(device), "mac", ""), -1);
+    mac = g_ascii_strdown(drv_json_text(device_record(device), "mac", ""), -1);
     drv_xml_variable(domain, "mac", mac);
     return drv_xml_first(domain, NULL, "/domain/devices/interface[mac/@address=$mac]");
 }

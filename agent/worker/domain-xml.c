@@ -43,8 +43,8 @@ domain_xml_mark(DrvXml *xml, const Job *job)
 static void
 add_memory(Job *job, DrvNode *domain)
 {
-    gint64 most = job_number(job->vm, "memory_static_max", 0);
-    gint64 now = job_number(job->vm, "memory_dynamic_max", most);
+    gint64 most = drv_json_number(job->vm, "memory_static_max", 0);
+    gint64 now = drv_json_number(job->vm, "memory_dynamic_max", most);
     g_autofree char *max_text = g_strdup_printf("%" G_GINT64_FORMAT, most / 1024);
     g_autofree char *now_text = g_strdup_printf("%" G_GINT64_FORMAT, now / 1024);
 
@@ -55,8 +55,8 @@ add_memory(Job *job, DrvNode *domain)
 static void
 add_vcpus(Job *job, DrvNode *domain)
 {
-    gint64 now = job_number(job->vm, "vcpus", 1);
-    gint64 most = job_number(job->vm, "vcpu_max", now);
+    gint64 now = drv_json_number(job->vm, "vcpus", 1);
+    gint64 most = drv_json_number(job->vm, "vcpu_max", now);
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, most);
 
     drv_xml_node_setf(
@@ -67,7 +67,8 @@ add_vcpus(Job *job, DrvNode *domain)
 static void
 add_affinity(Job *job, DrvNode *domain)
 {
-    json_object *lists = job_member(job_member(job->vm, "scheduler_params"), "affinity");
+    json_object *lists =
+        drv_json_member(drv_json_member(job->vm, "scheduler_params"), "affinity");
     DrvNode *tune = NULL;
 
     if (!json_object_is_type(lists, json_type_array))
@@ -120,9 +121,9 @@ add_direct_boot(Job *job, DrvNode *os, json_object *boot, GError **error)
                         "Unimplemented",
                         json_object_new_string("boot loaders of PV guests"),
                         "a guest can be booted from a kernel, not by a boot loader");
-    ramdisk = job_text(direct, "ramdisk", "");
-    cmdline = job_text(direct, "cmdline", "");
-    drv_xml_node_add(os, "kernel", job_text(direct, "kernel", ""));
+    ramdisk = drv_json_text(direct, "ramdisk", "");
+    cmdline = drv_json_text(direct, "cmdline", "");
+    drv_xml_node_add(os, "kernel", drv_json_text(direct, "kernel", ""));
     if (*ramdisk)
         drv_xml_node_add(os, "initrd", ramdisk);
     if (*cmdline)
@@ -134,16 +135,17 @@ add_direct_boot(Job *job, DrvNode *os, json_object *boot, GError **error)
 static gboolean
 add_os(Job *job, DrvNode *domain, const char *kind, json_object *guest, GError **error)
 {
-    const char *machine = job_text(job_member(job->vm, "platformdata"), "machine", "");
+    const char *machine =
+        drv_json_text(drv_json_member(job->vm, "platformdata"), "machine", "");
     DrvNode *os = drv_xml_node_add(domain, "os", NULL);
     DrvNode *type = drv_xml_node_add(os, "type", "hvm");
 
     drv_xml_node_set(type, "machine", machine);
-    if (strcmp(job_variant(job_member(guest, "firmware"), NULL), "Uefi") == 0)
+    if (strcmp(job_variant(drv_json_member(guest, "firmware"), NULL), "Uefi") == 0)
         drv_xml_node_set(os, "firmware", "efi");
     if (strcmp(kind, "HVM") != 0)
-        return add_direct_boot(job, os, job_member(guest, "boot"), error);
-    add_boot_order(os, job_text(guest, "boot_order", ""));
+        return add_direct_boot(job, os, drv_json_member(guest, "boot"), error);
+    add_boot_order(os, drv_json_text(guest, "boot_order", ""));
     return TRUE;
 }
 
@@ -165,9 +167,9 @@ lists(json_object *actions, const char *name)
 static void
 add_actions(Job *job, DrvNode *domain)
 {
-    json_object *reboot = job_member(job->vm, "on_reboot");
+    json_object *reboot = drv_json_member(job->vm, "on_reboot");
     gboolean again = reboot == NULL || lists(reboot, "Start");
-    gboolean dump = lists(job_member(job->vm, "on_crash"), "Coredump");
+    gboolean dump = lists(drv_json_member(job->vm, "on_crash"), "Coredump");
 
     drv_xml_node_add(domain, "on_poweroff", "destroy");
     drv_xml_node_add(domain, "on_reboot", again ? "restart" : "destroy");
@@ -178,7 +180,7 @@ add_actions(Job *job, DrvNode *domain)
 static void
 add_consoles(DrvNode *devices, json_object *guest)
 {
-    const char *video = job_variant(job_member(guest, "video"), NULL);
+    const char *video = job_variant(drv_json_member(guest, "video"), NULL);
     DrvNode *serial = drv_xml_node_add(devices, "serial", NULL);
     DrvNode *console = drv_xml_node_add(devices, "console", NULL);
     DrvNode *screen = drv_xml_node_add(devices, "graphics", NULL);
@@ -188,8 +190,8 @@ add_consoles(DrvNode *devices, json_object *guest)
     drv_xml_node_set(console, "type", "pty");
     drv_xml_node_set(screen, "type", "vnc");
     drv_xml_node_set(screen, "autoport", "yes");
-    drv_xml_node_set(screen, "listen", job_text(guest, "vnc_ip", "127.0.0.1"));
-    drv_xml_node_set(screen, "keymap", job_text(guest, "keymap", ""));
+    drv_xml_node_set(screen, "listen", drv_json_text(guest, "vnc_ip", "127.0.0.1"));
+    drv_xml_node_set(screen, "keymap", drv_json_text(guest, "keymap", ""));
     drv_xml_node_set(drv_xml_node_add(card, "model", NULL),
                      "type",
                      strcmp(video, "Cirrus") == 0 ? "cirrus" : "vga");
@@ -199,7 +201,8 @@ add_consoles(DrvNode *devices, json_object *guest)
 static char *
 domain_type(Job *job, GError **error)
 {
-    const char *said = job_text(job_member(job->vm, "platformdata"), "type", "");
+    const char *said =
+        drv_json_text(drv_json_member(job->vm, "platformdata"), "type", "");
     g_autofree char *text = NULL;
     g_autofree char *first = NULL;
     g_autoptr(DrvXml) xml = NULL;
@@ -221,13 +224,13 @@ from_record(Job *job, GError **error)
 {
     g_autofree char *type = domain_type(job, error);
     json_object *guest = NULL;
-    const char *kind = job_variant(job_member(job->vm, "ty"), &guest);
+    const char *kind = job_variant(drv_json_member(job->vm, "ty"), &guest);
     g_autoptr(DrvXml) xml = NULL;
     DrvNode *domain, *features;
 
     if (type == NULL)
         return NULL;
-    if (job_number(job->vm, "memory_static_max", 0) < 1024) {
+    if (drv_json_number(job->vm, "memory_static_max", 0) < 1024) {
         (void)drv_throw(error, DRV_ERROR_USAGE, "the record has no memory_static_max");
         return NULL;
     }
@@ -240,7 +243,7 @@ from_record(Job *job, GError **error)
     if (!add_os(job, domain, kind, guest, error))
         return NULL;
     features = drv_xml_node_add(domain, "features", NULL);
-    if (job_flag(guest, "acpi", TRUE))
+    if (drv_json_flag(guest, "acpi", TRUE))
         drv_xml_node_add(features, "acpi", NULL);
     drv_xml_node_add(features, "apic", NULL);
     add_actions(job, domain);
@@ -256,7 +259,7 @@ static gboolean
 identify(Job *job, DrvXml *xml, GError **error)
 {
     g_autofree char *uuid = drv_xml_text(xml, NULL, "/domain/uuid");
-    const char *name = job_text(job->vm, "name", job->id);
+    const char *name = drv_json_text(job->vm, "name", job->id);
     DrvNode *domain = drv_xml_root(xml);
 
     if (strcmp(drv_xml_node_name(domain), "domain") != 0)
@@ -279,7 +282,7 @@ static int
 rank(json_object *device)
 {
     static const char *const classes[] = { "VBD", "VIF", "PCI" };
-    const char *mode = job_variant(job_member(device_record(device), "mode"), NULL);
+    const char *mode = job_variant(drv_json_member(device_record(device), "mode"), NULL);
     int i = 0;
 
     while (i < 3 && strcmp(device_class(device), classes[i]) != 0)
@@ -297,8 +300,8 @@ compare(gconstpointer a, gconstpointer b)
 
     if (by_class)
         return by_class;
-    by_position = job_number(device_record(*first), "position", 0) -
-                  job_number(device_record(*second), "position", 0);
+    by_position = drv_json_number(device_record(*first), "position", 0) -
+                  drv_json_number(device_record(*second), "position", 0);
     return by_position < 0 ? -1 : by_position > 0;
 }
 
@@ -323,7 +326,7 @@ add_devices(Job *job, DrvXml *xml, GError **error)
 char *
 domain_xml_new(Job *job, GError **error)
 {
-    const char *document = job_text(job->vm, "xml", "");
+    const char *document = drv_json_text(job->vm, "xml", "");
     g_autoptr(DrvXml) xml = *document
                                 ? drv_xml_parse("the VM's document", document, -1, error)
                                 : from_record(job, error);

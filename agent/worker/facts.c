@@ -73,7 +73,7 @@ facts_is_active(const Facts *facts)
 gboolean
 facts_is_saved(Job *job)
 {
-    const char *file = job_text(job->vm, "suspend_file", "");
+    const char *file = drv_json_text(job->vm, "suspend_file", "");
     g_autoptr(GError) ignored = NULL;
     g_autofree char *xml = NULL;
 
@@ -243,7 +243,7 @@ facts_json(Job *job, const Facts *facts)
         json_object_object_add(
             state,
             "suspend_file",
-            json_object_new_string(job_text(job->vm, "suspend_file", "")));
+            json_object_new_string(drv_json_text(job->vm, "suspend_file", "")));
     else
         json_object_object_add(state, "suspend_file", NULL);
     return state;

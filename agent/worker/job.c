@@ -13,28 +13,6 @@
 /* --- reading ---------------------------------------------------------------------------
  */
 
-static json_object *
-parse(const GString *text, GError **error)
-{
-    json_tokener *tokener = json_tokener_new_ex(JOB_MAX_DEPTH);
-    json_object *document;
-    enum json_tokener_error why;
-
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    document = json_tokener_parse_ex(tokener, text->str, (int)text->len + 1);
-    why = json_tokener_get_error(tokener);
-    json_tokener_free(tokener);
-    if (json_object_is_type(document, json_type_object))
-        return document;
-    json_object_put(document);
-    (void)drv_throw(error,
-                    DRV_ERROR_USAGE,
-                    "stdin is not a JSON object: %s",
-                    why == json_tokener_success ? "another type"
-                                                : json_tokener_error_desc(why));
-    return NULL;
-}
-
 /* A version 5 UUID of the id, so that the same VM has the same one at each start. */
 static char *
 uuid_of(const char *id)
@@ -88,7 +66,7 @@ arm(Job *job, gint64 seconds, GError **error)
 static json_object *
 part(json_object *document, const char *key, enum json_type type)
 {
-    json_object *value = job_member(document, key);
+    json_object *value = drv_json_member(document, key);
 
     if (json_object_is_type(value, type))
         return value;
@@ -102,12 +80,12 @@ static void
 take_learnt(Job *job)
 {
     static const char *const keys[] = { "suspend_file", "migrating_to" };
-    json_object *state = job_member(job->document, "state");
+    json_object *state = drv_json_member(job->document, "state");
 
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        json_object *value = job_member(state, keys[i]);
+        json_object *value = drv_json_member(state, keys[i]);
 
-        if (value && job_member(job->vm, keys[i]) == NULL)
+        if (value && drv_json_member(job->vm, keys[i]) == NULL)
             json_object_object_add(job->vm, keys[i], json_object_get(value));
     }
 }
@@ -120,21 +98,21 @@ job_read(Job *job, GError **error)
 
     if (!drv_fd_read_all(STDIN_FILENO, text, JOB_MAX_SIZE, "stdin", error))
         return FALSE;
-    job->document = parse(text, error);
+    job->document = drv_json_parse_object("stdin", text->str, (gssize)text->len, error);
     if (job->document == NULL)
         return FALSE;
-    job->operation = job_text(job->document, "operation", "");
-    job->task = job_text(job->document, "task", "");
+    job->operation = drv_json_text(job->document, "operation", "");
+    job->task = drv_json_text(job->document, "task", "");
     job->vm = part(job->document, "vm", json_type_object);
     job->devices = part(job->document, "devices", json_type_array);
     job->options = part(job->document, "options", json_type_object);
     take_learnt(job);
-    job->id = job_text(job->vm, "id", "");
-    uuid = job_text(job->vm, "uuid", job->id);
+    job->id = drv_json_text(job->vm, "id", "");
+    uuid = drv_json_text(job->vm, "uuid", job->id);
     if (*uuid)
         job->uuid =
             g_uuid_string_is_valid(uuid) ? g_ascii_strdown(uuid, -1) : uuid_of(uuid);
-    return arm(job, job_number(job->document, "deadline_s", 0), error);
+    return arm(job, drv_json_number(job->document, "deadline_s", 0), error);
 }
 
 void

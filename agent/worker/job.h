@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job.h - one operation on one VM, as drv-agent-worker gets it, and how it answers.
  *
- * stdin, one JSON document of at most JOB_MAX_SIZE bytes and JOB_MAX_DEPTH levels:
+ * stdin, one JSON document of at most JOB_MAX_SIZE bytes and DRV_JSON_MAX_DEPTH levels:
  *
  *     operation   "VM.start": a row of the table in main.c
  *     vm          record of the VM (xenopsd's Vm); beside its keys:
@@ -30,13 +30,11 @@
  */
 #pragma once
 
-#include <json-c/json.h>
-
 #include "base/error.h"
+#include "base/json.h"
 #include "virt/virt.h"
 
 #define JOB_MAX_SIZE (4 * 1024 * 1024)
-#define JOB_MAX_DEPTH 32
 
 /* The marker of a domain that is not complete yet, in its metadata. */
 #define AGENT_METADATA_URI "https://one-native.org/xmlns/agent/1.0"
@@ -91,13 +89,9 @@ gboolean job_fail(Job *job,
 /* Bad_power_state [found, expected]. */
 gboolean job_bad_power(Job *job, const char *found, const char *expected, GError **error);
 
-/* --- JSON, read with defaults ---------------------------------------------------------
+/* --- JSON; getters with defaults are in base/json.h
+ * ---------------------------------------------------------
  */
-json_object *job_member(json_object *object, const char *key); /* NULL: absent or null */
-const char *job_text(json_object *object, const char *key, const char *fallback);
-gint64 job_number(json_object *object, const char *key, gint64 fallback);
-gboolean job_flag(json_object *object, const char *key, gboolean fallback);
-
 /* A variant, "Name" or ["Name", argument]: its name ("" when it is none); *argument, if
  * not NULL, gets the argument or NULL.
  */

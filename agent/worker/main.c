@@ -39,7 +39,7 @@ static const struct {
 static gboolean
 run(Job *job, GError **error)
 {
-    const char *uri = job_text(job->document, "uri", NULL);
+    const char *uri = drv_json_text(job->document, "uri", NULL);
 
     for (guint i = 0; i < G_N_ELEMENTS(operations); i++) {
         if (strcmp(operations[i].name, job->operation) != 0)

@@ -13,7 +13,7 @@
 static json_object *
 find_device(Job *job, GError **error)
 {
-    json_object *id = job_member(job->options, "device");
+    json_object *id = drv_json_member(job->options, "device");
     json_object *name =
         json_object_is_type(id, json_type_array) ? json_object_array_get_idx(id, 1) : id;
     const char *wanted =

@@ -166,7 +166,7 @@ mend(Job *job, Facts *facts, const char **did, GError **error)
         suspend_spend_file(job);
         return drv_domain_resume(facts->domain, error);
     }
-    if (job_member(job->vm, "suspend_file")) {
+    if (drv_json_member(job->vm, "suspend_file")) {
         *did = "the file of a guest that is back was removed";
         suspend_spend_file(job);
     }
@@ -184,7 +184,7 @@ op_check_state(Job *job, GError **error)
         !migrate_resolve(job, &elsewhere, error) || !facts_read(job, &facts, error))
         return FALSE;
     if (elsewhere) {
-        migrate_report_gone(job, job_text(job->vm, "migrating_to", ""));
+        migrate_report_gone(job, drv_json_text(job->vm, "migrating_to", ""));
         return TRUE;
     }
     if (facts_is_active(&facts) &&

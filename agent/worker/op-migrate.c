@@ -67,7 +67,7 @@ open_destination(Job *job, const char *uri, GError **error)
 gboolean
 migrate_resolve(Job *job, gboolean *elsewhere, GError **error)
 {
-    const char *uri = job_text(job->vm, "migrating_to", "");
+    const char *uri = drv_json_text(job->vm, "migrating_to", "");
     g_autoptr(DrvVirt) destination = NULL;
     DrvMigrationEnd end = DRV_MIGRATION_UNKNOWN;
 
@@ -104,7 +104,7 @@ migration_config(Job *job, gboolean persistent, GError **error)
         return NULL;
     words = g_strjoin(" ",
                       drv_config_get(kvmrc, "MIGRATE_OPTIONS", ""),
-                      job_text(job->options, "words", ""),
+                      drv_json_text(job->options, "words", ""),
                       persistent ? "--persistent --undefinesource" : "",
                       NULL);
     quoted = g_shell_quote(words);
@@ -135,7 +135,7 @@ static gboolean
 try_often(
     Job *job, KvmMigration *migration, gboolean running, gint64 *tried, GError **error)
 {
-    gint64 tries = MAX(job_number(job->options, "tries", DEFAULT_TRIES), 1);
+    gint64 tries = MAX(drv_json_number(job->options, "tries", DEFAULT_TRIES), 1);
 
     for (*tried = 1;; ++*tried) {
         Attempt once = { migration, running, DRV_MIGRATION_STAYED };
@@ -248,7 +248,7 @@ is_off_here(Job *job, GError **error)
 static gboolean
 migrate_cold(Job *job, Facts *facts, const char *uri, GError **error)
 {
-    json_object *delay = job_member(job->options, "delay");
+    json_object *delay = drv_json_member(job->options, "delay");
     g_autoptr(DrvVirt) destination = open_destination(job, uri, error);
     double seconds = delay ? json_object_get_double(delay) : 60;
 
@@ -275,7 +275,7 @@ migrate_cold(Job *job, Facts *facts, const char *uri, GError **error)
 gboolean
 op_migrate(Job *job, GError **error)
 {
-    const char *uri = job_text(job->options, "destination", "");
+    const char *uri = drv_json_text(job->options, "destination", "");
     g_auto(Facts) facts = { 0 };
     gboolean elsewhere;
 
@@ -284,7 +284,7 @@ op_migrate(Job *job, GError **error)
     if (!job_step(job, 0, "look", TRUE, error) ||
         !migrate_resolve(job, &elsewhere, error) || !facts_read(job, &facts, error))
         return FALSE;
-    if (elsewhere && strcmp(uri, job_text(job->vm, "migrating_to", "")) == 0) {
+    if (elsewhere && strcmp(uri, drv_json_text(job->vm, "migrating_to", "")) == 0) {
         migrate_report_gone(job, uri);
         return TRUE;
     }
@@ -293,6 +293,7 @@ op_migrate(Job *job, GError **error)
     if (facts.unsurvivable)
         return drv_throw(
             error, DRV_ERROR_BUSY, "task '%s' has not completed it", facts.unsurvivable);
-    return job_flag(job->options, "live", TRUE) ? migrate_live(job, &facts, uri, error)
-                                                : migrate_cold(job, &facts, uri, error);
+    return drv_json_flag(job->options, "live", TRUE)
+               ? migrate_live(job, &facts, uri, error)
+               : migrate_cold(job, &facts, uri, error);
 }

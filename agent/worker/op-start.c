@@ -14,7 +14,7 @@
 static gboolean
 is_persistent(const Job *job)
 {
-    return job_flag(job->vm, "persistent", FALSE);
+    return drv_json_flag(job->vm, "persistent", FALSE);
 }
 
 /* Only what bears our marker: somebody else may have started the same VM meanwhile. */
@@ -73,16 +73,16 @@ static void
 check_sizes(Job *job, const Facts *facts, GPtrArray *missing)
 {
     json_object *state = facts_json(job, facts);
-    gint64 memory = job_number(state, "memory_target", 0);
-    gint64 vcpus = job_number(state, "vcpu_target", 0);
-    gint64 most = job_number(job->vm, "memory_static_max", G_MAXINT64);
-    gint64 least = job_number(job->vm, "memory_dynamic_min", 0);
-    json_object *consoles = job_member(state, "consoles");
+    gint64 memory = drv_json_number(state, "memory_target", 0);
+    gint64 vcpus = drv_json_number(state, "vcpu_target", 0);
+    gint64 most = drv_json_number(job->vm, "memory_static_max", G_MAXINT64);
+    gint64 least = drv_json_number(job->vm, "memory_dynamic_min", 0);
+    json_object *consoles = drv_json_member(state, "consoles");
 
-    if (job_member(job->vm, "xml") == NULL) {
+    if (drv_json_member(job->vm, "xml") == NULL) {
         if (memory > most || memory / 1024 < MIN(least, most) / 1024)
             g_ptr_array_add(missing, g_strdup("the memory target is out of its range"));
-        if (vcpus != job_number(job->vm, "vcpus", 1))
+        if (vcpus != drv_json_number(job->vm, "vcpus", 1))
             g_ptr_array_add(missing, g_strdup("the number of VCPUs is another"));
         if (json_object_array_length(consoles) == 0)
             g_ptr_array_add(missing, g_strdup("there is no console"));
@@ -152,7 +152,7 @@ run_guest(Job *job, Facts *facts, GError **error)
     DRV_CANCEL_SHIELD(); /* it is complete: a stop changes nothing any more */
 
     suspend_spend_file(job);
-    if (!job_flag(job->options, "unpause", FALSE))
+    if (!drv_json_flag(job->options, "unpause", FALSE))
         return TRUE;
     if (!drv_domain_resume(facts->domain, error))
         return drv_prefix(error, "the VM is complete and paused");

@@ -90,7 +90,7 @@ report_state(Job *job, GError **error)
 static gboolean
 end_domain(Job *job, Facts *facts, GError **error)
 {
-    json_object *delay = job_member(job->options, "delay");
+    json_object *delay = drv_json_member(job->options, "delay");
     g_autoptr(GError) why = NULL;
 
     if (delay == NULL)
@@ -102,7 +102,7 @@ end_domain(Job *job, Facts *facts, GError **error)
         return TRUE;
     if (drv_error_is(why, DRV_ERROR_CANCELLED))
         job->undone = g_strdup("nothing: the guest was asked to power off and still may");
-    if (!job_flag(job->options, "force", FALSE) ||
+    if (!drv_json_flag(job->options, "force", FALSE) ||
         drv_error_is(why, DRV_ERROR_CANCELLED)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -147,7 +147,7 @@ op_reboot(Job *job, GError **error)
 gboolean
 op_delete(Job *job, GError **error)
 {
-    const char *file = job_text(job->vm, "suspend_file", "");
+    const char *file = drv_json_text(job->vm, "suspend_file", "");
     g_auto(Facts) facts = { 0 };
 
     if (!job_step(job, 0, "look", TRUE, error) || !facts_read(job, &facts, error))
@@ -211,8 +211,8 @@ op_unpause(Job *job, GError **error)
 gboolean
 op_set_vcpus(Job *job, GError **error)
 {
-    gint64 n = job_number(job->options, "vcpus", 0);
-    gint64 most = job_number(job->vm, "vcpu_max", n);
+    gint64 n = drv_json_number(job->options, "vcpus", 0);
+    gint64 most = drv_json_number(job->vm, "vcpu_max", n);
     g_auto(Facts) facts = { 0 };
 
     if (n < 1 || n > most)
@@ -233,10 +233,10 @@ op_set_vcpus(Job *job, GError **error)
 gboolean
 op_set_memory(Job *job, GError **error)
 {
-    gint64 bytes = job_number(job->options, "maximum", 0);
+    gint64 bytes = drv_json_number(job->options, "maximum", 0);
     g_auto(Facts) facts = { 0 };
 
-    if (bytes < 1024 || bytes > job_number(job->vm, "memory_static_max", bytes))
+    if (bytes < 1024 || bytes > drv_json_number(job->vm, "memory_static_max", bytes))
         return drv_throw(error, DRV_ERROR_USAGE, "the memory is out of the VM's range");
     if (!read_built(job, &facts, error) ||
         !drv_domain_set_memory(facts.domain, (guint64)bytes / 1024, error))

@@ -92,7 +92,7 @@ run_followed(Job *job,
 void
 suspend_spend_file(Job *job)
 {
-    const char *file = job_text(job->vm, "suspend_file", "");
+    const char *file = drv_json_text(job->vm, "suspend_file", "");
 
     if (*file == '/')
         kvm_checkpoint_remove(file);
@@ -159,17 +159,17 @@ suspend_to(Job *job, Facts *facts, const char *file, GError **error)
 static const char *
 file_of(Job *job)
 {
-    const char *file = job_text(job->options, "file", "");
+    const char *file = drv_json_text(job->options, "file", "");
     json_object *disk = NULL;
 
     if (*file == '\0') { /* as xenopsd has it: ["Local", path] */
-        (void)job_variant(job_member(job->options, "suspend_vdi"), &disk);
+        (void)job_variant(drv_json_member(job->options, "suspend_vdi"), &disk);
         if (json_object_is_type(disk, json_type_string))
             file = json_object_get_string(disk);
     }
     if (*file)
         json_object_object_add(job->vm, "suspend_file", json_object_new_string(file));
-    return job_text(job->vm, "suspend_file", "");
+    return drv_json_text(job->vm, "suspend_file", "");
 }
 
 gboolean

@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "image/df.h"
 #include "request/dump.h"
 
@@ -148,14 +149,21 @@ drv_rbd_pool_free(DrvRbdPool *pool)
  */
 
 static DrvDump *
-ask(DrvRbdPool *pool, const char *words, int *rc, GError **error)
+ask(DrvRbdPool *pool, const char *prefix, const char *detail, int *rc, GError **error)
 {
-    g_autofree char *command = g_strdup_printf("{%s,\"format\":\"xml\"}", words);
-    const char *commands[] = { command };
+    g_autoptr(json_object) command = json_object_new_object();
+    g_autofree char *text = NULL;
+    const char *commands[1];
     char *out = NULL;
     size_t size = 0;
     DrvDump *answer = NULL;
 
+    drv_json_add_text(command, "prefix", prefix);
+    if (detail)
+        drv_json_add_text(command, "detail", detail);
+    drv_json_add_text(command, "format", "xml");
+    text = drv_json_print(command);
+    commands[0] = text;
     *rc = rados_mon_command(pool->cluster, commands, 1, NULL, 0, &out, &size, NULL, NULL);
     if (*rc == 0)
         answer = drv_dump_parse(out, size, error);
@@ -178,7 +186,7 @@ find_trouble(DrvRbdPool *pool)
         { "PG_AVAILABILITY", "some of the Ceph cluster's data is not available" },
     };
     int rc;
-    g_autoptr(DrvDump) health = ask(pool, "\"prefix\":\"health\"", &rc, NULL);
+    g_autoptr(DrvDump) health = ask(pool, "health", NULL, &rc, NULL);
 
     for (guint i = 0; health && i < G_N_ELEMENTS(troubles); i++) {
         g_autofree char *path = g_strdup_printf("checks/%s/severity", troubles[i].check);
@@ -247,8 +255,7 @@ drv_rbd_pool_df(DrvRbdPool *pool, guint64 *used, guint64 *available, GError **er
 {
     g_autofree char *alone = g_strndup(pool->name, strcspn(pool->name, "/"));
     int rc;
-    g_autoptr(DrvDump) df =
-        ask(pool, "\"prefix\":\"df\",\"detail\":\"detail\"", &rc, error);
+    g_autoptr(DrvDump) df = ask(pool, "df", "detail", &rc, error);
     g_autofree char *found = NULL;
     guint64 quota;
 

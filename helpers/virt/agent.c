@@ -217,17 +217,6 @@ drv_agent_command(DrvDomain *domain, const char *command, guint timeout_s, GErro
     return g_steal_pointer(&call->out_text);
 }
 
-char *
-drv_agent_exec_status(DrvDomain *domain, guint64 pid, guint timeout_s, GError **error)
-{
-    g_autofree char *question =
-        g_strdup_printf("{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":"
-                        "%" G_GUINT64_FORMAT "}}",
-                        pid);
-
-    return drv_agent_command(domain, question, timeout_s, error);
-}
-
 static gboolean
 do_facts(DrvVirtCall *call)
 {

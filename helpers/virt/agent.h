@@ -56,10 +56,6 @@ char *drv_agent_command(DrvDomain *domain,
                         guint timeout_s,
                         GError **error);
 
-/* The agent's answer (JSON) about the guest's process @pid, which guest-exec started. */
-char *
-drv_agent_exec_status(DrvDomain *domain, guint64 pid, guint timeout_s, GError **error);
-
 typedef enum {
     DRV_AGENT_OS = 1 << 0,        /* "os.id", "os.version-id", "os.machine" … */
     DRV_AGENT_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */

@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "virt/migration-private.h"
 
@@ -18,6 +19,25 @@
 /* --- giving up
  * ------------------------------------------------------------------------------- */
 
+/* {"execute":"yank","arguments":{"instances":[{"type":"block-node","node-name":N}]}} */
+static char *
+yank_command(const char *target)
+{
+    g_autofree char *node = g_strdup_printf("migration-%s-storage", target);
+    g_autoptr(json_object) command = json_object_new_object();
+    json_object *arguments = json_object_new_object();
+    json_object *instances = json_object_new_array();
+    json_object *instance = json_object_new_object();
+
+    drv_json_add_text(instance, "type", "block-node");
+    drv_json_add_text(instance, "node-name", node);
+    json_object_array_add(instances, instance);
+    json_object_object_add(arguments, "instances", instances);
+    drv_json_add_text(command, "execute", "yank");
+    json_object_object_add(command, "arguments", arguments);
+    return drv_json_print(command);
+}
+
 /* The connection by which a disk travels is closed.  QEMU would wait in the middle of an
  * abort, and the guest with it, for what a destination that is gone has not answered: for
  * a quarter of an hour.  The name is libvirt's, the command is in QEMU's QMP reference.
@@ -25,10 +45,7 @@
 static void
 cut_off_disk(virDomainPtr domain, const char *target)
 {
-    g_autofree char *command = g_strdup_printf(
-        "{\"execute\":\"yank\",\"arguments\":{\"instances\":[{\"type\":\"block-node\","
-        "\"node-name\":\"migration-%s-storage\"}]}}",
-        target);
+    g_autofree char *command = yank_command(target);
     char *answer = NULL;
 
     if (virDomainQemuMonitorCommand(domain, command, &answer, 0) < 0)

@@ -421,53 +421,6 @@ test_back_off(void)
         g_assert_cmpuint(im_back_off(i + 1), ==, want[i]);
 }
 
-/* The guest writes what is in the answer. */
-static void
-test_exec(void)
-{
-    static const struct {
-        const char *answer;
-        gboolean good, exited;
-        gint64 code;
-        const char *out;
-    } cases[] = {
-        { "{\"return\":{\"exitcode\":3,\"out-data\":\"YQ==\",\"exited\":true}}",
-          TRUE,
-          TRUE,
-          3,
-          "YQ==" },
-        { "{ \"return\" : { \"exited\" : false } }", TRUE, FALSE, 0, NULL },
-        { "{\"return\":{\"signal\":9,\"exited\":true,\"out-data\":\"\"}}",
-          TRUE,
-          TRUE,
-          137,
-          "" },
-        { "{\"return\":{\"out-data\":\"a\\\", \\\"exited\\\":true\",\"exited\":false}}",
-          TRUE,
-          FALSE,
-          0,
-          "a" },
-        { "{\"return\":{\"x\":{\"exited\":true},\"exited\":false}}",
-          TRUE,
-          FALSE,
-          0,
-          NULL },
-        { "{\"return\":{\"exited\":true", FALSE, TRUE, 0, NULL },
-        { "{\"return\":{\"out-data\":\"YQ==", FALSE, FALSE, 0, "YQ==" },
-        { "{\"return\":{\"exited", FALSE, FALSE, 0, NULL },
-        { "", FALSE, FALSE, 0, NULL },
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_auto(ImExecEnd) end = { 0 };
-
-        g_assert_cmpint(im_parse_exec(cases[i].answer, &end), ==, cases[i].good);
-        g_assert_cmpint(end.exited, ==, cases[i].exited);
-        g_assert_cmpint(end.code, ==, cases[i].code);
-        g_assert_cmpstr(end.out, ==, cases[i].out);
-    }
-}
-
 int
 main(int argc, char **argv)
 {
@@ -487,6 +440,5 @@ main(int argc, char **argv)
     g_test_add_func("/im/capabilities", test_capabilities);
     g_test_add_func("/im/import", test_import);
     g_test_add_func("/im/back-off", test_back_off);
-    g_test_add_func("/im/exec", test_exec);
     return g_test_run();
 }

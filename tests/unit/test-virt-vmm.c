@@ -12,7 +12,6 @@
 #include "vmm/kvm/devices/nic-xml.h"
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/kvm/domain/deploy-xml.h"
-#include "vmm/kvm/exec/exec.h"
 #include "vmm/ops/repair.h"
 
 #define DATA "tests/data/vmm"
@@ -256,22 +255,6 @@ test_mend(void)
 }
 
 static void
-test_exec_json(void)
-{
-    char *words[] = { (char *)"/bin/sh", (char *)"-c", (char *)"echo \"a\\b\"\n", NULL };
-    g_autofree char *got = kvm_exec_json(words, "aGk=");
-
-    g_assert_cmpstr(got,
-                    ==,
-                    "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\","
-                    "\"arg\":[\"-c\",\"echo \\\"a\\\\b\\\"\\u000a\"],\"capture-output\":"
-                    "true,\"input-data\":\"aGk=\"}}");
-    g_assert_cmpuint(kvm_exec_pid("{\"return\":{\"pid\":417}}"), ==, 417);
-    g_assert_cmpuint(kvm_exec_pid("{\"return\":{}}"), ==, 0);
-    g_assert_cmpuint(kvm_exec_pid("{\"return\":{\"pid\":-}}"), ==, 0);
-}
-
-static void
 add_cases(const char *kind, GTestDataFunc test)
 {
     g_autofree char *directory = g_build_filename(DATA, kind, NULL);
@@ -299,7 +282,6 @@ main(int argc, char **argv)
     add_cases("deploy", test_deploy);
     g_test_add_func("/vmm/nic-of-argv", test_argv_nic);
     g_test_add_func("/vmm/mend", test_mend);
-    g_test_add_func("/vmm/exec-json", test_exec_json);
     g_test_add_func("/vmm/disk-bus", test_disk_bus);
     return g_test_run();
 }

@@ -169,18 +169,6 @@ gboolean
 im_parse_encryption(const char *domain_capabilities, GString *out, GError **error);
 char *im_import_template(const char *domain_xml, GError **error);
 
-/* What the guest's agent answered to guest-exec or guest-exec-status. */
-typedef struct {
-    gboolean exited;
-    gint64 code;     /* exit status; 128 and the signal's number */
-    gint64 pid;      /* in the answer to guest-exec */
-    char *out, *err; /* base64, or NULL */
-} ImExecEnd;
-void im_exec_end_clear(ImExecEnd *end);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ImExecEnd, im_exec_end_clear)
-/* FALSE when @answer is none. */
-gboolean im_parse_exec(const char *answer, ImExecEnd *end);
-
 /* Number of "one-<number>"; -1 for other names. */
 gint64 im_vm_id(const char *name);
 /* KiB each domain has swapped out, by UUID (char * → guint64 *); caller frees. */

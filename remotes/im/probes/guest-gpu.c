@@ -7,14 +7,17 @@
 
 #include "base/error.h"
 #include "im/probes/guest.h"
-#include "virt/agent.h"
+#include "virt/agent-exec.h"
 
 #define MOST 64 /* processors of a guest that count */
 #define DEVICES "/domain/metadata/*[local-name()='vm']/*[local-name()='pci_devices']"
-#define START                                                                            \
-    "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"nvidia-smi\",\"arg\":["       \
-    "\"--query-gpu=utilization.gpu,utilization.memory,memory.free,power.draw\","         \
-    "\"--format=csv,noheader,nounits\"],\"capture-output\":true}}"
+
+static const char *const nvidia_smi[] = {
+    "nvidia-smi",
+    "--query-gpu=utilization.gpu,utilization.memory,memory.free,power.draw",
+    "--format=csv,noheader,nounits",
+    NULL
+};
 
 enum { LOAD, MEMORY_LOAD, MEMORY_FREE, POWER, COLUMNS };
 
@@ -102,18 +105,17 @@ static void
 read_end(Guest *guest, DrvDomain *domain)
 {
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer =
-        drv_agent_exec_status(domain, (guint64)guest->gpu_pid, GUEST_TIMEOUT_S, &why);
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree guchar *csv = NULL;
-    g_auto(ImExecEnd) end = { 0 };
+    g_auto(DrvAgentExec) end = { 0 };
     gsize length = 0;
 
-    drv_ignore(&why, "it is started again");
-    if (answer && im_parse_exec(answer, &end) && !end.exited)
+    if (drv_agent_exec_status(domain, guest->gpu_pid, GUEST_TIMEOUT_S, &end, &why) &&
+        !end.exited)
         return;
+    drv_ignore(&why, "it is started again");
     guest->gpu_pid = 0;
-    if (end.exited && end.code == 0 && end.out && *end.out)
+    if (end.exited && end.code == 0 && *end.out)
         csv = g_base64_decode(end.out, &length);
     if (csv) {
         g_autofree char *lines = g_strndup((const char *)csv, length);
@@ -128,8 +130,6 @@ void
 guest_ask_gpus(Guest *guest, DrvDomain *domain)
 {
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer = NULL;
-    g_auto(ImExecEnd) begun = { 0 };
 
     if (!guest->gpu_known) {
         guest->gpu_known = TRUE;
@@ -141,8 +141,6 @@ guest_ask_gpus(Guest *guest, DrvDomain *domain)
         read_end(guest, domain);
     if (guest->gpu_pid > 0)
         return;
-    answer = drv_agent_command(domain, START, GUEST_TIMEOUT_S, &why);
+    guest->gpu_pid = drv_agent_exec_start(domain, nvidia_smi, "", GUEST_TIMEOUT_S, &why);
     drv_ignore(&why, "the guest has no such program");
-    if (answer && im_parse_exec(answer, &begun))
-        guest->gpu_pid = begun.pid;
 }

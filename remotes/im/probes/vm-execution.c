@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "im/base/im.h"
-#include "virt/agent.h"
+#include "virt/agent-exec.h"
 #include "virt/exec-files.h"
 
 #define DIRECTORY KVM_EXEC_DIR
@@ -29,7 +29,7 @@ typedef struct {
 } Look;
 
 static void
-tell(const Look *look, gint64 vm, guint64 pid, const ImExecEnd *end)
+tell(const Look *look, gint64 vm, guint64 pid, const DrvAgentExec *end)
 {
     g_string_append_printf(look->out,
                            "VM = [ ID=\"%" G_GINT64_FORMAT "\", PID=\"%" G_GUINT64_FORMAT
@@ -47,7 +47,7 @@ tell(const Look *look, gint64 vm, guint64 pid, const ImExecEnd *end)
 static void
 tell_lost(const Look *look, gint64 vm, guint64 pid, const char *why)
 {
-    g_auto(ImExecEnd) end = { .code = LOST_CODE };
+    g_auto(DrvAgentExec) end = { .code = LOST_CODE };
 
     end.err = g_base64_encode((const guchar *)why, strlen(why));
     tell(look, vm, pid, &end);
@@ -58,21 +58,16 @@ static gboolean
 ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 {
     g_autoptr(GError) why = NULL;
-    g_autofree char *answer = drv_agent_exec_status(domain, pid, AGENT_TIMEOUT_S, &why);
-    g_auto(ImExecEnd) end = { 0 };
+    g_auto(DrvAgentExec) end = { 0 };
 
-    if (answer == NULL) {
-        /* The guest was started again: the agent answers, and has no such process. */
-        if (!drv_error_is(why, DRV_ERROR_VIRT) ||
-            !strstr(why->message, "guest-exec-status") ||
-            !strcasestr(why->message, "pid"))
-            return FALSE;
-        tell_lost(look, vm, pid, LOST_TEXT);
-        return TRUE;
+    if (drv_agent_exec_status(domain, (gint64)pid, AGENT_TIMEOUT_S, &end, &why)) {
+        if (end.exited)
+            tell(look, vm, pid, &end);
+        return end.exited;
     }
-    if (!im_parse_exec(answer, &end) || !end.exited)
+    if (!drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return FALSE;
-    tell(look, vm, pid, &end);
+    tell_lost(look, vm, pid, LOST_TEXT); /* the guest was started again */
     return TRUE;
 }
 

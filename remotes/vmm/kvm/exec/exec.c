@@ -11,10 +11,10 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "stage/stage.h"
-#include "virt/agent.h"
+#include "virt/agent-exec.h"
 #include "virt/exec-files.h"
-#include "vmm/kvm/exec/exec.h"
 #include "vmm/ops/session.h"
+#include "vmm/vmm.h"
 
 #define DIRECTORY KVM_EXEC_DIR
 #define AGENT_TIMEOUT_S 15
@@ -103,10 +103,10 @@ parse_command(const VmmExec *request, char ***words, GError **error)
 }
 
 static gboolean
-keep_pid(Session *session, guint64 pid, GError **error)
+keep_pid(Session *session, gint64 pid, GError **error)
 {
     g_autofree char *path = g_build_filename(DIRECTORY, session->name, NULL);
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", pid);
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
     g_autoptr(GError) why = NULL;
 
     return g_file_set_contents(path, text, -1, &why) ||
@@ -119,22 +119,18 @@ run_exec(gconstpointer data, DrvSource *in, char **result, GError **error)
     const VmmExec *request = data;
     g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
     g_auto(GStrv) words = NULL;
-    g_autofree char *json = NULL;
-    g_autofree char *answer = NULL;
-    guint64 pid;
+    gint64 pid;
 
     (void)in;
     (void)result;
     if (!parse_command(request, &words, error) || !session_open(&session, request, error))
         return FALSE;
-    json = kvm_exec_json(words, request->input);
-    answer = drv_agent_command(session.domain, json, AGENT_TIMEOUT_S, error);
-    if (answer == NULL)
-        return FALSE;
-    pid = kvm_exec_pid(answer);
-    if (pid == 0)
-        return drv_throw(error, DRV_ERROR_VIRT, "the agent returned no pid");
-    return keep_pid(&session, pid, error);
+    pid = drv_agent_exec_start(session.domain,
+                               (const char *const *)words,
+                               request->input,
+                               AGENT_TIMEOUT_S,
+                               error);
+    return pid > 0 && keep_pid(&session, pid, error);
 }
 
 static gboolean
@@ -144,8 +140,6 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
     g_autofree char *path = NULL;
     g_autofree char *pid = NULL;
-    g_autofree char *json = NULL;
-    g_autofree char *answer = NULL;
 
     (void)in;
     (void)result;
@@ -156,11 +150,9 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
         return TRUE; /* nothing runs */
     g_strstrip(pid);
     if (*pid && strspn(pid, "0123456789") == strlen(pid)) {
-        char *words[] = { (char *)"kill", (char *)"-9", pid, NULL };
+        const char *words[] = { "kill", "-9", pid, NULL };
 
-        json = kvm_exec_json(words, "");
-        answer = drv_agent_command(session.domain, json, AGENT_TIMEOUT_S, error);
-        if (answer == NULL)
+        if (drv_agent_exec_start(session.domain, words, "", AGENT_TIMEOUT_S, error) == 0)
             return FALSE;
     }
     return drv_path_remove_tree(session.dir_fd, DIRECTORY, session.name, error);

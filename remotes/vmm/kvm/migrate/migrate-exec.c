@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "transport/dispatch.h"
-#include "vmm/kvm/exec/exec.h"
+#include "virt/exec-files.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/receive.h"
 
