@@ -133,6 +133,14 @@ $(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 $(OUT)/o/agent/%.o: ALL_CFLAGS += -I.
 
+# The command for people needs no libvirt.
+AGENT_CORE := $(OUT)/agent/drv
+PROGS += $(AGENT_CORE)
+$(OUT)/agent/drv: $(call obj,agent/drv/*.c)
+$(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)
+	@mkdir -p $(@D)
+	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(JSON_LIB)
+
 # --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
 SHELL_LIBS := $(patsubst %,$(OUT)/%,$(shell find remotes -name '*.sh'))
@@ -258,13 +266,13 @@ else
 	cd $(DEBUGDIR) && xargs -r rm -f <$$(ls one-native.list 2>/dev/null || echo /dev/null)
 endif
 	cp -a $(STRIPPED)/debug/. $(DESTDIR)$(DEBUGDIR)/
-	install -d $(DESTDIR)$(MANDIR)/man7
-	install -m 644 docs/man/*.7 $(DESTDIR)$(MANDIR)/man7/
+	set -e; for n in 1 7 8; do install -d $(DESTDIR)$(MANDIR)/man$$n; \
+	    install -m 644 docs/man/*.$$n $(DESTDIR)$(MANDIR)/man$$n/; done
 
 uninstall:
 	packaging/install-remotes --undo $(PREFIX)/remotes
 	cd $(DEBUGDIR) && xargs -r rm -f one-native.list <$$(ls one-native.list 2>/dev/null || echo /dev/null)
-	rm -f $(patsubst docs/man/%,$(MANDIR)/man7/%,$(wildcard docs/man/*.7))
+	rm -f $(foreach n,1 7 8,$(patsubst docs/man/%,$(MANDIR)/man$(n)/%,$(wildcard docs/man/*.$(n))))
 
 clean:
 	rm -rf out out-*

@@ -50,7 +50,7 @@ check_spelling() {
 }
 
 check_man() {
-    sources '*.7' | xargs -r mandoc -T lint -W warning
+    sources '*.[178]' | xargs -r mandoc -T lint -W warning
 }
 
 step format check_format
