@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/answer.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -19,12 +20,16 @@ static char *remotes_dir;
 static char *var_location;
 static char *etc_location;
 
-/* Standard descriptors that are closed would be taken by the next file we open. */
+/* Standard descriptors that are closed would be taken by the next file we open.  An
+ * answer to a closed stdout must fail, so what is there instead cannot be written.
+ */
 static void
 hold_standard_fds(void)
 {
+    static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+
     for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
             _exit(drv_error_exit_status(DRV_ERROR_FAILED));
     }
 }
@@ -190,6 +195,7 @@ drv_action_fail(const GError *error)
     g_autofree char *text = error_text(error);
     g_autofree char *said = NULL;
 
+    drv_answer_drop();
     switch (drv_release_error_era(drv_action_release())) {
     case DRV_ERA_MARKERS:
         said = g_strdup_printf("ERROR MESSAGE --8<------\n%s\nERROR MESSAGE ------>8--\n",
@@ -211,7 +217,9 @@ drv_action_reply_text(const char *text)
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) error = NULL;
 
-    if (!drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "the answer", &error))
+    if (!drv_answer_prepare(&error) ||
+        !drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "the answer", &error) ||
+        !drv_answer_keep(&error))
         return drv_action_fail(error);
     return 0;
 }

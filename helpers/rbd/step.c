@@ -317,18 +317,9 @@ drv_rbd_step_begin(DrvRbdPool *pool,
     return g_steal_pointer(&step);
 }
 
-gboolean
-drv_rbd_step_note(DrvRbdStep *step, const char *note, GError **error)
+static gboolean
+throw_update(DrvRbdStep *step, int rc, GError **error)
 {
-    int rc = 0;
-
-    g_mutex_lock(&step->lock);
-    if (step->lost || !g_str_equal(step->note, note)) {
-        g_free(step->note);
-        step->note = g_strdup(note);
-        rc = update(step);
-    }
-    g_mutex_unlock(&step->lock);
     if (rc == -ECANCELED)
         return drv_throw(error,
                          DRV_ERROR_BUSY,
@@ -341,6 +332,32 @@ drv_rbd_step_note(DrvRbdStep *step, const char *note, GError **error)
                                     "cannot note a change of image '%s/%s'",
                                     step->pool->name,
                                     step->image);
+}
+
+gboolean
+drv_rbd_step_note(DrvRbdStep *step, const char *note, GError **error)
+{
+    int rc = 0;
+
+    g_mutex_lock(&step->lock);
+    if (step->lost || !g_str_equal(step->note, note)) {
+        g_free(step->note);
+        step->note = g_strdup(note);
+        rc = update(step);
+    }
+    g_mutex_unlock(&step->lock);
+    return throw_update(step, rc, error);
+}
+
+gboolean
+drv_rbd_step_check(DrvRbdStep *step, GError **error)
+{
+    int rc;
+
+    g_mutex_lock(&step->lock);
+    rc = update(step);
+    g_mutex_unlock(&step->lock);
+    return throw_update(step, rc, error);
 }
 
 static void

@@ -40,6 +40,9 @@ gboolean drv_rbd_step_note(DrvRbdStep *step,
                            const char *note,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* FALSE when another driver has taken us for dead; for a lease from here, none will. */
+gboolean drv_rbd_step_check(DrvRbdStep *step, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* All is done or undone: forget the note and let go of the image. */
 gboolean drv_rbd_step_end(DrvRbdStep *step, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

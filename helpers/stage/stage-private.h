@@ -29,6 +29,7 @@ struct DrvStage {
     int fd;           /* the stage's directory; -1 once it is removed */
     int lock_fd;      /* flock held */
     int note_fd;      /* of a new name, flock held; or -1 */
+    char *note;       /* its first byte, mapped; or NULL */
     char *where;      /* the directory's path */
     char *name;       /* ".drv-<key>" */
     char *path;       /* where/name */
@@ -60,6 +61,13 @@ gboolean drv_stage_empty(DrvStage *stage,
 /* Hold the note that @stage is about to make its key as a new name. */
 gboolean drv_stage_note_unpublished(DrvStage *stage,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Get ready for drv_stage_end_note(), which cannot fail then. */
+gboolean drv_stage_prepare_note(DrvStage *stage,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The new name is known: it stays, from the first instruction on. */
+void drv_stage_end_note(DrvStage *stage);
 
 /* Take back the new name, if it was made, and the note. */
 void drv_stage_forget_unpublished(DrvStage *stage);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names that nobody knows yet.  A front-end learns the name of a new image from an action
- * that ends well, and forgets it otherwise.  If the process dies between publishing and
- * its end, the image would lie there for ever.  So a note ".drv-<name>.new" stands beside
- * it, locked while we live, and its removal is the last thing we do.  Who finds a note
- * without an owner knows that the action did not end well, and removes the image.
+/* Names that nobody knows yet.  A front-end learns the name of a new image from an
+ * action's answer.  If the process dies between publishing and answering, the image would
+ * lie there for ever.  So a note ".drv-<name>.new" stands beside it, locked while we
+ * live, and is removed after the answer.  Who finds a note without an owner knows that
+ * there was no answer, and removes the image.
  *
- * A note says in which run of which machine it was made.  After a crash of the machine it
- * may be there again although the action had ended well, so then the image is kept.
+ * A note says in which run of which machine it was made; one that says anything else
+ * counts for nothing, and the image is kept.  That is so after a crash of the machine,
+ * when a note may be there again that had been removed.  And it is how we say that the
+ * answer is out: the note is mapped, and a store into it needs no system call, before
+ * which we could be killed.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/cancel.h"
@@ -23,9 +27,8 @@
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX 64
-#define MAX_TRIES                                                                        \
-    100 /* against sweepers that get hold of the note before it is locked                \
-         */
+#define ANSWERED '!'  /* in place of an id's first character */
+#define MAX_TRIES 100 /* sweepers may get hold of the note before it is locked */
 
 gboolean
 drv_stage_is_unpublished_note(const char *entry)
@@ -81,6 +84,40 @@ drv_stage_note_unpublished(DrvStage *stage, GError **error)
     }
     return drv_throw(
         error, DRV_ERROR_BUSY, "'%s/%s' is in use by another driver", stage->where, note);
+}
+
+/* The page is written to beforehand, as far as that can fail: where it is copied on
+ * writing, the disk may be full.
+ */
+gboolean
+drv_stage_prepare_note(DrvStage *stage, GError **error)
+{
+    struct stat info;
+    void *map;
+
+    if (fstat(stage->note_fd, &info) == 0 && info.st_size == 0)
+        return TRUE; /* without an id it never counted */
+    map = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, stage->note_fd, 0);
+    if (map == MAP_FAILED) /* NOLINT: the constant is not ours */
+        return drv_throw_errno(error, "cannot map '%s%s'", stage->path, DRV_STAGE_FRESH);
+    stage->note = map;
+    if (madvise(map, 1, MADV_POPULATE_WRITE) < 0 && errno != EINVAL) /* before 5.14 */
+        return drv_throw_errno(
+            error, "cannot write '%s%s'", stage->path, DRV_STAGE_FRESH);
+    return TRUE;
+}
+
+void
+drv_stage_end_note(DrvStage *stage)
+{
+    g_autofree char *note = NULL;
+
+    if (stage->note)
+        *(volatile char *)stage->note = ANSWERED;
+    note = g_strconcat(stage->name, DRV_STAGE_FRESH, NULL);
+    if (unlinkat(stage->dir_fd, note, 0) < 0)
+        drv_warn("'%s/%s' is left for the next action", stage->where, note);
+    drv_fd_close_one(drv_fd_steal(&stage->note_fd));
 }
 
 void

@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/answer.h"
 #include "base/cancel.h"
 #include "base/config.h"
 #include "base/error.h"
@@ -133,6 +135,8 @@ drv_stage_free(DrvStage *stage)
         return;
     if (stage->note_fd >= 0)
         drv_stage_forget_unpublished(stage);
+    if (stage->note)
+        munmap(stage->note, 1);
     if (stage->fd >= 0 && stage->lock_fd >= 0 && !stage->half_done)
         release(stage);
     drv_fd_close_one(stage->note_fd);
@@ -217,19 +221,37 @@ drv_stage_open_unpublished(int dir_fd, const char *where, const char *key, GErro
                : NULL;
 }
 
-gboolean
-drv_stage_finish(DrvStage *stage, GError **error)
+static gboolean
+prepare_answer(gpointer state, GError **error)
 {
-    g_autofree char *note = g_strconcat(stage->name, DRV_STAGE_FRESH, NULL);
+    return drv_stage_prepare_note(state, error);
+}
 
-    if (!drv_cancel_check(error))
-        return FALSE;
-    DRV_CANCEL_SHIELD();
-    release(stage);
-    if (unlinkat(stage->dir_fd, note, 0) < 0)
-        return drv_throw_errno(error, "cannot remove '%s/%s'", stage->where, note);
-    drv_fd_close_one(drv_fd_steal(&stage->note_fd));
+static gboolean
+keep_answered(gpointer state, GError **error)
+{
+    (void)error;
+    drv_stage_end_note(state);
     return TRUE;
+}
+
+static void
+free_answered(gpointer state)
+{
+    drv_stage_free(state);
+}
+
+void
+drv_stage_leave_to_answer(DrvStage *stage)
+{
+    static const DrvAnswerOps ops = {
+        .prepare = prepare_answer,
+        .keep = keep_answered,
+        .free = free_answered,
+    };
+
+    release(stage);
+    drv_answer_hold(&ops, stage);
 }
 
 void

@@ -28,18 +28,19 @@ typedef struct DrvStage DrvStage;
 DrvStage *drv_stage_open(int dir_fd, const char *where, const char *key, GError **error);
 
 /* The same for a @key that is a new name, of which nobody is told before the action has
- * ended well: freeing without drv_stage_finish() also takes back what was put there, and
- * so does the next sweep when the process has died.  DRV_ERROR_EXISTS when it is there.
+ * ended well: freeing without drv_stage_leave_to_answer() also takes back what was put
+ * there, and so does the next sweep when the process has died.  DRV_ERROR_EXISTS when it
+ * is there.
  */
 DrvStage *drv_stage_open_unpublished(int dir_fd,
                                      const char *where,
                                      const char *key,
                                      GError **error);
 
-/* The last thing an op with a fresh name does: from here on the name stays.  The stage is
- * released.
+/* The last thing an op with a fresh name does once that is committed: the stage is
+ * released, and the name stays if the answer gets out (base/answer.h).  Takes @stage.
  */
-gboolean drv_stage_finish(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void drv_stage_leave_to_answer(DrvStage *stage);
 
 void drv_stage_free(DrvStage *stage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStage, drv_stage_free)

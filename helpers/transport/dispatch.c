@@ -24,8 +24,11 @@ run_there(const char *host,
 {
     g_autoptr(DrvRemote) remote = drv_remote_open(host, op->worker, error);
 
-    return remote &&
-           drv_remote_run(remote, op->name, drv_request_pack(request), in, result, error);
+    if (remote == NULL ||
+        !drv_remote_run(remote, op->name, drv_request_pack(request), in, result, error))
+        return FALSE;
+    drv_remote_leave_to_answer(g_steal_pointer(&remote));
+    return TRUE;
 }
 
 gboolean
@@ -64,9 +67,11 @@ drv_dispatch_incomplete(const char *host,
         return complete(request, data, error) &&
                drv_dispatch(host, op, request, NULL, result, error);
     remote = drv_remote_open(host, op->worker, error);
-    return remote && complete(request, data, error) &&
-           drv_remote_run(
-               remote, op->name, drv_request_pack(request), NULL, result, error);
+    if (remote == NULL || !complete(request, data, error) ||
+        !drv_remote_run(remote, op->name, drv_request_pack(request), NULL, result, error))
+        return FALSE;
+    drv_remote_leave_to_answer(g_steal_pointer(&remote));
+    return TRUE;
 }
 
 gboolean

@@ -7,7 +7,9 @@
  *     front-end → worker   R  request: GVariant (sa{sv}): op's name, fields
  *     front-end → worker   D  data of the op's stream;  Z  so many zero bytes (u64)
  *                          E  end of the stream
+ *                          C  confirmed: what was prepared shall stay
  *     worker → front-end   L  log: level letter, text     A  still alive
+ *                          P  prepared: result text; it stays once that is confirmed
  *                          K  done: result text (may be empty)
  *                          X  failed: u32 code, message
  *
@@ -28,6 +30,8 @@ typedef enum {
     DRV_FRAME_END = 'E',
     DRV_FRAME_LOG = 'L',
     DRV_FRAME_ALIVE = 'A',
+    DRV_FRAME_PREPARED = 'P',
+    DRV_FRAME_CONFIRMED = 'C',
     DRV_FRAME_DONE = 'K',
     DRV_FRAME_FAILED = 'X',
 } DrvFrameType;

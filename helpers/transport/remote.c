@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/action.h"
+#include "base/answer.h"
 #include "base/cancel.h"
 #include "base/config.h"
 #include "base/error.h"
@@ -401,6 +402,44 @@ drv_remote_run(DrvRemote *remote,
     return drv_session_run(&remote->talk, name, packed, in, result, error);
 }
 
+/* The worker says itself whether it can. */
+static gboolean
+prepare_answer(gpointer state, GError **error)
+{
+    (void)state, (void)error;
+    return TRUE;
+}
+
+static gboolean
+keep_answered(gpointer state, GError **error)
+{
+    DrvRemote *remote = state;
+
+    return drv_session_confirm(&remote->talk, error) ||
+           drv_prefix(error, "the answer is out, but nothing stays of it");
+}
+
+static void
+free_answered(gpointer state)
+{
+    drv_remote_free(state);
+}
+
+void
+drv_remote_leave_to_answer(DrvRemote *remote)
+{
+    static const DrvAnswerOps ops = {
+        .prepare = prepare_answer,
+        .keep = keep_answered,
+        .free = free_answered,
+    };
+
+    if (remote->talk.prepared)
+        drv_answer_hold(&ops, remote);
+    else
+        drv_remote_free(remote);
+}
+
 gboolean
 drv_remote_converse(DrvRemote *remote,
                     const char *name,
@@ -432,5 +471,8 @@ drv_remote_run_here(DrvWorker worker,
         g_variant_unref(g_variant_ref_sink(fields));
         return FALSE;
     }
-    return drv_remote_run(remote, name, fields, in, result, error);
+    if (!drv_remote_run(remote, name, fields, in, result, error))
+        return FALSE;
+    drv_remote_leave_to_answer(g_steal_pointer(&remote));
+    return TRUE;
 }

@@ -38,6 +38,11 @@ gboolean drv_remote_run(DrvRemote *remote,
                         char **result,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Free @remote; but when what drv_remote_run() has prepared has to be confirmed, not
+ * before the answer is out (base/answer.h).
+ */
+void drv_remote_leave_to_answer(DrvRemote *remote);
+
 /* The same for an op that converses: @talk is our side.  When both sides fail, the error
  * is the one that came first.
  */

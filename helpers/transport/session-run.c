@@ -48,8 +48,10 @@ handle_frame(DrvSession *talk,
         return TRUE;
     case DRV_FRAME_ALIVE:
         return TRUE;
+    case DRV_FRAME_PREPARED:
     case DRV_FRAME_DONE:
         *done = TRUE;
+        talk->prepared = frame->type == DRV_FRAME_PREPARED;
         if (frame->size > 0 && result)
             *result = drv_frame_text(frame);
         return TRUE;
@@ -65,6 +67,7 @@ handle_frame(DrvSession *talk,
     case DRV_FRAME_REQUEST:
     case DRV_FRAME_ZEROS:
     case DRV_FRAME_END:
+    case DRV_FRAME_CONFIRMED:
     default:
         return drv_throw(error, DRV_ERROR_REMOTE, "the worker sent an unexpected frame");
     }
@@ -196,7 +199,8 @@ converse(DrvSession *talk,
 }
 
 /* Stopped, we wait for the worker to unwind.  It may have been past the point where it
- * could: then all is done, and must not be reported as cancelled.
+ * could: then all is done, and must not be reported as cancelled.  What is prepared is
+ * not done.
  */
 static gboolean
 is_done_after_all(DrvSession *talk, char **result)
@@ -214,7 +218,7 @@ is_done_after_all(DrvSession *talk, char **result)
             !handle_frame(talk, &frame, result, &done, &ignored))
             return FALSE;
     }
-    return TRUE;
+    return !talk->prepared;
 }
 
 gboolean
@@ -233,6 +237,15 @@ drv_session_run(DrvSession *talk,
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
+}
+
+gboolean
+drv_session_confirm(DrvSession *talk, GError **error)
+{
+    DRV_CANCEL_SHIELD();
+
+    drv_frame_append(talk->out, DRV_FRAME_CONFIRMED, NULL, 0);
+    return await_result(talk, NULL, error);
 }
 
 /* --- conversing ------------------------------------------------------------------------

@@ -21,6 +21,7 @@ typedef struct {
     gsize out_done;     /* bytes of @out already written */
     gsize parsed;       /* bytes of @in that belong to the last frame */
     gboolean converses; /* the worker may send data, too */
+    gboolean prepared;  /* it waits for drv_session_confirm() */
     GByteArray *data;   /* of those, what was not asked for yet; from @data_done on */
     gsize data_done;
     GString *err;   /* what it said on stderr, bounded */
@@ -72,6 +73,9 @@ gboolean drv_session_run(DrvSession *talk,
                          DrvSource *in,
                          char **result,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* After drv_session_run(), when the worker has prepared its result: that is to stay. */
+gboolean drv_session_confirm(DrvSession *talk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Send the request, converse by @talk_fn, and follow the op to its end. */
 gboolean drv_session_converse(DrvSession *talk,

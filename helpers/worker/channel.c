@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/answer.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -136,14 +137,6 @@ worker_port_hello(WorkerPort *port, const char *build, const char *machine)
 }
 
 void
-worker_port_done(WorkerPort *port, const char *result)
-{
-    DRV_CANCEL_SHIELD();
-
-    send_frame(port, DRV_FRAME_DONE, result);
-}
-
-void
 worker_port_failed(WorkerPort *port, const GError *error)
 {
     DRV_CANCEL_SHIELD();
@@ -260,6 +253,45 @@ worker_port_stream(WorkerPort *port)
     static const DrvSourceOps ops = { .read = stream_read };
 
     return drv_source_new(&ops, port, "the front-end's stream");
+}
+
+/* --- the end -----------------------------------------------------------------------
+ */
+
+/* Before the caller has answered, nothing that happens here decides: what was prepared
+ * stays when it is confirmed, and is taken back when the caller is gone or silent.
+ */
+static gboolean
+offer(WorkerPort *port, const char *result, GError **error)
+{
+    DrvFrame frame;
+
+    send_frame(port, DRV_FRAME_PREPARED, result);
+    port->converses = TRUE; /* bounds its silence */
+    do {                    /* of a stream, the end may be unread */
+        if (!next_frame(port, &frame, error))
+            return FALSE;
+    } while (frame.type == DRV_FRAME_END);
+    return frame.type == DRV_FRAME_CONFIRMED ||
+           drv_throw(error, DRV_ERROR_REMOTE, "the result was not confirmed");
+}
+
+gboolean
+worker_port_deliver(WorkerPort *port, const char *result, GError **error)
+{
+    DRV_CANCEL_SHIELD();
+
+    if (!drv_answer_is_held()) {
+        send_frame(port, DRV_FRAME_DONE, result);
+        return TRUE;
+    }
+    if (!drv_answer_prepare(error) || !offer(port, result, error) ||
+        !drv_answer_keep(error)) {
+        drv_answer_drop();
+        return FALSE;
+    }
+    send_frame(port, DRV_FRAME_DONE, NULL);
+    return TRUE;
 }
 
 /* --- conversing ------------------------------------------------------------------------

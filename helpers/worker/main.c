@@ -30,12 +30,13 @@ find_op(const char *name)
 }
 
 static gboolean
-run_request(WorkerPort *port, char **result, GError **error)
+run_request(WorkerPort *port, GError **error)
 {
     g_autofree char *name = NULL;
     g_autoptr(GVariant) fields = NULL;
     g_autoptr(DrvRequest) request = NULL;
     g_autoptr(DrvSource) in = NULL;
+    g_autofree char *result = NULL;
     const DrvOp *op;
     DrvPeer peer;
 
@@ -49,10 +50,12 @@ run_request(WorkerPort *port, char **result, GError **error)
         return FALSE;
     if (op->converse) {
         peer = worker_port_peer(port);
-        return op->converse(request, &peer, result, error);
+        return op->converse(request, &peer, &result, error) &&
+               worker_port_deliver(port, result, error);
     }
     in = worker_port_stream(port);
-    return op->run(request, in, result, error);
+    return op->run(request, in, &result, error) &&
+           worker_port_deliver(port, result, error);
 }
 
 int
@@ -60,7 +63,6 @@ main(int argc, char **argv)
 {
     g_autoptr(WorkerPort) port = NULL;
     g_autoptr(GError) error = NULL;
-    g_autofree char *result = NULL;
     struct utsname here;
 
     drv_action_init(argc, argv);
@@ -70,10 +72,8 @@ main(int argc, char **argv)
     if (port == NULL || uname(&here) < 0)
         return drv_action_fail(error);
     worker_port_hello(port, drv_build(), here.machine);
-    if (run_request(port, &result, &error)) {
-        worker_port_done(port, result);
+    if (run_request(port, &error))
         return drv_action_done();
-    }
     worker_port_failed(port, error);
     return drv_error_exit_status(drv_error_code(error));
 }

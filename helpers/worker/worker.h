@@ -14,7 +14,11 @@ void worker_port_free(WorkerPort *port);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkerPort, worker_port_free)
 
 void worker_port_hello(WorkerPort *port, const char *build, const char *machine);
-void worker_port_done(WorkerPort *port, const char *result);
+
+/* The op is done: say so, and keep its result if the caller answers (base/answer.h). */
+gboolean worker_port_deliver(WorkerPort *port,
+                             const char *result,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void worker_port_failed(WorkerPort *port, const GError *error);
 
 /* Wait for the request; its op and fields are the caller's. */

@@ -80,6 +80,21 @@ file() { # NAME SIZE: data, a hole, data
     assert_output swap
 }
 
+to_full() { "$@" >/dev/full; }
+
+@test "an image whose answer cannot be written does not stay" {
+    rbd create --size 8 one/one-5
+    for action in "mkfs FORMAT=raw SIZE=8" "clone PATH=one/one-5"; do
+        # shellcheck disable=SC2086 # words
+        DUMP=$(ds_dump "${ACCESS[@]}" POOL_NAME=one ID=6 ${action#* })
+        run --separate-stderr to_full drv_run_with "$DUMP" "$REMOTES/datastore/ceph/${action%% *}" 6
+        assert_error "cannot write the answer: No space left on device"
+        assert_images one one-5
+    done
+    run_ceph_ds clone 6 PATH=one/one-5
+    assert_output one/one-6
+}
+
 @test "clone: a full copy, without snapshots" {
     rbd create --size 8 one/one-5
     scribble one/one-5 a 1

@@ -7,6 +7,7 @@
  *
  *   -k        at the Nth, before it is done, all of them are killed (status 137)
  *   -e ERROR  the Nth is not done, and fails with ERROR: EIO, ENOSPC ...
+ *   -o        the program's write to its stdout counts, too, and its end
  *   -s        at the Nth, before it is done, the program gets SIGTERM, and goes on
  *   -p DIR    only calls on files in DIR (as the kernel spells it) count; default: all
  *   -x NAME   processes that run a program of that name, and all they start, are those of
@@ -62,6 +63,7 @@ typedef enum {
     OPENAT,  /* directory, name and flags */
     OPENAT2, /* directory, name and struct open_how */
     CLONES,  /* an ioctl(2), if it is a reflink */
+    END,     /* the program's end */
 } Shape;
 
 static const struct Call {
@@ -103,6 +105,7 @@ static const struct Call {
     { SYS_renameat, "renameat", AT_LAST },
     { SYS_renameat2, "renameat2", AT_LAST },
     { SYS_linkat, "linkat", AT_LAST },
+    { SYS_exit_group, "exit_group", END },
 };
 
 static const struct {
@@ -116,7 +119,7 @@ static const struct {
 static GPtrArray *prefixes;
 static FILE *log_file;
 static guint64 wanted, counted;
-static gboolean kills, terminates;
+static gboolean kills, terminates, answers;
 static int error_value;
 static const char *count_path;
 static const char *apart_name;
@@ -258,9 +261,18 @@ changed_path(pid_t pid, const struct Call *call, const uint64_t *args)
     case OPENAT2:
         return opens_to_change(how_flags(pid, args[2])) ? path_at(pid, args[0], args[1])
                                                         : NULL;
+    case END:
     default:
         return NULL;
     }
+}
+
+/* What becomes of its result when it is gone, only the program's stdout knows. */
+static gboolean
+is_answer(const struct Call *call, const uint64_t *args)
+{
+    return answers && ((call->number == SYS_write && args[0] == STDOUT_FILENO) ||
+                       (call->shape == END && !error_value));
 }
 
 /* Pipes, sockets, devices and kernel interfaces are no files here. */
@@ -359,8 +371,13 @@ at_call(pid_t pid, pid_t program)
         if (calls[i].number == (int)info.seccomp.nr)
             call = &calls[i];
     }
-    path = call ? changed_path(pid, call, info.seccomp.args) : NULL;
-    if (path == NULL || !counts(path))
+    if (call == NULL)
+        return;
+    if (pid == program && is_answer(call, info.seccomp.args))
+        path = g_strdup("its answer");
+    else
+        path = changed_path(pid, call, info.seccomp.args);
+    if (path == NULL || (!counts(path) && !g_str_equal(path, "its answer")))
         return;
     counted++;
     if (log_file)
@@ -467,7 +484,7 @@ read_options(int argc, char **argv)
     int option;
 
     prefixes = g_ptr_array_new();
-    while ((option = getopt(argc, argv, "+p:x:l:ke:sn:c:")) != -1) {
+    while ((option = getopt(argc, argv, "+p:x:l:ke:osn:c:")) != -1) {
         switch (option) {
         case 'p':
             g_ptr_array_add(prefixes, optarg);
@@ -482,6 +499,9 @@ read_options(int argc, char **argv)
             break;
         case 'k':
             kills = TRUE;
+            break;
+        case 'o':
+            answers = TRUE;
             break;
         case 's':
             terminates = TRUE;

@@ -106,13 +106,17 @@ def has_disk(world, fmt, persistent=False, snapshots=0):
 
 # --- datastore --------------------------------------------------------------------------
 
+def forget(world, number):
+    """Of an image that never got a name; a bridge is not asked before the next action."""
+    return [(world.dsa("rm", number), world.ds_dump("SOURCE=")),
+            (world.dsa("monitor", "1"), world.ds_dump())]
+
+
 def cp(world, make, *words):
     path = f"{world.directory}/source"
     make(path)
     dump = world.ds_dump(f"PATH={path}", "SAFE_DIRS=/", *words)
-    rm = world.ds_dump("SOURCE=")
-    return Plan(world.dsa("cp", "7"), dump, [(world.dsa("rm", "7"), rm)], "before",
-                fresh=True)
+    return Plan(world.dsa("cp", "7"), dump, forget(world, "7"), "before", fresh=True)
 
 
 def put_gz(path):
@@ -147,7 +151,7 @@ def _(world):
 def mkfs(*args):
     *words, world = args
     return Plan(world.dsa("mkfs", "7"), world.ds_dump("SIZE=4", *words),
-                [(world.dsa("rm", "7"), world.ds_dump("SOURCE="))], "before", fresh=True)
+                forget(world, "7"), "before", fresh=True)
 
 
 @scenario("ds.rm")
@@ -180,15 +184,14 @@ def _(world):
 def _(world):
     source = image(world)
     return Plan(world.dsa("clone", "8"), world.ds_dump(f"PATH={source}", "FORMAT=qcow2"),
-                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before", fresh=True)
+                forget(world, "8"), "before", fresh=True)
 
 
 @scenario("ds.clone.converted")
 def _(world):
     source = image(world, "raw")
     dump = world.ds_dump(f"PATH={source}", "FORMAT=raw", "DRIVER=qcow2")
-    return Plan(world.dsa("clone", "8"), dump,
-                [(world.dsa("rm", "8"), world.ds_dump("SOURCE="))], "before", fresh=True)
+    return Plan(world.dsa("clone", "8"), dump, forget(world, "8"), "before", fresh=True)
 
 
 def ds_snapshot(action, fmt, number, world):

@@ -220,7 +220,10 @@ change_fresh(const Place *place, GError **error)
     if (fd < 0 || !drv_fd_write_all(fd, "new", 3, "it", error))
         return 1;
     drv_stage_publish(stage, "new", "fresh");
-    return drv_stage_commit(stage, error) && drv_stage_finish(stage, error) ? 0 : 1;
+    if (!drv_stage_commit(stage, error))
+        return 1;
+    drv_stage_leave_to_answer(g_steal_pointer(&stage));
+    return drv_action_reply("fresh");
 }
 
 static const struct {
@@ -249,11 +252,16 @@ change_main(const char *name, char *dir)
     return 99;
 }
 
-/* Run the change with the @n-th call going wrong.  Returns its status; *reached tells
- * whether there were so many.
+/* Run the change with the @n-th call going wrong.  Returns its status; *hit tells whether
+ * there were so many, *answered whether all of an answer came.
  */
 static int
-run_change(const Place *place, const char *name, const char *how, guint n, gboolean *hit)
+run_change(const Place *place,
+           const char *name,
+           const char *how,
+           guint n,
+           gboolean *hit,
+           gboolean *answered)
 {
     g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *units = g_path_get_dirname(exe);
@@ -261,7 +269,8 @@ run_change(const Place *place, const char *name, const char *how, guint n, gbool
     g_autofree char *fault = g_build_filename(tests, "fault", NULL);
     g_autofree char *count = g_strconcat(place->dir, ".count", NULL);
     g_autofree char *real = realpath(place->dir, NULL);
-    g_autoptr(DrvCmd) cmd = drv_cmd_new(fault, "-p", real, "-c", count, NULL);
+    g_autoptr(DrvCmd) cmd = drv_cmd_new(fault, "-o", "-p", real, "-c", count, NULL);
+    g_autoptr(GString) answer = g_string_new(NULL);
     g_auto(DrvChild) child = DRV_CHILD_INIT;
     g_autofree char *counted = NULL;
     g_autoptr(GError) error = NULL;
@@ -281,6 +290,8 @@ run_change(const Place *place, const char *name, const char *how, guint n, gbool
     drv_cmd_arg(cmd, name);
     drv_cmd_arg(cmd, place->dir);
     must(drv_cmd_spawn(cmd, &child, &error));
+    must(drv_fd_read_all(child.stdout_fd, answer, 100, "the answer", &error));
+    *answered = g_str_has_suffix(answer->str, "\n");
     must(drv_cmd_child_wait(&child, 60000, &status, &error));
     g_assert_true(g_file_get_contents(count, &counted, NULL, NULL));
     g_remove(count);
@@ -294,12 +305,12 @@ static void
 test_every_step(const char *how)
 {
     for (guint i = 0; i < G_N_ELEMENTS(changes); i++) {
-        gboolean hit = TRUE;
+        gboolean hit = TRUE, answered;
         guint n = 0, before = 0, after = 0;
 
         while (hit) {
             PLACE();
-            int status = run_change(&place, changes[i].name, how, ++n, &hit);
+            int status = run_change(&place, changes[i].name, how, ++n, &hit, &answered);
             g_autofree char *tree = NULL;
 
             drv_stage_sweep(place.fd, place.dir);
@@ -307,6 +318,8 @@ test_every_step(const char *how)
             assert_clean(&place);
             if (status == 0 || !g_str_equal(tree, BEFORE))
                 g_assert_cmpstr(tree, ==, changes[i].after);
+            if (g_str_equal(changes[i].name, "fresh")) /* what is named stays */
+                g_assert_cmpint(answered, ==, !g_str_equal(tree, BEFORE));
             if (g_str_equal(tree, BEFORE))
                 before++;
             else

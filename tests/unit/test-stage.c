@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/answer.h"
 #include "base/cancel.h"
 #include "base/path.h"
 #include "stage.h"
@@ -280,12 +281,32 @@ test_fresh(void)
     g_autoptr(DrvStage) stage = open_fresh(&place, "fresh");
 
     put_fresh(stage);
-    must(drv_stage_finish(stage, &error));
-    g_clear_pointer(&stage, drv_stage_free);
+    drv_stage_leave_to_answer(g_steal_pointer(&stage));
+    g_assert_true(drv_answer_is_held());
+    must(drv_answer_prepare(&error));
+    drv_stage_sweep(place.fd, place.dir); /* its owner lives */
+    must(drv_answer_keep(&error));
     assert_tree(&place, "a=old b=old fresh=new link->old");
     assert_clean(&place);
     g_assert_null(drv_stage_open_unpublished(place.fd, place.dir, "fresh", &error));
     assert_error_text(error, DRV_ERROR_EXISTS, "/fresh' already exists");
+    assert_clean(&place);
+}
+
+/* The answer could not be written. */
+static void
+test_fresh_unanswered(void)
+{
+    PLACE();
+    g_autoptr(GError) error = NULL;
+    DrvStage *stage = open_fresh(&place, "fresh");
+
+    put_fresh(stage);
+    drv_stage_leave_to_answer(stage);
+    must(drv_answer_prepare(&error));
+    assert_tree(&place, "a=old b=old fresh=new link->old");
+    drv_answer_drop();
+    assert_tree(&place, BEFORE);
     assert_clean(&place);
 }
 
@@ -326,6 +347,7 @@ main(int argc, char **argv)
     g_test_add_func("/stage/parts", test_parts);
     g_test_add_func("/stage/cancelled-commit", test_cancelled_commit);
     g_test_add_func("/stage/fresh", test_fresh);
+    g_test_add_func("/stage/fresh-unanswered", test_fresh_unanswered);
     g_test_add_func("/stage/fresh-unfinished", test_fresh_unfinished);
     status = g_test_run();
     stage_tests_end();

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/answer.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "datastore/ceph/new-image.h"
 #include "rbd/tree.h"
@@ -40,12 +42,48 @@ ceph_new_create(CephNew *new, guint64 size, GError **error)
     return drv_rbd_image_open(new->pool, new->name, DRV_RBD_CHANGE, error);
 }
 
+/* --- answering
+ * --------------------------------------------------------------------------
+ */
+
+/* Another driver may have taken us for dead, and removed it. */
+static gboolean
+prepare_answer(gpointer state, GError **error)
+{
+    const CephNew *new = state;
+
+    return drv_rbd_step_check(new->step, error);
+}
+
+static gboolean
+keep_answered(gpointer state, GError **error)
+{
+    const CephNew *new = state;
+
+    return drv_rbd_step_end(new->step, error);
+}
+
+static void
+free_answered(gpointer state)
+{
+    ceph_new_clear(state);
+    g_free(state);
+}
+
 gboolean
 ceph_new_finish(CephNew *new, const char *format, char **result, GError **error)
 {
-    if (!drv_rbd_step_end(new->step, error))
+    static const DrvAnswerOps ops = {
+        .prepare = prepare_answer,
+        .keep = keep_answered,
+        .free = free_answered,
+    };
+
+    if (!drv_cancel_check(error))
         return FALSE;
     *result = g_strdup_printf(
         "%s/%s%s%s", new->pool->name, new->name, format ? " " : "", format ? format : "");
+    drv_answer_hold(&ops, g_memdup2(new, sizeof *new));
+    *new = (CephNew)CEPH_NEW_INIT;
     return TRUE;
 }

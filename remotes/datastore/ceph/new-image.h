@@ -29,7 +29,8 @@ gboolean ceph_new_begin(CephNew *new,
 /* Make it, empty, of @size bytes; NULL with @error. */
 DrvRbdImage ceph_new_create(CephNew *new, guint64 size, GError **error);
 
-/* It is whole; *result is what the front-end calls it, with @format behind if not NULL.
+/* It is whole, and stays if the answer gets out (base/answer.h); *result is what the
+ * front-end calls it, with @format behind if not NULL.  Empties @new.
  */
 gboolean ceph_new_finish(CephNew *new, const char *format, char **result, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;

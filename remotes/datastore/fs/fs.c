@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -82,7 +83,10 @@ gboolean
 fs_image_publish(FsImage *image, const char *made, GError **error)
 {
     drv_stage_publish(image->stage, made, image->name);
-    return drv_stage_commit(image->stage, error) && drv_stage_finish(image->stage, error);
+    if (!drv_stage_commit(image->stage, error) || !drv_cancel_check(error))
+        return FALSE;
+    drv_stage_leave_to_answer(g_steal_pointer(&image->stage));
+    return TRUE;
 }
 
 gboolean
