@@ -171,6 +171,28 @@ END
     assert_output "recover $(vm_uuid 1) $dir"
 }
 
+@test "a TPM's state that leads out of its directory is refused, and nothing of it stays" {
+    local dir bad
+    dir=$(vm_dir 1)
+    make_vtpm_setup
+    mkdir -p "$BATS_TEST_TMPDIR/tpm"
+    echo state >"$BATS_TEST_TMPDIR/tpm/tpm2-00.permall"
+    ln -s /etc/passwd "$BATS_TEST_TMPDIR/tpm/link"
+    bad=$(tar -C "$BATS_TEST_TMPDIR" -cz --sort=name --transform 's,^tpm/l,tpm/../l,' tpm | base64 -w 0)
+    lab_exec host01 mkdir -p "$dir"
+    vm_domain host01 1 | with_tpm >"$LAB/tpm.xml"
+    for state in "$bad" "$(tar -C "$BATS_TEST_TMPDIR" -cz tpm | base64 -w 0)" bm90IGEgdGFy; do
+        echo "<VM><USER_TEMPLATE><TPM_STATE>$state</TPM_STATE></USER_TEMPLATE></VM>" |
+            lab_exec host01 tee "$dir/vm.xml" >/dev/null
+        deploy_xml 1 <"$LAB/tpm.xml"
+        assert_failure
+        assert_error "the archive('s 'tpm/.*'| is damaged)"
+        run lab_exec host01 ls -A "$dir"
+        refute_output --partial tpm
+    done
+    assert_state host01 1 ""
+}
+
 with_vgpu() {
     sed "s|</devices><metadata>|<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='11111111-2222-3333-4444-000000000000'/></source></hostdev></devices><metadata>|"
 }

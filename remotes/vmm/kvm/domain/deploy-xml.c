@@ -11,10 +11,14 @@
 #include "base/path.h"
 #include "cmd/cmd.h"
 #include "image/inspect.h"
+#include "source/extract.h"
+#include "source/unpack.h"
 #include "stage/stage.h"
 #include "vmm/ops/host.h"
 
 #define DEFAULT_NVRAM "/usr/share/OVMF/OVMF_VARS.fd"
+#define TPM_MAX_SIZE ((guint64)16 << 20) /* swtpm keeps some 10 KiB */
+#define TPM_MAX_ENTRIES 64
 
 /* --- links
  * ------------------------------------------------------------------------------ */
@@ -125,30 +129,32 @@ kvm_make_nvram(DrvXml *domain, const DrvConfig *config, GError **error)
 /* --- TPM
  * --------------------------------------------------------------------------------- */
 
-/* What a user kept of an earlier VM's TPM, as base64 of a .tar.gz with a directory "tpm".
+/* What a user kept of an earlier VM's TPM, as base64 of a .tar.gz with a directory "tpm":
+ * all of it, or nothing.
  */
 static gboolean
 unpack_tpm(const char *state, const char *directory, GError **error)
 {
-    g_autoptr(DrvCmd) cmd =
-        drv_cmd_new("tar", "-xz", "--no-same-owner", "-f", "-", "tpm", NULL);
+    static const DrvExtractLimits limits = { .max_bytes = TPM_MAX_SIZE,
+                                             .max_entries = TPM_MAX_ENTRIES };
     g_auto(DrvFd) dir = drv_path_open_dir(directory, error);
-    g_auto(DrvFd) data = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    g_autoptr(DrvStage) stage =
+        dir < 0 ? NULL : drv_stage_open(dir, directory, "tpm", error);
+    g_autoptr(DrvSource) source = NULL;
     g_autofree guchar *bytes = NULL;
     gsize size;
 
-    if (dir < 0)
+    if (stage == NULL)
         return FALSE;
     bytes = g_base64_decode(state, &size);
-    if (data < 0 || lseek(data, 0, SEEK_SET) < 0)
-        return drv_throw_errno(
-            error, "cannot create a temporary file in '%s'", directory);
-    if (!drv_fd_write_all(data, bytes, size, "the TPM's state", error))
+    source = drv_source_new_unpacked(
+        drv_source_new_memory(bytes, size, "TPM_STATE"), NULL, error);
+    if (source == NULL ||
+        !drv_extract_tar(
+            source, "tpm", drv_stage_fd(stage), drv_stage_path(stage), &limits, error))
         return FALSE;
-    (void)lseek(data, 0, SEEK_SET);
-    drv_cmd_cwd(cmd, dir);
-    drv_cmd_fd(cmd, 0, data);
-    return drv_cmd_run(cmd, error);
+    drv_stage_publish(stage, "tpm", "tpm");
+    return drv_stage_commit(stage, error);
 }
 
 static char *
