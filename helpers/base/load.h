@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/load.h - libraries that only some runs need, loaded when they do.
  *
- * Linking libcurl costs every start 4 ms, libarchive and libcrypto 1 ms each, whether or
+ * Linking libcurl costs every start 4 ms, libcrypto 2 ms, libarchive 1 ms, whether or
  * not something is fetched, unpacked or digested.  base/load-curl.h and its like stand in
  * for the library's own header: its functions keep their names and types, and are called
  * through a table.

@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/load-crypto.h"
 
 #define DATAGRAM_MAX 60000 /* bytes; the protocol's limit is a little under 64 KiB */
 #define DEFAULT_PORT 4124
@@ -45,13 +43,18 @@ encrypt_chunk(EVP_PKEY_CTX *context, const guint8 *data, gsize size, GByteArray 
 static GByteArray *
 encrypt(const char *pem, const char *data, GError **error)
 {
-    g_autoptr(BIO) bio = BIO_new_mem_buf(pem, -1);
-    g_autoptr(EVP_PKEY) key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-    g_autoptr(EVP_PKEY_CTX) context = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+    g_autoptr(BIO) bio = NULL;
+    g_autoptr(EVP_PKEY) key = NULL;
+    g_autoptr(EVP_PKEY_CTX) context = NULL;
     g_autoptr(GByteArray) out = g_byte_array_new();
     gsize left = strlen(data);
     gsize chunk;
 
+    if (!drv_load_crypto(error))
+        return NULL;
+    bio = BIO_new_mem_buf(pem, -1);
+    key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    context = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
     if (context == NULL || EVP_PKEY_encrypt_init(context) <= 0 ||
         EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) <= 0) {
         (void)drv_throw(

@@ -20,8 +20,8 @@ static const struct {
     [DRV_DIGEST_SHA256] = { "SHA256", 32 },
 };
 
-char *
-drv_digest_hex(const guint8 *data, gsize size)
+static char *
+hex_of(const guint8 *data, gsize size)
 {
     static const char digits[] = "0123456789abcdef";
     char *text = g_malloc(2 * size + 1);
@@ -34,33 +34,18 @@ drv_digest_hex(const guint8 *data, gsize size)
     return text;
 }
 
-static void
-must_load(void)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!drv_load_crypto(&error))
-        g_error("%s", error->message);
-}
-
 gboolean
 drv_digest_equal(const char *a, const char *b)
 {
-    g_autofree char *low_a = g_ascii_strdown(a, -1);
-    g_autofree char *low_b = g_ascii_strdown(b, -1);
-    gsize size = strlen(low_a);
-
-    must_load();
-    return size == strlen(low_b) && CRYPTO_memcmp(low_a, low_b, size) == 0;
+    return g_ascii_strcasecmp(a, b) == 0;
 }
 
 /* --- one digest --------------------------------------------------------------------- */
 
-/* OpenSSL's calls fail here only for want of memory, which ends the process as it does in
- * glib, or of the algorithm (a build without MD5), which the fallible functions report.
- */
 struct DrvDigest {
+    DrvDigestKind kind;
     EVP_MD_CTX *context;
+    gboolean failed;
 };
 
 static const EVP_MD *
@@ -78,30 +63,27 @@ algorithm(DrvDigestKind kind)
     }
 }
 
-static DrvDigest *
-digest_try_new(DrvDigestKind kind, GError **error)
+static gboolean
+openssl_failed(DrvDigestKind kind, GError **error)
+{
+    return drv_throw(
+        error, DRV_ERROR_FAILED, "OpenSSL cannot compute %s here", kinds[kind].name);
+}
+
+DrvDigest *
+drv_digest_new(DrvDigestKind kind, GError **error)
 {
     g_autoptr(DrvDigest) digest = NULL;
 
     if (!drv_load_crypto(error))
         return NULL;
     digest = g_new0(DrvDigest, 1);
+    digest->kind = kind;
     digest->context = EVP_MD_CTX_new();
     if (digest->context && EVP_DigestInit_ex(digest->context, algorithm(kind), NULL) == 1)
         return g_steal_pointer(&digest);
-    drv_throw(error, DRV_ERROR_FAILED, "OpenSSL has no %s here", kinds[kind].name);
+    (void)openssl_failed(kind, error);
     return NULL;
-}
-
-DrvDigest *
-drv_digest_new(DrvDigestKind kind)
-{
-    g_autoptr(GError) error = NULL;
-    DrvDigest *digest = digest_try_new(kind, &error);
-
-    if (digest == NULL)
-        g_error("%s", error->message);
-    return digest;
 }
 
 void
@@ -115,25 +97,26 @@ drv_digest_free(DrvDigest *digest)
 void
 drv_digest_update(DrvDigest *digest, gconstpointer data, gsize size)
 {
-    if (EVP_DigestUpdate(digest->context, data, size) != 1)
-        g_error("EVP_DigestUpdate failed");
+    digest->failed |= EVP_DigestUpdate(digest->context, data, size) != 1;
 }
 
 char *
-drv_digest_finish(DrvDigest *digest)
+drv_digest_finish(DrvDigest *digest, GError **error)
 {
     guint8 value[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
 
-    if (EVP_DigestFinal_ex(digest->context, value, &size) != 1)
-        g_error("EVP_DigestFinal_ex failed");
-    return drv_digest_hex(value, size);
+    if (digest->failed || EVP_DigestFinal_ex(digest->context, value, &size) != 1) {
+        (void)openssl_failed(digest->kind, error);
+        return NULL;
+    }
+    return hex_of(value, size);
 }
 
 char *
 drv_digest_fd(int fd, DrvDigestKind kind, const char *name, GError **error)
 {
-    g_autoptr(DrvDigest) digest = digest_try_new(kind, error);
+    g_autoptr(DrvDigest) digest = drv_digest_new(kind, error);
     g_autofree guint8 *buffer = g_malloc(READ_SIZE);
     off_t at = 0;
 
@@ -152,27 +135,18 @@ drv_digest_fd(int fd, DrvDigestKind kind, const char *name, GError **error)
             return NULL;
         }
         if (got == 0)
-            return drv_digest_finish(digest);
+            return drv_digest_finish(digest, error);
         drv_digest_update(digest, buffer, (gsize)got);
         at += got;
     }
 }
 
-void
-drv_digest_sha256(gconstpointer data, gsize size, guint8 *out)
+gboolean
+drv_digest_sha256(gconstpointer data, gsize size, guint8 *out, GError **error)
 {
-    must_load();
-    if (EVP_Digest(data, size, out, NULL, EVP_sha256(), NULL) != 1)
-        g_error("EVP_Digest failed");
-}
-
-void
-drv_digest_hmac_sha256(
-    gconstpointer key, gsize key_size, gconstpointer data, gsize size, guint8 *out)
-{
-    must_load();
-    if (HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL) == NULL)
-        g_error("HMAC failed");
+    return drv_load_crypto(error) &&
+           (EVP_Digest(data, size, out, NULL, EVP_sha256(), NULL) == 1 ||
+            openssl_failed(DRV_DIGEST_SHA256, error));
 }
 
 /* --- a stage ------------------------------------------------------------------------ */
@@ -199,8 +173,10 @@ stage_free(gpointer state)
 static gboolean
 compare(Stage *self, DrvDigestKind kind, GError **error)
 {
-    g_autofree char *hex = drv_digest_finish(self->digest[kind]);
+    g_autofree char *hex = drv_digest_finish(self->digest[kind], error);
 
+    if (hex == NULL)
+        return FALSE;
     if (drv_digest_equal(hex, self->expected[kind]))
         return TRUE;
     return drv_throw(error,
@@ -267,7 +243,7 @@ set_expected(Stage *self, DrvDigestKind kind, const char *text, GError **error)
                          kinds[kind].name,
                          hex,
                          2 * kinds[kind].size);
-    self->digest[kind] = digest_try_new(kind, error);
+    self->digest[kind] = drv_digest_new(kind, error);
     self->expected[kind] = g_steal_pointer(&hex);
     return self->digest[kind] != NULL;
 }

@@ -2,7 +2,9 @@
 /* source/digest.h - checksums: of streams as they pass by, of files, of parts.
  *
  * Digests are written as lower case hexadecimal; expected ones are taken in either case
- * and with spaces around them, and compared in constant time.
+ * and with spaces around them.  They are made by OpenSSL's EVP, which uses what the
+ * processor has for them; DRV_ERROR_FAILED when it lacks the algorithm, as MD5 under some
+ * policies.
  */
 #pragma once
 
@@ -36,25 +38,22 @@ DrvSource *drv_source_new_digest(DrvSource *inner,
 
 /* One digest, in parts. */
 typedef struct DrvDigest DrvDigest;
-DrvDigest *drv_digest_new(DrvDigestKind kind);
+DrvDigest *drv_digest_new(DrvDigestKind kind, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void drv_digest_free(DrvDigest *digest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDigest, drv_digest_free)
+/* A failure is reported by drv_digest_finish(). */
 void drv_digest_update(DrvDigest *digest, gconstpointer data, gsize size);
-/* The hexadecimal text; the digest is finished by that.  Caller frees. */
-char *drv_digest_finish(DrvDigest *digest);
+/* The hexadecimal text, or NULL; the digest is finished by that.  Caller frees. */
+char *drv_digest_finish(DrvDigest *digest, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The digest of all of @fd (pread, its offset stays), or NULL.  @name for messages. */
 char *drv_digest_fd(int fd, DrvDigestKind kind, const char *name, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE when the two texts are the same digest: case does not matter, time does not tell.
- */
+/* TRUE when the two texts are the same digest; case does not matter. */
 gboolean drv_digest_equal(const char *a, const char *b);
 
-/* SHA-256 and HMAC-SHA-256 of a piece of memory, for signatures; 32 bytes to @out. */
+/* SHA-256 of a block; DRV_SHA256_SIZE bytes to @out. */
 #define DRV_SHA256_SIZE 32
-void drv_digest_sha256(gconstpointer data, gsize size, guint8 *out);
-void drv_digest_hmac_sha256(
-    gconstpointer key, gsize key_size, gconstpointer data, gsize size, guint8 *out);
-/* Lower case hexadecimal of @data; caller frees. */
-char *drv_digest_hex(const guint8 *data, gsize size);
+gboolean drv_digest_sha256(gconstpointer data, gsize size, guint8 *out, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "source/digest.h"
 #include "source/fetch-private.h"
 
 /* The signature is ours and not libcurl's, because libcurl before 8 does not sign what
@@ -13,6 +12,7 @@
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SIGNED_HEADERS "host;x-amz-content-sha256;x-amz-date"
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SHA256_SIZE 32
 #define DEFAULT_REGION "us-east-1"
 
 /* What is needed to sign again and again. */
@@ -40,9 +40,13 @@ signer_free(gpointer data)
 }
 
 static void
-hmac_text(const guint8 *key, const char *text, guint8 *out)
+hmac(gconstpointer key, gsize key_size, const char *text, guint8 *out)
 {
-    drv_digest_hmac_sha256(key, DRV_SHA256_SIZE, text, strlen(text), out);
+    g_autoptr(GHmac) mac = g_hmac_new(G_CHECKSUM_SHA256, key, key_size);
+    gsize size = SHA256_SIZE;
+
+    g_hmac_update(mac, (const guchar *)text, -1);
+    g_hmac_get_digest(mac, out, &size);
 }
 
 /* HMAC of day, region, service and a constant, each with the one before as key. */
@@ -50,24 +54,14 @@ static char *
 signature(const DrvFetchS3 *s3, const char *region, const char *day, const char *to_sign)
 {
     g_autofree char *first = g_strconcat("AWS4", s3->secret_access_key, NULL);
-    guint8 key[DRV_SHA256_SIZE];
+    guint8 key[SHA256_SIZE];
 
-    drv_digest_hmac_sha256(first, strlen(first), day, strlen(day), key);
-    hmac_text(key, region, key);
-    hmac_text(key, "s3", key);
-    hmac_text(key, "aws4_request", key);
-    hmac_text(key, to_sign, key);
+    hmac(first, strlen(first), day, key);
+    hmac(key, sizeof key, region, key);
+    hmac(key, sizeof key, "s3", key);
+    hmac(key, sizeof key, "aws4_request", key);
     memset(first, 0, strlen(first));
-    return drv_digest_hex(key, sizeof key);
-}
-
-static char *
-hex_of_text(const char *text)
-{
-    guint8 value[DRV_SHA256_SIZE];
-
-    drv_digest_sha256(text, strlen(text), value);
-    return drv_digest_hex(value, sizeof value);
+    return g_compute_hmac_for_string(G_CHECKSUM_SHA256, key, sizeof key, to_sign, -1);
 }
 
 GStrv
@@ -87,7 +81,8 @@ drv_fetch_s3_sign(const DrvFetchS3 *s3,
                         path,
                         host,
                         stamp);
-    g_autofree char *digest = hex_of_text(canonical);
+    g_autofree char *digest =
+        g_compute_checksum_for_string(G_CHECKSUM_SHA256, canonical, -1);
     g_autofree char *to_sign =
         g_strdup_printf(ALGORITHM "\n%s\n%s\n%s", stamp, scope, digest);
     g_autofree char *mac = signature(s3, region, day, to_sign);

@@ -62,8 +62,8 @@ is_zero(const guint8 *data, gsize size)
 }
 
 /* Make blocks of @size bytes that were read to the window's end; zeros are dropped. */
-static void
-add_blocks(DrvBlockReader *reader, DrvWindow *window, gsize size)
+static gboolean
+add_blocks(DrvBlockReader *reader, DrvWindow *window, gsize size, GError **error)
 {
     const guint8 *from = window->data + window->used;
 
@@ -75,13 +75,15 @@ add_blocks(DrvBlockReader *reader, DrvWindow *window, gsize size)
 
             *block = (DrvBlock){ .offset = reader->at, .size = (guint32)n };
             memmove(window->data + window->used, from, n);
-            drv_digest_sha256(window->data + window->used, n, block->digest);
+            if (!drv_digest_sha256(window->data + window->used, n, block->digest, error))
+                return FALSE;
             window->used += n;
         }
         reader->at += n;
         from += n;
         size -= n;
     }
+    return TRUE;
 }
 
 /* What was read is wanted by nobody else soon. */
@@ -126,7 +128,8 @@ fill(DrvBlockReader *reader, DrvWindow *window, GError **error)
                              DRV_ERROR_FAILED,
                              "'%s' became shorter while it was sent",
                              reader->name);
-        add_blocks(reader, window, (gsize)got);
+        if (!add_blocks(reader, window, (gsize)got, error))
+            return FALSE;
         scanned += (guint64)got;
         drop_cache(reader);
     }

@@ -239,8 +239,8 @@ receive_all(Receiving *at, GError **error)
         if (entry->type == DRV_ENTRY_FILE && !receive_file(at, i, error))
             return FALSE;
     }
-    digest = drv_digest_finish(at->digest);
-    if (!check_end(at, digest, error))
+    digest = drv_digest_finish(at->digest, error);
+    if (digest == NULL || !check_end(at, digest, error))
         return FALSE;
     drv_status_phase("publishing");
     if (!drv_incoming_publish(at->in, error))
@@ -289,7 +289,7 @@ drv_transfer_receive(DrvPeer *peer, const DrvReceive *receive, GError **error)
 {
     g_autoptr(GBytes) offer = drv_wire_expect(peer, DRV_WIRE_OFFER, error);
     g_autoptr(DrvTree) tree = offer ? drv_tree_unpack(offer, error) : NULL;
-    g_autoptr(DrvDigest) digest = drv_digest_new(DRV_DIGEST_SHA256);
+    g_autoptr(DrvDigest) digest = tree ? drv_digest_new(DRV_DIGEST_SHA256, error) : NULL;
     g_autoptr(GByteArray) answer = g_byte_array_new();
     g_autofree guint8 *data = g_malloc(DRV_WIRE_DATA_MAX);
     Receiving at = { .peer = peer,
@@ -301,7 +301,7 @@ drv_transfer_receive(DrvPeer *peer, const DrvReceive *receive, GError **error)
     gsize size;
     gconstpointer bytes;
 
-    if (tree == NULL || !check_names(tree, receive->key, error))
+    if (digest == NULL || !check_names(tree, receive->key, error))
         return FALSE;
     bytes = g_bytes_get_data(offer, &size);
     drv_digest_update(digest, bytes, size);

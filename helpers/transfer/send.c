@@ -179,7 +179,9 @@ send_all(Sending *at, DrvReceipt *receipt, GError **error)
         if (entry->type == DRV_ENTRY_FILE && !send_file(at, i, error))
             return FALSE;
     }
-    digest = drv_digest_finish(at->digest);
+    digest = drv_digest_finish(at->digest, error);
+    if (digest == NULL)
+        return FALSE;
     drv_status_phase("waiting for the receipt");
     return drv_wire_send(at->peer, DRV_WIRE_END, 0, digest, strlen(digest), error) &&
            take_receipt(at, digest, receipt, error);
@@ -195,13 +197,13 @@ drv_transfer_send(DrvPeer *peer,
     g_autoptr(DrvTree) tree = drv_tree_read(send, error);
     g_autoptr(GBytes) offer = tree ? drv_tree_pack(tree) : NULL;
     g_autoptr(GBytes) answer = NULL;
-    g_autoptr(DrvDigest) digest = drv_digest_new(DRV_DIGEST_SHA256);
+    g_autoptr(DrvDigest) digest = offer ? drv_digest_new(DRV_DIGEST_SHA256, error) : NULL;
     Sending at = { .peer = peer, .send = send, .tree = tree, .digest = digest };
     gsize size;
     const guint8 *data;
 
     *receipt = (DrvReceipt){ 0 };
-    if (offer == NULL)
+    if (digest == NULL)
         return FALSE;
     data = g_bytes_get_data(offer, &size);
     if (size > DRV_WIRE_OFFER_MAX)

@@ -12,7 +12,7 @@ test_loaded(void)
     g_assert_true(drv_load_crypto(&error));
     g_assert_no_error(error);
     g_assert_true(drv_load_crypto(&error));
-    g_assert_cmpint(CRYPTO_memcmp("same", "same", 4), ==, 0);
+    g_assert_nonnull(EVP_sha256());
 }
 
 static void

@@ -12,13 +12,15 @@
 static char *
 digest_of(DrvSource *data, GError **error)
 {
-    g_autoptr(DrvDigest) digest = drv_digest_new(DRV_DIGEST_MD5);
+    g_autoptr(DrvDigest) digest = drv_digest_new(DRV_DIGEST_MD5, error);
     g_autofree char *buffer = g_malloc(READ_SIZE);
     gssize got;
 
+    if (digest == NULL)
+        return NULL;
     while ((got = drv_source_read(data, buffer, READ_SIZE, error)) > 0)
         drv_digest_update(digest, buffer, (gsize)got);
-    return got < 0 ? NULL : drv_digest_finish(digest);
+    return got < 0 ? NULL : drv_digest_finish(digest, error);
 }
 
 static char *
