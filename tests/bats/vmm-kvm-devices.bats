@@ -24,9 +24,9 @@ deploy_guest() { # ID [word...]
     guest_wait host01 "one-$id"
 }
 
-attach_disk() { # ID FILE TARGET [DISK-XML]
+attach_disk() { # ID FILE TARGET [DISK-XML [TEMPLATE-XML]]
     local document
-    document=$(vmm_document "$1" "<DISK><DISK_ID>7</DISK_ID><ATTACH>YES</ATTACH><DRIVER>qcow2</DRIVER><TYPE>FILE</TYPE>${4-}</DISK>")
+    document=$(vmm_document "$1" "<DISK><DISK_ID>7</DISK_ID><ATTACH>YES</ATTACH><DRIVER>qcow2</DRIVER>${4:-<TYPE>FILE</TYPE>}</DISK>${5-}")
     STDIN=$document run_vmm host01 attach_disk "one-$1" "$2" "$3" 1 \
         "$(base64 -w 0 <<<"$document")" "$1" host01
 }
@@ -40,13 +40,13 @@ detach_disk() { # ID FILE TARGET
     deploy_guest 1
     file=$(vm_dir 1)/disk.7
     lab_exec host01 qemu-img create -q -f qcow2 "$file" 64M
-    attach_disk 1 "$file" vdc "<SERIAL>a b-1</SERIAL><TOTAL_IOPS_SEC>500</TOTAL_IOPS_SEC>"
+    attach_disk 1 "$file" vdc "<TYPE>FILE</TYPE><SERIAL>a b-1</SERIAL><TOTAL_IOPS_SEC>500</TOTAL_IOPS_SEC>"
     assert_success
     assert_output ""
     wait_until 10 guest_run host01 one-1 test -b /dev/vdb
     run guest_run host01 one-1 cat /sys/block/vdb/serial
     assert_output ab-1
-    attach_disk 1 "$file" vdc "<SERIAL>a b-1</SERIAL>"
+    attach_disk 1 "$file" vdc "<TYPE>FILE</TYPE><SERIAL>a b-1</SERIAL>"
     assert_success
     detach_disk 1 "$file" vdc
     assert_success
@@ -76,6 +76,48 @@ detach_disk() { # ID FILE TARGET
     assert_error "cannot attach a disk to VM 1: 'vdc': .*No such file"
     run lab_virsh host01 domblklist one-1
     refute_output --partial vdc
+}
+
+target_of() { # TARGET: its bus in the running domain
+    lab_virsh host01 dumpxml one-1 --xpath "//disk/target[@dev='$1']/@bus" 2>/dev/null |
+        sed 's/.*"\(.*\)".*/\1/'
+}
+
+@test "a disk is plugged in on the bus of a cold start, or not at all" {
+    local dir
+    dir=$(vm_dir 1)
+    lab_exec host01 mkdir -p "$dir"
+    for file in "$dir/disk.5" "$dir/disk.7"; do
+        lab_exec host01 qemu-img create -q -f qcow2 "$file" 64M
+    done
+    lab_exec host01 sh -c "echo a CD >/var/tmp/f; genisoimage -quiet -V CD -o '$dir/disk.8' /var/tmp/f"
+    # shellcheck disable=SC2046
+    STDIN=$(vm_domain host01 1 $(with_kernel) --machine q35 --disk "$dir/disk.5:qcow2:sda" |
+        sed "s|dev='sda' bus='scsi'|dev='sda' bus='sata'|; s|dev=\"sda\" bus='scsi'|dev='sda' bus='sata'|") \
+        run_vmm host01 deploy "$dir/deployment.0" host01 1 host01
+    assert_success
+    guest_wait host01 one-1
+    assert_equal "$(target_of sda)" sata
+    # What the VM says, and where it says nothing, what it was started with.
+    for os in "<OS><SD_DISK_BUS>sata</SD_DISK_BUS></OS>" ""; do
+        attach_disk 1 "$dir/disk.7" sdb "" "$os"
+        assert_error "cannot attach a disk to VM 1: 'sdb': power the VM off first: SATA disks cannot be added"
+        assert_equal "$(target_of sdb)" ""
+    done
+    attach_disk 1 "$dir/disk.7" hdb
+    assert_error "power the VM off first"
+    attach_disk 1 "$dir/disk.7" sdb "" "<OS><SD_DISK_BUS>scsi</SD_DISK_BUS></OS>"
+    assert_success
+    assert_equal "$(target_of sdb)" scsi
+    wait_until 10 guest_run host01 one-1 sh -c '[ "$(cat /sys/class/block/sd?/size)" = 131072 ]'
+    detach_disk 1 "$dir/disk.7" sdb
+    assert_success
+    # A CD is not a disk of the VM: no bus but SCSI takes one while it runs.
+    attach_disk 1 "$dir/disk.8" sdc "<TYPE>CDROM</TYPE><READONLY>YES</READONLY>" \
+        "<OS><SD_DISK_BUS>sata</SD_DISK_BUS></OS>"
+    assert_success
+    assert_equal "$(target_of sdc)" scsi
+    wait_until 20 guest_run host01 one-1 grep -q "a CD" /dev/sr0
 }
 
 # shellcheck disable=SC2034

@@ -164,58 +164,252 @@ test_argv_nic(void)
     drv_request_free(request);
 }
 
-/* The bus that a deployment file has for such a target. */
-static void
-test_disk_bus(void)
+#define Q35 "<os><type machine='pc-q35-7.2'>hvm</type></os>"
+#define I440 "<os><type machine='pc-i440fx-7.2'>hvm</type></os>"
+#define SATA "<SD_DISK_BUS>sata</SD_DISK_BUS>"
+#define SCSI "<SD_DISK_BUS>scsi</SD_DISK_BUS>"
+#define DRIVE(n) "drive 0:0:" n ":0"
+
+/* What a disk is in the deployment file (virtual machine protocol, section 4), and so when it
+ * is plugged in: bus and address, NULL where libvirt has the same by the target's name.
+ */
+typedef struct {
+    const char *os, *live, *type, *target;
+    const char *bus, *address;
+    gboolean refused; /* QEMU plugs nothing in on that bus */
+} Plug;
+
+static const Plug plugs[] = {
+    { "", Q35, "FILE", "vda", NULL, NULL, FALSE },
+    { SATA, Q35, "FILE", "vdb", NULL, NULL, FALSE },
+    { SATA, I440, "RBD", "vdaa", NULL, NULL, FALSE },
+    { SCSI, Q35, "FILE", "sda", "scsi", DRIVE("0"), FALSE },
+    { SCSI, I440, "BLOCK", "sdb", "scsi", DRIVE("1"), FALSE },
+    { SCSI, I440, "RBD", "sdz", "scsi", DRIVE("25"), FALSE },
+    { SCSI, I440, "ISCSI", "sdaa", "scsi", DRIVE("26"), FALSE },
+    { SCSI, I440, "swap", "sdiv", "scsi", DRIVE("255"), FALSE },
+    { SCSI, I440, "FILE", "sdiw", "scsi", NULL, FALSE },
+    { SATA, Q35, "FILE", "sdb", "sata", NULL, TRUE },
+    { SATA, I440, "FILE", "sdb", "sata", NULL, TRUE },
+    { SATA, I440, "GLUSTER", "sdc", "sata", NULL, TRUE },
+    /* Nobody says: as the disks that the VM was started with. */
+    { "", Q35, "FILE", "sdb", NULL, DRIVE("1"), FALSE },
+    { "<SD_DISK_BUS></SD_DISK_BUS>", Q35, "FILE", "sdb", NULL, DRIVE("1"), FALSE },
+    { "",
+      Q35 "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk><disk><target "
+          "dev='sdb' bus='scsi'/></disk></devices>",
+      "FILE",
+      "sdc",
+      "scsi",
+      DRIVE("2"),
+      FALSE },
+    { "",
+      Q35 "<devices><disk device='disk'><target dev='sdb' bus='sata'/></disk></devices>",
+      "FILE",
+      "sdc",
+      "sata",
+      NULL,
+      TRUE },
+    { "",
+      Q35 "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk></devices>",
+      "FILE",
+      "sdc",
+      NULL,
+      DRIVE("2"),
+      FALSE },
+    /* CDs: the deployment file has SATA or IDE, whatever the VM's disks have. */
+    { "", Q35, "CDROM", "sdb", "scsi", DRIVE("1"), FALSE },
+    { SATA, Q35, "CDROM", "sdb", "scsi", DRIVE("1"), FALSE },
+    { SATA, I440, "RBD_CDROM", "sdc", "scsi", DRIVE("2"), FALSE },
+    { "", Q35, "CDROM", "hda", "sata", NULL, TRUE },
+    { "", I440, "CDROM", "hdc", "ide", NULL, TRUE },
+    { "", Q35, "FILE", "hda", "sata", NULL, TRUE },
+    { "", "<os><type machine='virt-7.2'>hvm</type></os>", "FILE", "hda", "sata", NULL, TRUE },
+    { "", I440, "BLOCK", "hdb", "ide", NULL, TRUE },
+    { "", "", "FILE", "hdb", "ide", NULL, TRUE },
+};
+
+static char *
+address_of(DrvXml *device)
 {
-    static const struct {
-        const char *os, *live, *target, *wanted;
-    } cases[] = {
-        { "<SD_DISK_BUS>sata</SD_DISK_BUS>",
-          "",
-          "sdb",
-          "<target dev=\"sdb\" bus=\"sata\"/></disk>" },
-        { "<SD_DISK_BUS>scsi</SD_DISK_BUS>",
-          "",
-          "sdb",
-          "<target dev=\"sdb\" bus=\"scsi\"/><address type=\"drive\" controller=\"0\" bus=\"0\" target=\"1\" unit=\"0\"/></disk>" },
-        { "",
-          "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk><disk><target dev='sdb' bus='scsi'/></disk></devices>",
-          "sdc",
-          "<target dev=\"sdc\" bus=\"scsi\"/><address type=\"drive\" controller=\"0\" bus=\"0\" target=\"2\" unit=\"0\"/></disk>" },
-        { "",
-          "<devices><disk device='disk'><target dev='sdb' bus='sata'/></disk></devices>",
-          "sdc",
-          "<target dev=\"sdc\" bus=\"sata\"/></disk>" },
-        { "",
-          "<os><type machine='pc-q35-7.2'>hvm</type></os>",
-          "hda",
-          "<target dev=\"hda\" bus=\"sata\"/></disk>" },
-        { "",
-          "<os><type machine='pc-i440fx-7.2'>hvm</type></os>",
-          "hda",
-          "<target dev=\"hda\"/></disk>" },
-        { "<SD_DISK_BUS>sata</SD_DISK_BUS>", "", "vda", "<target dev=\"vda\"/></disk>" },
+    g_autofree char *type = drv_xml_get(device, NULL, "address/@type");
+    g_autofree char *controller = drv_xml_get(device, NULL, "address/@controller");
+    g_autofree char *bus = drv_xml_get(device, NULL, "address/@bus");
+    g_autofree char *target = drv_xml_get(device, NULL, "address/@target");
+    g_autofree char *unit = drv_xml_get(device, NULL, "address/@unit");
+
+    return type ? g_strdup_printf("%s %s:%s:%s:%s", type, controller, bus, target, unit)
+                : NULL;
+}
+
+static void
+test_plug(gconstpointer data)
+{
+    const Plug *plug = data;
+    g_autofree char *text =
+        g_strdup_printf("<D><VM><TEMPLATE><OS>%s</OS><DISK><TYPE>%s</TYPE></DISK>"
+                        "</TEMPLATE></VM></D>",
+                        plug->os,
+                        plug->type);
+    g_autofree char *domain = g_strdup_printf("<domain>%s</domain>", plug->live);
+    g_autoptr(DrvXml) document = parse(text);
+    g_autoptr(DrvXml) live = parse(domain);
+    g_autoptr(DrvConfig) settings = config();
+    KvmDiskFacts facts = { .document = document,
+                           .live = live,
+                           .config = settings,
+                           .path = "/d",
+                           .vm_id = "1",
+                           .target = plug->target };
+    g_autoptr(GError) error = NULL;
+    g_autofree char *got = NULL, *bus = NULL, *address = NULL, *target = NULL;
+    g_autoptr(DrvXml) device = NULL;
+
+    facts.disk = drv_xml_first(document, NULL, "VM/TEMPLATE/DISK");
+    got = kvm_disk_xml(&facts);
+    device = parse(got);
+    target = drv_xml_get(device, NULL, "target/@dev");
+    bus = drv_xml_get(device, NULL, "target/@bus");
+    address = address_of(device);
+    g_assert_cmpstr(target, ==, plug->target);
+    g_assert_cmpstr(bus, ==, plug->bus);
+    g_assert_cmpstr(address, ==, plug->address);
+    g_assert_cmpint(kvm_disk_can_plug(&facts, &error), ==, !plug->refused);
+    if (plug->refused)
+        g_assert_true(drv_error_is(error, DRV_ERROR_UNSUPPORTED));
+}
+
+/* Queues and threads, for who has them: DISK, then FEATURES, then kvmrc. */
+typedef struct {
+    const char *disk, *features, *kvmrc, *target;
+    guint iothreads; /* the running domain has */
+    const char *queues, *iothread;
+} Threads;
+
+static const Threads threads[] = {
+    { "", "", "", "vda", 0, NULL, NULL },
+    { "<DISK_ID>0</DISK_ID>", "", "", "vda", 2, NULL, "1" },
+    { "<DISK_ID>5</DISK_ID>", "", "", "vdf", 2, NULL, "2" },
+    { "<DISK_ID>5</DISK_ID><IOTHREAD>1</IOTHREAD>", "", "", "vdf", 2, NULL, "1" },
+    { "<IOTHREAD>7</IOTHREAD>", "", "", "vdf", 2, NULL, "2" },
+    { "<IOTHREAD>1</IOTHREAD>", "", "", "vdf", 0, NULL, NULL },
+    { "<IOTHREAD>1</IOTHREAD>", "", "", "sda", 2, NULL, NULL },
+    { "", "", "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD=2", "vda", 4, NULL, "2" },
+    { "<IOTHREAD>3</IOTHREAD>", "", "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD=2", "vda", 4, NULL, "3" },
+    { "<VIRTIO_BLK_QUEUES>4</VIRTIO_BLK_QUEUES>", "8", "", "vda", 0, "4", NULL },
+    { "<VIRTIO_BLK_QUEUES>auto</VIRTIO_BLK_QUEUES>", "8", "", "vda", 0, "6", NULL },
+    { "", "8", "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES=2", "vda", 0, "8", NULL },
+    { "", "Auto", "", "vda", 0, "6", NULL },
+    { "", "", "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES=auto", "vda", 0, "6", NULL },
+    { "", "8", "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES=2", "sdb", 0, NULL, NULL },
+};
+
+static void
+test_threads(gconstpointer data)
+{
+    const Threads *row = data;
+    g_autofree char *text = g_strdup_printf(
+        "<D><VM><TEMPLATE><VCPU>6</VCPU><FEATURES><VIRTIO_BLK_QUEUES>%s</VIRTIO_BLK_QUEUES>"
+        "</FEATURES><DISK>%s</DISK></TEMPLATE></VM></D>",
+        row->features,
+        row->disk);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvXml) document = parse(text);
+    g_autoptr(DrvXml) live = parse("<domain/>");
+    g_autoptr(DrvConfig) settings = drv_config_parse("kvmrc", row->kvmrc, &error);
+    KvmDiskFacts facts = { .document = document,
+                           .live = live,
+                           .config = settings,
+                           .path = "/d",
+                           .vm_id = "1",
+                           .target = row->target,
+                           .iothreads = row->iothreads };
+    g_autofree char *got = NULL, *queues = NULL, *iothread = NULL;
+    g_autoptr(DrvXml) device = NULL;
+
+    g_assert_no_error(error);
+    facts.disk = drv_xml_first(document, NULL, "VM/TEMPLATE/DISK");
+    got = kvm_disk_xml(&facts);
+    device = parse(got);
+    queues = drv_xml_get(device, NULL, "driver/@queues");
+    iothread = drv_xml_get(device, NULL, "driver/@iothread");
+    g_assert_cmpstr(queues, ==, row->queues);
+    g_assert_cmpstr(iothread, ==, row->iothread);
+}
+
+/* Each disk that a recorded VM was started with, as if it were plugged in now: the same as
+ * its front-end wrote into the deployment file beside, whose settings config() has.
+ */
+static void
+assert_as_cold(DrvXml *document, DrvXml *cold, DrvNode *disk)
+{
+    static const char *const same[] = {
+        "@type",           "@device",         "source/@file",  "source/@dev",
+        "target/@dev",     "driver/@name",    "driver/@type",  "driver/@cache",
+        "driver/@discard", "driver/@io",      "driver/@queues", "driver/@iothread",
+        "address/@target", "iotune/*",        "boot/@order",
     };
+    g_autofree char *target = drv_xml_text(document, disk, "TARGET");
+    g_autofree char *directory = drv_xml_text(
+        cold, NULL, "/domain/metadata//*[local-name()='system_datastore']");
+    g_autofree char *id = drv_xml_text(document, disk, "DISK_ID");
+    g_autofree char *path = g_strdup_printf("%s/disk.%s", directory, id);
+    g_autofree char *vm_id = drv_xml_text(document, NULL, "VM/ID");
+    g_autoptr(DrvConfig) settings = config();
+    KvmDiskFacts facts = { .document = document,
+                           .disk = disk,
+                           .live = cold,
+                           .config = settings,
+                           .path = path,
+                           .vm_id = vm_id,
+                           .target = target };
+    g_autofree char *got = kvm_disk_xml(&facts);
+    g_autoptr(DrvXml) hot = parse(got);
+    DrvNode *there;
 
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *text = g_strdup_printf(
-            "<D><VM><TEMPLATE><OS>%s</OS><DISK/></TEMPLATE></VM></D>", cases[i].os);
-        g_autofree char *domain = g_strdup_printf("<domain>%s</domain>", cases[i].live);
-        g_autoptr(DrvXml) document = parse(text);
-        g_autoptr(DrvXml) live = parse(domain);
-        g_autoptr(DrvConfig) settings = config();
-        KvmDiskFacts facts = { .document = document,
-                               .live = live,
-                               .config = settings,
-                               .path = "/d",
-                               .vm_id = "1",
-                               .target = cases[i].target };
-        g_autofree char *got = NULL;
+    drv_xml_variable(cold, "target", target);
+    there =
+        drv_xml_first(cold, NULL, "/domain/devices/disk[target/@dev=$target]");
+    g_assert_nonnull(there);
+    for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
+        g_autofree char *a = drv_xml_get(hot, NULL, same[i]);
+        g_autofree char *b = drv_xml_get(cold, there, same[i]);
 
-        facts.disk = drv_xml_first(document, NULL, "VM/TEMPLATE/DISK");
-        got = kvm_disk_xml(&facts);
-        g_assert_nonnull(strstr(got, cases[i].wanted));
+        g_assert_cmpstr(a, ==, b);
+    }
+}
+
+static void
+test_cold(gconstpointer file)
+{
+    g_autofree char *text = read_file(file);
+    g_autofree char *base = g_strndup(file, strlen(file) - strlen(".xml"));
+    g_autofree char *deployment = g_strconcat(base, ".deployment", NULL);
+    g_autofree char *domain = read_file(deployment);
+    g_autoptr(DrvXml) document = parse(text);
+    g_autoptr(DrvXml) cold = parse(domain);
+    g_autoptr(GPtrArray) disks =
+        drv_xml_all(document, NULL, "VM/TEMPLATE/DISK[not(ATTACH='YES')]");
+
+    g_assert_cmpuint(disks->len, >=, 6);
+    for (guint i = 0; i < disks->len; i++)
+        assert_as_cold(document, cold, g_ptr_array_index(disks, i));
+}
+
+static void
+add_rows(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(plugs); i++) {
+        g_autofree char *path =
+            g_strdup_printf("/vmm/plug/%u-%s-%s", i, plugs[i].type, plugs[i].target);
+
+        g_test_add_data_func(path, &plugs[i], test_plug);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++) {
+        g_autofree char *path =
+            g_strdup_printf("/vmm/threads/%u-%s", i, threads[i].target);
+
+        g_test_add_data_func(path, &threads[i], test_threads);
     }
 }
 
@@ -280,8 +474,9 @@ main(int argc, char **argv)
     add_cases("disk", test_disk);
     add_cases("nic", test_nic);
     add_cases("deploy", test_deploy);
+    add_cases("cold", test_cold);
     g_test_add_func("/vmm/nic-of-argv", test_argv_nic);
     g_test_add_func("/vmm/mend", test_mend);
-    g_test_add_func("/vmm/disk-bus", test_disk_bus);
+    add_rows();
     return g_test_run();
 }

@@ -52,6 +52,9 @@ attach_to(const VmmSession *session, const VmmDisk *request, GError **error)
         drv_info("'%s' is already plugged in", request->target);
         return TRUE;
     }
+    /* A drive that is there gets another CD. */
+    if (!find_disk(live, request->target) && !kvm_disk_can_plug(&facts, error))
+        return FALSE;
     return drv_domain_attach(session->domain, device, error);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/error.h"
 #include "vmm/kvm/devices/disk-xml.h"
 
 #define MAX_SCSI_TARGET 255
@@ -35,14 +36,31 @@ sd_bus(const KvmDiskFacts *facts)
                        "/target[starts-with(@dev,'sd')]/@bus");
 }
 
+/* A CD's deployment file says SATA or IDE, where QEMU plugs in nothing: SCSI, which its
+ * target stands for, is the only bus on which a running guest can get one.
+ */
 static char *
 bus_of(const KvmDiskFacts *facts)
 {
     if (g_str_has_prefix(facts->target, "sd"))
-        return sd_bus(facts);
-    if (g_str_has_prefix(facts->target, "hd") && !has_ide(facts))
-        return g_strdup("sata");
+        return kvm_disk_is_cdrom(facts) ? g_strdup("scsi") : sd_bus(facts);
+    if (g_str_has_prefix(facts->target, "hd"))
+        return g_strdup(has_ide(facts) ? "ide" : "sata");
     return NULL;
+}
+
+gboolean
+kvm_disk_can_plug(const KvmDiskFacts *facts, GError **error)
+{
+    g_autofree char *bus = bus_of(facts);
+
+    if (g_strcmp0(bus, "sata") != 0 && g_strcmp0(bus, "ide") != 0)
+        return TRUE;
+    return drv_throw(error,
+                     DRV_ERROR_UNSUPPORTED,
+                     "power the VM off first: %s disks cannot be added while it runs "
+                     "(only disks named vd* and sd* on SCSI can)",
+                     strcmp(bus, "sata") == 0 ? "SATA" : "IDE");
 }
 
 void

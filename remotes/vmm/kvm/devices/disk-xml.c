@@ -20,8 +20,8 @@ kvm_disk_setting(const KvmDiskFacts *facts, const char *name)
     return value ? value : g_strdup(drv_config_get(facts->config, key, NULL));
 }
 
-static gboolean
-is_cdrom(const KvmDiskFacts *facts)
+gboolean
+kvm_disk_is_cdrom(const KvmDiskFacts *facts)
 {
     g_autofree char *type = kvm_disk_value(facts, "TYPE");
 
@@ -91,7 +91,7 @@ add_driver(const KvmDiskFacts *facts, DrvNode *device)
     guint64 iothread = iothread_of(facts);
 
     drv_xml_node_set(driver, "name", "qemu");
-    drv_xml_node_set(driver, "type", format && !is_cdrom(facts) ? format : "raw");
+    drv_xml_node_set(driver, "type", format && !kvm_disk_is_cdrom(facts) ? format : "raw");
     drv_xml_node_set(driver, "cache", cache ? cache : "default");
     drv_xml_node_set(driver, "io", io);
     drv_xml_node_set(driver, "discard", discard);
@@ -138,7 +138,7 @@ kvm_disk_xml(const KvmDiskFacts *facts)
     DrvNode *device = drv_xml_root(xml);
     g_autofree char *order = kvm_disk_value(facts, "ORDER");
 
-    drv_xml_node_set(device, "device", is_cdrom(facts) ? "cdrom" : "disk");
+    drv_xml_node_set(device, "device", kvm_disk_is_cdrom(facts) ? "cdrom" : "disk");
     add_driver(facts, device);
     kvm_disk_source(facts, device);
     kvm_disk_target(facts, device);
