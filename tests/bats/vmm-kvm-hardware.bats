@@ -15,6 +15,7 @@ teardown_file() { lab_teardown_suite; }
 teardown() {
     local id
     for id in $(lab_virsh host01 list --uuid); do lab_virsh host01 destroy "$id"; done
+    lab_exec host01 rm -rf /var/lib/one/datastores/5
     lab_exec host01 find /var/lib/one/datastores/0 -mindepth 1 -delete
     rm -f "$LAB/host01/var-tmp/one/vtpm_setup" "$LAB/host01/var-tmp/one/vgpu"
 }
@@ -151,6 +152,72 @@ END
     assert_success
     run cat "$LAB/host01/var-tmp/vtpm"
     assert_line --index 1 "recover $(vm_uuid 1) $dir"
+    assert_state host01 1 running
+}
+
+move_1() { # to datastore 5 of its host
+    VMM_MORE="<DISK_TARGET_PATH>/var/lib/one//datastores/5/1</DISK_TARGET_PATH>"
+    STDIN=$(vmm_document 1) run_vmm host01 migrate "$(vm_uuid 1)" host01 host01 1 host01
+    VMM_MORE=
+}
+
+@test "a TPM goes on when its VM moves to another datastore, and its kept state goes along" {
+    local dir new=/var/lib/one//datastores/5/1
+    dir=$(vm_dir 1)
+    make_vtpm_setup
+    # shellcheck disable=SC2046
+    vm_domain host01 1 $(with_kernel) | with_tpm >"$LAB/tpm.xml"
+    deploy_xml 1 <"$LAB/tpm.xml"
+    assert_success
+    guest_wait host01 one-1
+    STDIN=$(vmm_document 1) run_vmm host01 shutdown "$(vm_uuid 1)" host01 1 host01
+    assert_success
+    deploy_xml 1 <"$LAB/tpm.xml"
+    assert_success
+    guest_wait host01 one-1
+    guest_run host01 one-1 write /tmp/state kept
+    move_1
+    assert_success
+    cmp "$LAB/shared/0/1/tpm/tpm2-00.permall" "$LAB/shared/5/1/tpm/tpm2-00.permall"
+    lab_exec host01 rm -rf "$dir" # as postmigrate does
+    STDIN=$(vmm_document 1) run_vmm host01 save one-1 "$new/checkpoint" host01 1 host01
+    assert_success
+    STDIN=$(vmm_document 1) run_vmm host01 restore "$new/checkpoint" host01 one-1 1 host01
+    assert_success
+    run guest_run host01 one-1 cat /tmp/state
+    assert_output kept
+    STDIN=$(vmm_document 1) run_vmm host01 shutdown "$(vm_uuid 1)" host01 1 host01
+    assert_success
+    run tail -n 1 "$LAB/host01/var-tmp/vtpm"
+    assert_output "backup $(vm_uuid 1) $new"
+}
+
+@test "what only a VM that is off can move is refused before anything changed" {
+    local dir
+    dir=$(vm_dir 1)
+    vm_domain host01 1 | with_uefi raw >"$LAB/domain.xml"
+    deploy_xml 1 <"$LAB/domain.xml"
+    assert_success
+    move_1
+    assert_error "its <nvram> cannot move while it runs, power it off first"
+    lab_exec host01 test ! -e /var/lib/one/datastores/5/1
+    STDIN=$(vmm_document 1) run_vmm host01 save one-1 "$dir/checkpoint" host01 1 host01
+    assert_success
+    lab_exec host01 rm -rf "$dir"
+    lab_exec host01 mkdir -p "$dir"
+    lab_exec host01 cp "$GUEST/vmlinuz" "$GUEST/initrd" "$dir/"
+    vm_domain host01 1 --kernel "$dir/vmlinuz" --initrd "$dir/initrd" >"$LAB/domain.xml"
+    deploy_xml 1 <"$LAB/domain.xml"
+    assert_success
+    move_1
+    assert_error "its <(kernel|initrd)> cannot move while it runs, power it off first"
+    STDIN=$(vmm_document 1) run_vmm host01 cancel one-1 host01 1 host01
+    deploy host01 1
+    STDIN=$(vmm_document 1) run_vmm host01 snapshot_create "$(vm_uuid 1)" 0 1 host01
+    assert_success
+    move_1
+    assert_error "snapshots inside"
+    lab_exec host01 test ! -e /var/lib/one/datastores/5/1
     assert_state host01 1 running
 }
 
