@@ -170,8 +170,9 @@ test_argv_nic(void)
 #define SCSI "<SD_DISK_BUS>scsi</SD_DISK_BUS>"
 #define DRIVE(n) "drive 0:0:" n ":0"
 
-/* What a disk is in the deployment file (virtual machine protocol, section 4), and so when it
- * is plugged in: bus and address, NULL where libvirt has the same by the target's name.
+/* What a disk is in the deployment file (virtual machine protocol, section 4), and so
+ * when it is plugged in: bus and address, NULL where libvirt has the same by the target's
+ * name.
  */
 typedef struct {
     const char *os, *live, *type, *target;
@@ -196,8 +197,9 @@ static const Plug plugs[] = {
     { "", Q35, "FILE", "sdb", NULL, DRIVE("1"), FALSE },
     { "<SD_DISK_BUS></SD_DISK_BUS>", Q35, "FILE", "sdb", NULL, DRIVE("1"), FALSE },
     { "",
-      Q35 "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk><disk><target "
-          "dev='sdb' bus='scsi'/></disk></devices>",
+      Q35
+      "<devices><disk device='cdrom'><target dev='sda' bus='sata'/></disk><disk><target "
+      "dev='sdb' bus='scsi'/></disk></devices>",
       "FILE",
       "sdc",
       "scsi",
@@ -224,7 +226,13 @@ static const Plug plugs[] = {
     { "", Q35, "CDROM", "hda", "sata", NULL, TRUE },
     { "", I440, "CDROM", "hdc", "ide", NULL, TRUE },
     { "", Q35, "FILE", "hda", "sata", NULL, TRUE },
-    { "", "<os><type machine='virt-7.2'>hvm</type></os>", "FILE", "hda", "sata", NULL, TRUE },
+    { "",
+      "<os><type machine='virt-7.2'>hvm</type></os>",
+      "FILE",
+      "hda",
+      "sata",
+      NULL,
+      TRUE },
     { "", I440, "BLOCK", "hdb", "ide", NULL, TRUE },
     { "", "", "FILE", "hdb", "ide", NULL, TRUE },
 };
@@ -295,7 +303,13 @@ static const Threads threads[] = {
     { "<IOTHREAD>1</IOTHREAD>", "", "", "vdf", 0, NULL, NULL },
     { "<IOTHREAD>1</IOTHREAD>", "", "", "sda", 2, NULL, NULL },
     { "", "", "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD=2", "vda", 4, NULL, "2" },
-    { "<IOTHREAD>3</IOTHREAD>", "", "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD=2", "vda", 4, NULL, "3" },
+    { "<IOTHREAD>3</IOTHREAD>",
+      "",
+      "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD=2",
+      "vda",
+      4,
+      NULL,
+      "3" },
     { "<VIRTIO_BLK_QUEUES>4</VIRTIO_BLK_QUEUES>", "8", "", "vda", 0, "4", NULL },
     { "<VIRTIO_BLK_QUEUES>auto</VIRTIO_BLK_QUEUES>", "8", "", "vda", 0, "6", NULL },
     { "", "8", "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES=2", "vda", 0, "8", NULL },
@@ -337,21 +351,21 @@ test_threads(gconstpointer data)
     g_assert_cmpstr(iothread, ==, row->iothread);
 }
 
-/* Each disk that a recorded VM was started with, as if it were plugged in now: the same as
- * its front-end wrote into the deployment file beside, whose settings config() has.
+/* Each disk that a recorded VM was started with, as if it were plugged in now: the same
+ * as its front-end wrote into the deployment file beside, whose settings config() has.
  */
 static void
 assert_as_cold(DrvXml *document, DrvXml *cold, DrvNode *disk)
 {
     static const char *const same[] = {
-        "@type",           "@device",         "source/@file",  "source/@dev",
-        "target/@dev",     "driver/@name",    "driver/@type",  "driver/@cache",
-        "driver/@discard", "driver/@io",      "driver/@queues", "driver/@iothread",
-        "address/@target", "iotune/*",        "boot/@order",
+        "@type",           "@device",      "source/@file",   "source/@dev",
+        "target/@dev",     "driver/@name", "driver/@type",   "driver/@cache",
+        "driver/@discard", "driver/@io",   "driver/@queues", "driver/@iothread",
+        "address/@target", "iotune/*",     "boot/@order",
     };
     g_autofree char *target = drv_xml_text(document, disk, "TARGET");
-    g_autofree char *directory = drv_xml_text(
-        cold, NULL, "/domain/metadata//*[local-name()='system_datastore']");
+    g_autofree char *directory =
+        drv_xml_text(cold, NULL, "/domain/metadata//*[local-name()='system_datastore']");
     g_autofree char *id = drv_xml_text(document, disk, "DISK_ID");
     g_autofree char *path = g_strdup_printf("%s/disk.%s", directory, id);
     g_autofree char *vm_id = drv_xml_text(document, NULL, "VM/ID");
@@ -368,8 +382,7 @@ assert_as_cold(DrvXml *document, DrvXml *cold, DrvNode *disk)
     DrvNode *there;
 
     drv_xml_variable(cold, "target", target);
-    there =
-        drv_xml_first(cold, NULL, "/domain/devices/disk[target/@dev=$target]");
+    there = drv_xml_first(cold, NULL, "/domain/devices/disk[target/@dev=$target]");
     g_assert_nonnull(there);
     for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
         g_autofree char *a = drv_xml_get(hot, NULL, same[i]);

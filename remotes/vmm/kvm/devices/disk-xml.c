@@ -91,7 +91,8 @@ add_driver(const KvmDiskFacts *facts, DrvNode *device)
     guint64 iothread = iothread_of(facts);
 
     drv_xml_node_set(driver, "name", "qemu");
-    drv_xml_node_set(driver, "type", format && !kvm_disk_is_cdrom(facts) ? format : "raw");
+    drv_xml_node_set(
+        driver, "type", format && !kvm_disk_is_cdrom(facts) ? format : "raw");
     drv_xml_node_set(driver, "cache", cache ? cache : "default");
     drv_xml_node_set(driver, "io", io);
     drv_xml_node_set(driver, "discard", discard);

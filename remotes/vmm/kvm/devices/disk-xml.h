@@ -26,8 +26,8 @@ void kvm_disk_iotune(const KvmDiskFacts *facts, DrvNode *device);
 void kvm_disk_target(const KvmDiskFacts *facts, DrvNode *device);
 void kvm_disk_address(const KvmDiskFacts *facts, DrvNode *device);
 
-/* FALSE with DRV_ERROR_UNSUPPORTED for a disk whose bus, as deployment files have it, is one
- * that only a VM that is off can get disks on: SATA, IDE.
+/* FALSE with DRV_ERROR_UNSUPPORTED for a disk whose bus, as deployment files have it, is
+ * one that only a VM that is off can get disks on: SATA, IDE.
  */
 gboolean kvm_disk_can_plug(const KvmDiskFacts *facts,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
