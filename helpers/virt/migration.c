@@ -301,8 +301,8 @@ drv_migration_prove(const char *uuid,
             return drv_prefix(error, "source");
         if (!look(destination, uuid, &there, &waiting, error))
             return drv_prefix(error,
-                              here ? "it is still active on the source; destination"
-                                   : "it has left the source; destination");
+                              here ? "active on the source; destination"
+                                   : "gone from the source; destination");
         /* Libvirt clears up what it had begun; while it does, this looks like two, or
          * like one that has arrived.
          */

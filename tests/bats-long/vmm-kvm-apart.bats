@@ -67,7 +67,7 @@ ends_right() {
 }
 
 settle_apart() {
-    assert_error "active at both hosts"
+    assert_error "active on both hosts"
     case $(whereabouts) in
     paused/running) lab_virsh host01 destroy one-1 ;;
     running/paused | paused/paused) lab_virsh host02 destroy one-1 ;;

@@ -325,7 +325,7 @@ kill_qemu() { lab_root "$1" sh -c 'kill -9 $(cat /run/libvirt/qemu/one-1.pid)'; 
     migrate
     wait "$action"
     kvmrc host01 MIGRATE_OPTIONS=--unsafe
-    assert_error "active at neither of the hosts"
+    assert_error "running on neither host"
     assert_state host01 1 ""
     wait_until 60 eval '[ -z "$(vm_state host02 1)" ]'
     told "kill -9 of the source's QEMU during a migration once"

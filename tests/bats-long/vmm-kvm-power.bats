@@ -40,7 +40,7 @@ deploy_again() { # HOST
             arrived=$((arrived + 1))
         else
             [ $phase != confirm ]
-            assert_error "not at the source|active at neither"
+            assert_error "not on the source|running on neither"
             wait_until 60 eval '[ -z "$(vm_state host02 1)" ]'
             deploy_again host02
         fi
@@ -64,15 +64,15 @@ deploy_again() { # HOST
         [ "$elapsed" -lt 80000 ]
         # The word that it runs there may have been on its way: then libvirt goes back.
         stays=no
-        if [ $phase != confirm ] || [[ $stderr = *"still active at the source"* ]]; then
+        if [ $phase != confirm ] || [[ $stderr = *"active on the source"* ]]; then
             stays=yes
         fi
         if [ $stays = yes ]; then
-            assert_error "still active at the source; destination|goes on at the source"
+            assert_error "active on the source; destination|still runs on the source"
             assert_state host01 1 running
             assert_ticking host01
         else
-            assert_error "it has left the source; destination"
+            assert_error "gone from the source; destination"
             assert_state host01 1 ""
         fi
         power_on host02
@@ -86,7 +86,7 @@ deploy_again() { # HOST
             assert_never_twice
             assert_ticking host02
         else
-            assert_error "not at the source"
+            assert_error "not on the source"
             deploy_again host01
         fi
         vm_end_all

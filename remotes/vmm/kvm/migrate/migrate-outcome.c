@@ -110,11 +110,11 @@ kvm_throw_end(const KvmMigration *migration,
     if (end == DRV_MIGRATION_TWICE)
         return drv_throw(error,
                          DRV_ERROR_VIRT,
-                         "it is active on both hosts (%s at the source, %s at the "
-                         "destination), and nothing was done about it: %s",
+                         "active on both hosts: %s (%s at the source, %s at the "
+                         "destination, and nothing was done about it)",
+                         said,
                          state_at(migration->source, migration->uuid),
-                         state_at(migration->destination, migration->uuid),
-                         said);
+                         state_at(migration->destination, migration->uuid));
     if (end == DRV_MIGRATION_LOST)
         return drv_throw(error, DRV_ERROR_VIRT, "running on neither host: %s", said);
     return drv_throw(error,

@@ -73,6 +73,7 @@ static gboolean
 run_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **error)
 {
     g_autoptr(DrvMigration) options = make_options(migration, error);
+    g_autoptr(GError) unknown = NULL;
     gboolean called;
 
     if (options == NULL)
@@ -81,11 +82,12 @@ run_once(KvmMigration *migration, DrvMigrationEnd *end, GError **why, GError **e
     DRV_CANCEL_SHIELD(); /* where it is must be known, whoever wants us to stop */
     kvm_reconnect(migration);
     if (!drv_migration_prove(
-            migration->uuid, migration->source, migration->destination, end, error)) {
-        if (!called)
-            (void)drv_prefix(error, "%s", (*why)->message);
-        return FALSE;
-    }
+            migration->uuid, migration->source, migration->destination, end, &unknown))
+        return drv_throw(error,
+                         drv_error_code(unknown),
+                         "%s (%s)",
+                         unknown->message,
+                         called ? "libvirt reported success" : (*why)->message);
     if (called && *end != DRV_MIGRATION_ARRIVED)
         (void)drv_throw(why, DRV_ERROR_VIRT, "libvirt reported success");
     if (!called && *end == DRV_MIGRATION_ARRIVED)
