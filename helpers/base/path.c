@@ -201,6 +201,19 @@ drv_path_read_link(int dir_fd, const char *name)
     return size < 0 ? NULL : g_strndup(target, (gsize)size);
 }
 
+/* umask(2) would change it for a moment. */
+mode_t
+drv_path_umask(void)
+{
+    g_autofree char *status = NULL;
+    const char *at;
+
+    if (!g_file_get_contents("/proc/self/status", &status, NULL, NULL))
+        return 022;
+    at = strstr(status, "\nUmask:");
+    return at ? (mode_t)g_ascii_strtoull(g_strchug((char *)at + 7), NULL, 8) & 0777 : 022;
+}
+
 gboolean
 drv_path_keep_rights(
     int dir_fd, const char *name, int like_fd, const char *like, GError **error)

@@ -64,6 +64,11 @@ char *drv_path_read_link(int dir_fd, const char *name);
 /* TRUE when @name exists below @dir_fd, links not followed. */
 gboolean drv_path_exists(int dir_fd, const char *name);
 
+/* The umask of this process, read without changing it: other threads may be making files.
+ * 022 where /proc does not tell it (Linux < 4.7).
+ */
+mode_t drv_path_umask(void);
+
 /* Take from file @name below @dir_fd ("": @dir_fd itself) what group and others may not
  * do with @like below @like_fd, of which it is a copy or a part.  Nothing is given to
  * anybody; what is no regular file, on either side, has rights of its own.

@@ -138,6 +138,8 @@ make_link(DrvIncoming *in, const DrvEntry *entry, GError **error)
 static gboolean
 dress_all(DrvIncoming *in, GError **error)
 {
+    mode_t mask = in->receive->keep ? 0 : drv_path_umask();
+
     for (guint i = 0; i < in->tree->entries->len; i++) {
         const DrvEntry *entry = in->tree->entries->pdata[i];
 
@@ -148,7 +150,7 @@ dress_all(DrvIncoming *in, GError **error)
         const DrvEntry *entry = in->tree->entries->pdata[i - 1];
 
         if (entry->type != DRV_ENTRY_LINK &&
-            !drv_tree_dress(in->fd, in->name, entry, error))
+            !drv_tree_dress(in->fd, in->name, entry, mask, error))
             return FALSE;
     }
     return TRUE;

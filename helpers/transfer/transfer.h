@@ -72,7 +72,8 @@ typedef struct {
     const char *dir; /* absolute; made if missing.  What arrives gets its names here */
     const char *key; /* name of what is changed: its stage is the lock */
     /* What stands in the way and differs is set aside as ".aside-<name>-<time>"; FALSE:
-     * it is replaced.
+     * it is replaced.  Files that are kept so have moved, with their modes; of copies
+     * the umask takes what it does not allow.
      */
     gboolean keep;
     const char *const *drop; /* names that go with what is replaced, or NULL */

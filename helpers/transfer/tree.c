@@ -377,8 +377,10 @@ set_xattrs(int fd, const DrvEntry *entry, GError **error)
 }
 
 gboolean
-drv_tree_dress(int dir_fd, const char *where, const DrvEntry *entry, GError **error)
+drv_tree_dress(
+    int dir_fd, const char *where, const DrvEntry *entry, mode_t mask, GError **error)
 {
+    mode_t mode = entry->mode & 0777 & ~mask;
     struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
                                  { .tv_sec = entry->mtime_ns / NS_PER_S,
                                    .tv_nsec = entry->mtime_ns % NS_PER_S } };
@@ -390,8 +392,7 @@ drv_tree_dress(int dir_fd, const char *where, const DrvEntry *entry, GError **er
     if (times[1].tv_nsec < 0)
         times[1].tv_nsec = 0;
     /* A directory that cannot be written cannot be renamed to its place, either. */
-    if (fchmod(fd, (entry->mode & 0777) | (entry->type == DRV_ENTRY_DIR ? 0700 : 0)) <
-            0 ||
+    if (fchmod(fd, mode | (entry->type == DRV_ENTRY_DIR ? 0700 : 0)) < 0 ||
         futimens(fd, times) < 0)
         return drv_throw_errno(error, "cannot set the mode of '%s'", entry->path);
     return set_xattrs(fd, entry, error);

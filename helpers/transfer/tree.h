@@ -48,8 +48,10 @@ DrvTree *drv_tree_read(const DrvSend *send, GError **error);
 GBytes *drv_tree_pack(const DrvTree *tree);
 DrvTree *drv_tree_unpack(GBytes *wire, GError **error);
 
-/* Set permissions, attributes and time of what lies at @path below @dir_fd. */
+/* Set permissions without @mask, attributes and time of what lies at @path below @dir_fd.
+ */
 gboolean drv_tree_dress(int dir_fd,
                         const char *where,
                         const DrvEntry *entry,
+                        mode_t mask,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "transport/build.h"
 #include "transport/dispatch.h"
 #include "transport/push-worker.h"
@@ -183,26 +184,13 @@ wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;
 }
 
-/* Read without changing it: other threads may be making files. */
-static guint
-read_umask(void)
-{
-    g_autofree char *status = NULL;
-    const char *at;
-
-    if (!g_file_get_contents("/proc/self/status", &status, NULL, NULL))
-        return 022;
-    at = strstr(status, "\nUmask:");
-    return at ? (guint)g_ascii_strtoull(g_strchug((char *)at + 7), NULL, 8) & 0777 : 022;
-}
-
 /* Over a connection that is there, or by an ssh that opens one. */
 static gboolean
 start(DrvRemote *remote, GError **error)
 {
     g_autofree char *worker = g_strconcat(remote->dir, "/", remote->worker, NULL);
     g_autofree char *command =
-        g_strdup_printf("%s %s %03o", worker, drv_build(), read_umask());
+        g_strdup_printf("%s %s %03o", worker, drv_build(), (guint)drv_path_umask());
     g_autoptr(DrvCmd) cmd = NULL;
 
     remote->reused = drv_ssh_is_reused(&remote->ssh);

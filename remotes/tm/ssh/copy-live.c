@@ -56,11 +56,14 @@ make_target(const TmDisk *disk,
     struct stat info;
 
     if (is_qcow2(disk, format))
-        return make_qcow2(disk, stage, name, error);
+        return make_qcow2(disk, stage, name, error) &&
+               drv_path_keep_rights(
+                   drv_stage_fd(stage), name, disk->base_fd, disk->file, error);
     if (fstatat(disk->base_fd, disk->file, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return drv_throw_errno(error, "cannot stat '%s/%s'", disk->base, disk->file);
     fd = make_raw(stage, name, error);
-    return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, name, error);
+    return fd >= 0 && tm_raw_grow(fd, (guint64)info.st_size, FALSE, name, error) &&
+           drv_path_keep_rights(fd, "", disk->base_fd, disk->file, error);
 }
 
 static gboolean

@@ -48,7 +48,8 @@ flatten(const TmDisk *disk, const char *file, DrvStage *stage, GError **error)
     if (!tm_overlay_check(disk, file, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(stage));
-    return drv_cmd_run(cmd, error);
+    return drv_cmd_run(cmd, error) &&
+           drv_path_keep_rights(drv_stage_fd(stage), "image", disk->base_fd, file, error);
 }
 
 static gboolean
