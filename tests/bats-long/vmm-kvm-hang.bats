@@ -31,7 +31,7 @@ load ../bats/lib/phase
         STDIN=$document
         [ $action != deploy ] || STDIN=$("$LAB_TOOLS/guest-xml" one-2)
         timed run_vmm host01 $action "$@"
-        [ $action = poll ] || assert_error "did not answer within 4 s"
+        [ $action = poll ] || assert_error "libvirt did not answer within 4 s"
         [ "$elapsed" -lt 15000 ]
         n=$((n + 1))
     done

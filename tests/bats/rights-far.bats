@@ -3,7 +3,7 @@
 # run as root: it builds a lab
 # What tm/ssh makes on hosts and brings back is readable by no more than its source, nor
 # than the umask of the front-end allows.
-# shellcheck disable=SC2153,SC2154
+# shellcheck disable=SC2030,SC2031,SC2153,SC2154
 load lib/drv
 load lib/vmm
 load lib/far
@@ -81,6 +81,8 @@ saved_while_it_runs() { # MODE
 
 new_disks() { # MODE
     far_setup
+    far_vm LCM_STATE=3 -- disk DISK_ID=1 FORMAT=raw TYPE=fs SIZE=16 \
+        -- disk DISK_ID=2 FORMAT=qcow2 TYPE=fs SIZE=16 -- disk DISK_ID=3 FORMAT=raw TYPE=swap SIZE=16
     echo "A=1" >"$LAB/fe/one/context.sh"
     chmod 644 "$LAB/fe/one/context.sh"
     tm mkimage 16 raw "host01:$SYS/25/disk.1" 25 0
