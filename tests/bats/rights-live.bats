@@ -47,12 +47,6 @@ taken_and_saved() { # MODE
     assert_at_most host01 "$1" "$IMAGE.img-saved" "$IMAGE.img-saved0"
     [ "$KIND" = persistent ] || assert_at_most host01 "$1" "$SYS/$VM"
     lab_virsh host01 destroy one-"$VM"
-    # By the datastore, when no VM has it any more.
-    if [ "$KIND" = persistent ] && [ "$FORMAT" = qcow2 ]; then
-        DUMP=$(ds_dump SOURCE="$IMAGE.img" PATH="$IMAGE.img" FORMAT=qcow2 TM_MAD=shared)
-        run_ds fs/snap_flatten 1 0
-        [ "$status" = 0 ] || echo "flatten: $stderr"
-    fi
 }
 
 @test "qcow2 disks that are in use, not persistent" {

@@ -32,6 +32,24 @@ assert_kept() { # DIRECTORY...
     assert_kept "$VM"
 }
 
+@test "snapshots that the datastore reverts, flattens and copies: rights of the image" {
+    local verb source=$DS/chain
+    umask 022
+    for verb in snap_revert snap_flatten clone; do
+        rm -rf "$source"*
+        cp "$DS/qcow2" "$source"
+        chmod 640 "$source"
+        mkdir "$source.snap"
+        ln -s . "$source.snap/chain.snap"
+        ln -s "$source" "$source.snap/0"
+        (umask 027 && qemu-img create -q -f qcow2 -F qcow2 -b "$source.snap/0" "$source.snap/1")
+        DUMP=$(ds_dump SOURCE="$source" PATH="$source" FORMAT=qcow2 TM_MAD=qcow2 TARGET_SNAPSHOT=0 SIZE=8)
+        run_ds fs/$verb 7
+        assert_success
+        assert_kept "$DS"/[!rq]*
+    done
+}
+
 @test "images: copies and conversions of one that others may not read" {
     chmod 640 "$DS/qcow2"
     umask 022
