@@ -133,13 +133,15 @@ $(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 $(OUT)/o/agent/%.o: ALL_CFLAGS += -I.
 
-# The command for people needs no libvirt.
-AGENT_CORE := $(OUT)/agent/drv
+# The core, its simulated back end, and the command for people need no libvirt.
+AGENT_CORE := $(OUT)/agent/drv-agentd $(OUT)/agent/drv-agent-simulator $(OUT)/agent/drv
 PROGS += $(AGENT_CORE)
+$(OUT)/agent/drv-agentd: $(call obj,agent/agentd/*.c)
+$(OUT)/agent/drv-agent-simulator: $(call obj,agent/simulator/*.c agent/common/*.c)
 $(OUT)/agent/drv: $(call obj,agent/drv/*.c)
 $(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
-	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(JSON_LIB)
+	$(LINK) $(filter %.o,$^) $(LIBDRV) $(SAN_OPTIONS) $(LIBS) $(if $(findstring agentd,$@),-lsystemd)
 
 # --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))

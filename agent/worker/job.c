@@ -98,6 +98,10 @@ job_read(Job *job, GError **error)
 
     if (!drv_fd_read_all(STDIN_FILENO, text, JOB_MAX_SIZE, "stdin", error))
         return FALSE;
+    if (text->len == 0)
+        return drv_throw(error,
+                         DRV_ERROR_CANCELLED,
+                         "the agent ended before it had sent the operation");
     job->document = drv_json_parse_object("stdin", text->str, (gssize)text->len, error);
     if (job->document == NULL)
         return FALSE;

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agentd.h - the core of the host agent: what it knows, and its parts.
+ *
+ * One loop; nothing here blocks on a hypervisor.  What an operation does is done by a
+ * process per running operation (worker.c), which answers in lines of JSON.  All objects
+ * are owned by Agent; json_object * that a function "takes" belong to it afterwards.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* --- limits ---------------------------------------------------------------------------
+ */
+#define AGENT_MAX_BODY (4 * 1024 * 1024)
+#define AGENT_MAX_HEAD (16 * 1024)
+#define AGENT_MAX_OUT (256 * 1024 * 1024) /* answers of all clients, not yet read */
+#define AGENT_MAX_BEHIND (1024 * 1024)    /* of a stream */
+#define AGENT_STALL_S 30                  /* nothing read for so long: cut off */
+#define AGENT_MAX_JOB (1024 * 1024)       /* a VM with all its devices, for its worker */
+#define AGENT_LINGER_S 2
+#define AGENT_MAX_DEPTH 32
+#define AGENT_MAX_CLIENTS 1024
+#define AGENT_MAX_ID 80
+#define AGENT_MAX_TOMBSTONES 10000
+#define AGENT_MAX_TASKS 20000 /* final ones beyond are forgotten, oldest first */
+#define AGENT_MAX_STUCK 4     /* workers in all, in sizes of the pool */
+
+typedef struct Agent Agent;
+typedef struct Vm Vm;
+typedef struct Task Task;
+typedef struct Call Call;
+typedef struct Conn Conn;
+typedef struct Worker Worker;
+
+typedef enum { CLASS_VM, CLASS_VBD, CLASS_VIF, CLASS_PCI, CLASS_TASK, CLASS_LAST } Class;
+
+typedef struct {
+    Class class;
+    char *name;
+    json_object *record;
+    gboolean plugged;
+} Device;
+
+struct Vm {
+    char *id;
+    json_object *record; /* NULL: its file is damaged and kept aside */
+    json_object *state;  /* facts of the last worker */
+    GHashTable *devices; /* "vbd,xvda" -> Device */
+    char *unsurvivable;  /* task that began to build a domain; NULL: complete */
+    char *last_error;
+    double unknown_since; /* nothing is certain until the next look; 0: it is known */
+    guint check_timer, check_after_s;
+    Agent *agent;
+    GQueue waiting; /* Task */
+    Task *running;
+    gboolean ready; /* is in agent->ready */
+};
+
+typedef enum { TASK_PENDING, TASK_COMPLETED, TASK_FAILED } TaskState;
+
+struct Task {
+    char *id, *dbg, *operation, *vm_id;
+    json_object *options;
+    double ctime, began, duration, progress;
+    char *phase;
+    TaskState state;
+    json_object *answer; /* result, or the error variant */
+    char *message, *undone;
+    gboolean cancellable, cancelled, destroy_on_finish;
+    guint points; /* cancel points seen */
+    Worker *worker;
+    guint timer; /* of a delay */
+    Agent *agent;
+    int pid;
+    guint64 pid_start;
+};
+
+struct Agent {
+    GMainLoop *loop;
+    char *directory, *programs, *backend, *uri;
+    guint64 instance, task_number;
+    guint pool, busy; /* workers that count: stuck ones do not */
+    guint deadline_s, grace_s, stuck_s;
+    char *trigger_dbg; /* DEBUG.trigger: cancel that task at this point */
+    guint trigger_point;
+    GHashTable *vms;   /* id -> Vm */
+    GHashTable *tasks; /* id -> Task */
+    GQueue final;      /* Task, oldest first */
+    GQueue ready;      /* Vm with something to do and nothing running */
+    GHashTable *workers;
+    GPtrArray *damaged; /* char *, files put aside */
+    GHashTable *conns;
+    GPtrArray *subscribers; /* Conn */
+    gsize out_bytes;        /* in all conns */
+    gid_t gid;              /* members may connect */
+    guint max_clients;
+    guint64 completed, failed;
+    /* updates.c */
+    GHashTable *changed; /* key -> GList * in changes */
+    GQueue changes;      /* Change, by number */
+    guint64 number, horizon;
+    guint tombstones;
+    GQueue barriers;
+    guint dispatch; /* source that looks for the next task */
+    GQueue readers; /* Call, blocked */
+    guint wake;     /* source that answers them */
+};
+
+/* --- store.c: one file per object, all or nothing -------------------------------------
+ */
+
+/* Write @object under directory/@kind/@name; on disk when it returns TRUE. */
+gboolean store_put(Agent *agent,
+                   const char *kind,
+                   const char *name,
+                   json_object *object,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void store_remove(Agent *agent, const char *kind, const char *name);
+/* Call @take for each file of @kind; it owns @object, which is NULL for a damaged one,
+ * whose file is in directory/damaged then.
+ */
+typedef void (*StoreTake)(Agent *agent, const char *name, json_object *object);
+gboolean store_load(Agent *agent, const char *kind, StoreTake take, GError **error);
+/* "a,b" of ids, each escaped; caller frees. */
+char *store_name(const char *first, ...) G_GNUC_NULL_TERMINATED;
+gboolean store_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- record.c: records with their defaults --------------------------------------------
+ */
+
+/* A new record: keys in the interface's case, defaults filled in, integers that came as
+ * text converted.  NULL: *why says which key is wrong.
+ */
+json_object *record_complete(Class class, json_object *given, char **why);
+const char *class_name(Class class);                 /* "Vm", as in UPDATES */
+const char *class_word(Class class);                 /* "vm", as in file names */
+gboolean class_of(const char *prefix, Class *class); /* of "VBD" */
+
+/* --- object.c: VMs and their devices ---------------------------------------------------
+ */
+Vm *vm_new(Agent *agent, const char *id);
+gboolean vm_store(Agent *agent, Vm *vm, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean device_store(Agent *agent, Vm *vm, Device *device, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+void device_remove(Agent *agent, Vm *vm, Device *device);
+void vm_remove(Agent *agent, Vm *vm);
+/* Power as last known: Halted, Running, Paused, Suspended. */
+const char *vm_power(const Vm *vm);
+/* Nothing is certain of it from now on: a worker was lost, or libvirt is. */
+void vm_set_unknown(Agent *agent, Vm *vm, const char *why);
+/* Facts of a worker, by reference. */
+void vm_learn(Agent *agent, Vm *vm, json_object *facts);
+json_object *vm_state_json(const Vm *vm);
+json_object *device_state_json(const Vm *vm, const Device *device);
+Device *device_new(Class class, const char *name, json_object *record); /* takes */
+void device_free(gpointer device);
+Device *vm_device(const Vm *vm, Class class, const char *name);
+gboolean objects_load(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- updates.c -------------------------------------------------------------------------
+ */
+void updates_changed(Agent *agent, Class class, const char *id, const char *device);
+void updates_removed(Agent *agent, Class class, const char *id, const char *device);
+void updates_refresh(Agent *agent, const Vm *vm);
+void updates_load(Agent *agent);
+json_object *updates_get(Call *call);
+json_object *updates_last_id(Call *call);
+json_object *updates_inject_barrier(Call *call);
+json_object *updates_remove_barrier(Call *call);
+json_object *updates_refresh_vm(Call *call);
+void updates_forget(Agent *agent, Call *call);
+
+/* --- task.c ----------------------------------------------------------------------------
+ */
+Task *task_new(Agent *agent, const char *dbg, const char *operation, const char *vm_id);
+/* Final: takes @answer.  The task may be freed (destroy on finish). */
+void task_finish(
+    Agent *agent, Task *task, TaskState state, json_object *answer, const char *message);
+void task_progress(Agent *agent, Task *task, double progress, const char *phase);
+json_object *task_json(const Task *task);
+json_object *task_state_json(const Task *task);
+void task_forget(Agent *agent, Task *task);
+gboolean task_store(Agent *agent, Task *task, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean tasks_load(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- queue.c ---------------------------------------------------------------------------
+ */
+void queue_add(Agent *agent, Vm *vm, Task *task, gboolean first);
+void queue_wake(Agent *agent);
+void queue_cancel(Agent *agent, Task *task);
+/* The running task of @vm is over. */
+void queue_done(Agent *agent, Vm *vm);
+/* Look at the VM, unless that is waiting already. */
+void queue_check(Agent *agent, Vm *vm, const char *why, gboolean first);
+
+/* --- process.c -------------------------------------------------------------------------
+ */
+
+/* Start @name of agent->programs, in a group of its own, with these two descriptors. */
+gboolean
+process_spawn(Agent *agent, const char *name, int in, int out, pid_t *pid, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* In ticks since the boot; with the pid, it names a process for ever.  0: there is none,
+ * or it is a zombie.
+ */
+guint64 process_start_time(pid_t pid);
+
+/* --- worker.c: the process of one operation --------------------------------------------
+ */
+gboolean worker_start(Agent *agent, Vm *vm, Task *task, GError **error);
+/* One that an earlier core started; FALSE: that process is gone. */
+gboolean worker_adopt(Agent *agent, Vm *vm, Task *task);
+void worker_cancel(Agent *agent, Worker *worker);
+json_object *worker_json(const Worker *worker);
+/* What the process of a task wrote, when it ended while nobody looked.  FALSE: no end. */
+gboolean worker_read_end(Agent *agent, Vm *vm, Task *task);
+gboolean workers_watch(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- outcome.c: what the end of a worker means -----------------------------------------
+ */
+
+/* Start, resume, reboot: killed half way, the VM has to be ended. */
+gboolean outcome_builds_domain(const Task *task);
+/* @end: the worker's last line; NULL: it died.  The task is final afterwards, and may be
+ * freed, and so may the VM.
+ */
+void outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end);
+
+/* --- methods.c -------------------------------------------------------------------------
+ */
+typedef enum { FORM_V1, FORM_V2, FORM_XML } Form;
+
+struct Call {
+    Agent *agent;
+    Conn *conn; /* NULL: the client is gone */
+    Form form;
+    const char *operation; /* the method's, for the worker */
+    json_object *id, *args;
+    json_object *error; /* variant; NULL: none */
+    int code;           /* of JSON-RPC, when it is not the interface's error */
+    gboolean later;     /* the method keeps the call and answers itself */
+    gboolean has_id, subscribe, http, keep_alive;
+    guint timer;
+    guint64 from;
+    gboolean extended;
+};
+
+/* Run a method.  Takes @args.  Answers, now or later. */
+void methods_run(Call *call, const char *method);
+void call_answer(Call *call, json_object *result);
+json_object *call_fail(Call *call, const char *name, json_object *argument);
+json_object *call_fail_pair(Call *call, const char *name, const char *a, const char *b);
+const char *arg_text(Call *call, const char *key);
+gboolean arg_number(Call *call, const char *key, gint64 *number);
+json_object *arg(Call *call, const char *key); /* NULL: absent or null */
+json_object *call_fail_argument(Call *call, const char *text);
+json_object *call_fail_text(Call *call, const char *text); /* Internal_error */
+Vm *arg_vm(Call *call, const char *key); /* NULL, and the call has the error */
+json_object *text_pair(const char *a, const char *b);
+json_object *variant(const char *name, json_object *argument);
+
+/* A method: its answer, or NULL (with call->error, or null).  vm-methods.c: */
+json_object *vm_add(Call *call);
+json_object *vm_remove_call(Call *call);
+json_object *vm_stat(Call *call);
+json_object *vm_exists(Call *call);
+json_object *vm_list(Call *call);
+json_object *vm_operation(Call *call);
+json_object *vm_check_state(Call *call);
+json_object *vm_set_ip(Call *call);
+/* A task for @vm; takes @options. */
+json_object *enqueue(Call *call, Vm *vm, const char *operation, json_object *options);
+json_object *options_of(Call *call);
+/* device-methods.c: */
+json_object *device_add(Call *call);
+json_object *device_remove_call(Call *call);
+json_object *device_stat(Call *call);
+json_object *device_list(Call *call);
+json_object *device_operation(Call *call);
+/* task-methods.c: */
+json_object *task_stat(Call *call);
+json_object *task_cancel(Call *call);
+json_object *task_destroy(Call *call);
+json_object *task_list(Call *call);
+/* host-methods.c: */
+json_object *query(Call *call);
+json_object *get_diagnostics(Call *call);
+json_object *get_metrics(Call *call);
+json_object *set_worker_pool_size(Call *call);
+json_object *debug_trigger(Call *call);
+
+/* --- rpc-json.c, rpc-xml.c, http.c: pure, without sockets ------------------------------
+ */
+
+/* NULL with *error_text; depth and duplicates are limited by the parser. */
+json_object *json_parse(const char *text, gsize size, const char **error_text);
+/* Split a call; FALSE: not a call. */
+gboolean json_call(json_object *document,
+                   Form *form,
+                   const char **method,
+                   json_object **args,
+                   json_object **id);
+char *json_answer(const Call *call, json_object *result);
+
+/* FALSE: *why; *method and *args are the caller's. */
+gboolean xml_call(
+    const char *text, gsize size, char **method, json_object **args, const char **why);
+char *xml_answer(const Call *call, json_object *result);
+
+typedef struct {
+    gsize head, body; /* sizes; head: with the empty line */
+    gboolean keep_alive, post, expect;
+} HttpRequest;
+
+/* 0: more is needed; 200: *request is complete as to its head; else the status to answer.
+ */
+int http_parse(const char *data, gsize size, HttpRequest *request);
+
+/* --- conn.c, listen.c
+ * ----------------------------------------------------------------------------
+ */
+void conn_new(Agent *agent, int fd);
+/* A line of a stream, with its end. */
+void conn_put_line(Conn *conn, const char *line);
+void conn_subscribe(Conn *conn);
+gboolean conns_listen(Agent *agent, const char *path, const char *group, GError **error);
+
+char *diagnostics_text(Agent *agent);
+char *metrics_text(Agent *agent);

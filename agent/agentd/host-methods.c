@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query, HOST.*, and what the agent says of itself. */
+#include "agent/agentd/agentd.h"
+
+json_object *
+query(Call *call)
+{
+    static const char *const features[] = { "token-text", "task-records", "tombstones" };
+    json_object *object = json_object_new_object(), *list = json_object_new_array();
+    g_autofree char *instance =
+        g_strdup_printf("%" G_GUINT64_FORMAT, call->agent->instance);
+
+    for (guint i = 0; i < G_N_ELEMENTS(features); i++)
+        json_object_array_add(list, json_object_new_string(features[i]));
+    json_object_object_add(object, "name", json_object_new_string("drv-agentd"));
+    json_object_object_add(object, "vendor", json_object_new_string("one-native"));
+    json_object_object_add(object, "version", json_object_new_string("0.1"));
+    json_object_object_add(object, "features", list);
+    json_object_object_add(object, "instance_id", json_object_new_string(instance));
+    json_object_object_add(
+        object, "backend", json_object_new_string(call->agent->backend));
+    return object;
+}
+
+json_object *
+get_diagnostics(Call *call)
+{
+    g_autofree char *text = diagnostics_text(call->agent);
+
+    return json_object_new_string(text);
+}
+
+json_object *
+get_metrics(Call *call)
+{
+    g_autofree char *text = metrics_text(call->agent);
+
+    return json_object_new_string(text);
+}
+
+json_object *
+set_worker_pool_size(Call *call)
+{
+    gint64 size;
+
+    if (!arg_number(call, "pool_size", &size))
+        return NULL;
+    if (size < 1 || size > 256)
+        return call_fail_argument(call, "parameter 'pool_size' has to be from 1 to 256");
+    call->agent->pool = (guint)size;
+    queue_wake(call->agent);
+    return NULL;
+}
+
+/* For tests: (dbg, n) cancels the task with that debug_info at its nth point. */
+json_object *
+debug_trigger(Call *call)
+{
+    const char *cmd = arg_text(call, "cmd");
+    json_object *args = arg(call, "args");
+    const char *dbg, *point;
+    guint64 n;
+
+    if (cmd == NULL)
+        return NULL;
+    if (strcmp(cmd, "set-cancel-trigger") != 0)
+        return call_fail(call, "Unimplemented", json_object_new_string(cmd));
+    if (!json_object_is_type(args, json_type_array) ||
+        json_object_array_length(args) != 2)
+        return call_fail_argument(call, "parameter 'args' has to be [dbg, n]");
+    dbg = json_object_get_string(json_object_array_get_idx(args, 0));
+    point = json_object_get_string(json_object_array_get_idx(args, 1));
+    if (dbg == NULL || point == NULL ||
+        !g_ascii_string_to_unsigned(point, 10, 1, G_MAXINT, &n, NULL))
+        return call_fail_argument(call, "parameter 'args' has to be [dbg, n]");
+    g_free(call->agent->trigger_dbg);
+    call->agent->trigger_dbg = g_strdup(dbg);
+    call->agent->trigger_point = (guint)n;
+    return NULL;
+}

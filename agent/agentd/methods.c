@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* methods.c - what can be called. */
+#include "agent/agentd/agentd.h"
+
+#include "base/log.h"
+
+json_object *
+variant(const char *name, json_object *argument)
+{
+    json_object *array = json_object_new_array();
+
+    json_object_array_add(array, json_object_new_string(name));
+    json_object_array_add(array, argument);
+    return array;
+}
+
+json_object *
+text_pair(const char *a, const char *b)
+{
+    return variant(a, json_object_new_string(b));
+}
+
+json_object *
+call_fail(Call *call, const char *name, json_object *argument)
+{
+    json_object_put(call->error);
+    call->error = argument ? variant(name, argument) : json_object_new_string(name);
+    return NULL;
+}
+
+json_object *
+call_fail_pair(Call *call, const char *name, const char *a, const char *b)
+{
+    return call_fail(call, name, text_pair(a, b));
+}
+
+json_object *
+call_fail_text(Call *call, const char *text)
+{
+    return call_fail(call, "Internal_error", json_object_new_string(text));
+}
+
+json_object *
+call_fail_argument(Call *call, const char *text)
+{
+    call->code = -32602;
+    return call_fail(call, "Internal_error", json_object_new_string(text));
+}
+
+json_object *
+arg(Call *call, const char *key)
+{
+    json_object *value = NULL;
+
+    (void)json_object_object_get_ex(call->args, key, &value);
+    return value;
+}
+
+const char *
+arg_text(Call *call, const char *key)
+{
+    json_object *value = arg(call, key);
+    g_autofree char *why = NULL;
+
+    if (json_object_is_type(value, json_type_string))
+        return json_object_get_string(value);
+    why = g_strdup_printf("parameter '%s' has to be a string", key);
+    (void)call_fail_argument(call, why);
+    return NULL;
+}
+
+gboolean
+arg_number(Call *call, const char *key, gint64 *number)
+{
+    json_object *value = arg(call, key);
+    g_autofree char *why = NULL;
+
+    if (json_object_is_type(value, json_type_int)) {
+        *number = json_object_get_int64(value);
+        return TRUE;
+    }
+    if (json_object_is_type(value, json_type_string) &&
+        g_ascii_string_to_signed(
+            json_object_get_string(value), 10, G_MININT64, G_MAXINT64, number, NULL))
+        return TRUE;
+    why = g_strdup_printf("parameter '%s' has to be an integer", key);
+    (void)call_fail_argument(call, why);
+    return FALSE;
+}
+
+Vm *
+arg_vm(Call *call, const char *key)
+{
+    const char *id = arg_text(call, key);
+    Vm *vm = id ? g_hash_table_lookup(call->agent->vms, id) : NULL;
+
+    if (id && vm == NULL)
+        (void)call_fail_pair(call, "Does_not_exist", "VM", id);
+    if (vm && vm->record == NULL) {
+        (void)call_fail(call,
+                        "Internal_error",
+                        json_object_new_string("the record of the VM is damaged"));
+        return NULL;
+    }
+    return vm;
+}
+
+typedef struct {
+    const char *name;
+    json_object *(*run)(Call *call);
+    const char *operation; /* of the worker; NULL: @name */
+} Method;
+
+static const Method methods[] = {
+    { "query", query, NULL },
+    { "get_diagnostics", get_diagnostics, NULL },
+    { "get_metrics", get_metrics, NULL },
+    { "HOST.set_worker_pool_size", set_worker_pool_size, NULL },
+    { "DEBUG.trigger", debug_trigger, NULL },
+    { "Task.stat", task_stat, NULL },
+    { "Task.cancel", task_cancel, NULL },
+    { "Task.destroy", task_destroy, NULL },
+    { "Task.destroy_on_finish", task_destroy, NULL },
+    { "Task.list", task_list, NULL },
+    { "VM.add", vm_add, NULL },
+    { "VM.remove", vm_remove_call, NULL },
+    { "VM.stat", vm_stat, NULL },
+    { "VM.exists", vm_exists, NULL },
+    { "VM.list", vm_list, NULL },
+    { "VM.check_state", vm_check_state, NULL },
+    { "VM.start", vm_operation, NULL },
+    { "VM.shutdown", vm_operation, NULL },
+    { "VM.reboot", vm_operation, NULL },
+    { "VM.suspend", vm_operation, NULL },
+    { "VM.resume", vm_operation, NULL },
+    { "VM.pause", vm_operation, NULL },
+    { "VM.unpause", vm_operation, NULL },
+    { "VM.delete", vm_operation, NULL },
+    { "VM.delay", vm_operation, NULL },
+    { "VM.migrate", vm_operation, NULL },
+    { "VM.set_vcpus", vm_operation, NULL },
+    { "VM.set_memory_dynamic_range", vm_operation, "VM.set_memory" },
+    { "VBD.add", device_add, NULL },
+    { "VBD.remove", device_remove_call, NULL },
+    { "VBD.stat", device_stat, NULL },
+    { "VBD.list", device_list, NULL },
+    { "VBD.plug", device_operation, NULL },
+    { "VBD.unplug", device_operation, NULL },
+    { "VIF.add", device_add, NULL },
+    { "VIF.remove", device_remove_call, NULL },
+    { "VIF.stat", device_stat, NULL },
+    { "VIF.list", device_list, NULL },
+    { "VIF.plug", device_operation, NULL },
+    { "VIF.unplug", device_operation, NULL },
+    { "PCI.add", device_add, NULL },
+    { "PCI.remove", device_remove_call, NULL },
+    { "PCI.stat", device_stat, NULL },
+    { "PCI.list", device_list, NULL },
+    { "UPDATES.get", updates_get, NULL },
+    { "UPDATES.last_id", updates_last_id, NULL },
+    { "UPDATES.inject_barrier", updates_inject_barrier, NULL },
+    { "UPDATES.remove_barrier", updates_remove_barrier, NULL },
+    { "UPDATES.refresh_vm", updates_refresh_vm, NULL },
+};
+
+/* TASK.stat is what Task.stat was called before 2018. */
+static const Method *
+method_of(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++) {
+        if (strcmp(methods[i].name, name) == 0 ||
+            (g_str_has_prefix(name, "TASK.") &&
+             g_ascii_strcasecmp(methods[i].name, name) == 0))
+            return &methods[i];
+    }
+    return NULL;
+}
+
+void
+methods_run(Call *call, const char *name)
+{
+    const Method *method = method_of(name);
+    json_object *result = NULL;
+
+    if (method == NULL) {
+        call->code = -32601;
+        (void)call_fail(call, "Unimplemented", json_object_new_string(name));
+    } else if (!json_object_is_type(call->args, json_type_object)) {
+        (void)call_fail_argument(call, "parameters have to be named, in one object");
+    } else {
+        call->operation = method->operation ? method->operation : method->name;
+        result = method->run(call);
+    }
+    if (!call->later)
+        call_answer(call, result);
+}

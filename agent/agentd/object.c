@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* object.c - VMs and devices: in memory, and in one file each. */
+#include "agent/agentd/agentd.h"
+#include "base/log.h"
+
+Device *
+device_new(Class class, const char *name, json_object *record)
+{
+    Device *device = g_new0(Device, 1);
+
+    device->class = class;
+    device->name = g_strdup(name);
+    device->record = record;
+    return device;
+}
+
+void
+device_free(gpointer data)
+{
+    Device *device = data;
+
+    json_object_put(device->record);
+    g_free(device->name);
+    g_free(device);
+}
+
+static void
+vm_free(gpointer data)
+{
+    Vm *vm = data;
+
+    if (vm->check_timer)
+        g_source_remove(vm->check_timer);
+    json_object_put(vm->record);
+    json_object_put(vm->state);
+    g_hash_table_unref(vm->devices);
+    g_free(vm->unsurvivable);
+    g_free(vm->last_error);
+    g_free(vm->id);
+    g_free(vm);
+}
+
+Vm *
+vm_new(Agent *agent, const char *id)
+{
+    Vm *vm = g_hash_table_lookup(agent->vms, id);
+
+    if (vm != NULL)
+        return vm;
+    vm = g_new0(Vm, 1);
+    vm->agent = agent;
+    vm->id = g_strdup(id);
+    vm->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, device_free);
+    g_hash_table_insert(agent->vms, vm->id, vm);
+    return vm;
+}
+
+gboolean
+vm_store(Agent *agent, Vm *vm, GError **error)
+{
+    g_autofree char *name = store_name("vm", vm->id, NULL);
+    json_object *object = json_object_new_object();
+    gboolean ok;
+
+    json_object_object_add(object, "record", json_object_get(vm->record));
+    json_object_object_add(object, "state", json_object_get(vm->state));
+    if (vm->unsurvivable)
+        json_object_object_add(
+            object, "unsurvivable", json_object_new_string(vm->unsurvivable));
+    ok = store_put(agent, "objects", name, object, error);
+    json_object_put(object);
+    return ok;
+}
+
+static char *
+device_file(const Vm *vm, const Device *device)
+{
+    return store_name(class_word(device->class), vm->id, device->name, NULL);
+}
+
+static char *
+device_key(Class class, const char *name)
+{
+    return g_strdup_printf("%s,%s", class_word(class), name);
+}
+
+gboolean
+device_store(Agent *agent, Vm *vm, Device *device, GError **error)
+{
+    g_autofree char *name = device_file(vm, device);
+
+    if (!store_put(agent, "objects", name, device->record, error))
+        return FALSE;
+    if (vm_device(vm, device->class, device->name) != device)
+        g_hash_table_replace(
+            vm->devices, device_key(device->class, device->name), device);
+    return TRUE;
+}
+
+void
+device_remove(Agent *agent, Vm *vm, Device *device)
+{
+    g_autofree char *file = device_file(vm, device);
+    g_autofree char *key = device_key(device->class, device->name);
+
+    store_remove(agent, "objects", file);
+    updates_removed(agent, device->class, vm->id, device->name);
+    g_hash_table_remove(vm->devices, key);
+}
+
+/* The VM goes last: killed in between, what is left is still of a VM that is known. */
+void
+vm_remove(Agent *agent, Vm *vm)
+{
+    g_autofree char *file = store_name("vm", vm->id, NULL);
+    g_autoptr(GList) devices = g_hash_table_get_values(vm->devices);
+
+    for (GList *l = devices; l; l = l->next)
+        device_remove(agent, vm, l->data);
+    store_remove(agent, "objects", file);
+    store_remove(agent, "damaged", file);
+    updates_removed(agent, CLASS_VM, vm->id, NULL);
+    g_hash_table_remove(agent->vms, vm->id);
+}
+
+Device *
+vm_device(const Vm *vm, Class class, const char *name)
+{
+    g_autofree char *key = device_key(class, name);
+
+    return g_hash_table_lookup(vm->devices, key);
+}
+
+/* --- state ----------------------------------------------------------------------------
+ */
+
+const char *
+vm_power(const Vm *vm)
+{
+    json_object *power = NULL;
+
+    if (vm->state && json_object_object_get_ex(vm->state, "power_state", &power))
+        return json_object_get_string(power);
+    return "Halted";
+}
+
+static gboolean
+is_plugged(json_object *devices, const Device *device)
+{
+    json_object *class = NULL, *entry = NULL, *plugged = NULL;
+
+    return json_object_object_get_ex(devices, class_word(device->class), &class) &&
+           json_object_object_get_ex(class, device->name, &entry) &&
+           json_object_object_get_ex(entry, "plugged", &plugged) &&
+           json_object_get_boolean(plugged);
+}
+
+static void
+learn_devices(Agent *agent, Vm *vm)
+{
+    json_object *devices = NULL;
+    gboolean active =
+        strcmp(vm_power(vm), "Running") == 0 || strcmp(vm_power(vm), "Paused") == 0;
+    GHashTableIter iter;
+    Device *device;
+
+    (void)json_object_object_get_ex(vm->state, "devices", &devices);
+    g_hash_table_iter_init(&iter, vm->devices);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&device)) {
+        gboolean plugged = active && is_plugged(devices, device);
+
+        if (plugged == device->plugged)
+            continue;
+        device->plugged = plugged;
+        updates_changed(agent, device->class, vm->id, device->name);
+    }
+}
+
+void
+vm_set_unknown(Agent *agent, Vm *vm, const char *why)
+{
+    if (vm->unknown_since > 0)
+        return;
+    vm->unknown_since = (double)g_get_real_time() / G_USEC_PER_SEC;
+    drv_info("VM '%s' is unknown: %s", vm->id, why);
+    updates_changed(agent, CLASS_VM, vm->id, NULL);
+}
+
+void
+vm_learn(Agent *agent, Vm *vm, json_object *facts)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!json_object_is_type(facts, json_type_object))
+        return;
+    if (vm->state == NULL)
+        vm->state = json_object_new_object();
+    json_object_object_foreach(facts, key, value)
+    {
+        json_object_object_add(vm->state, key, json_object_get(value));
+    }
+    vm->unknown_since = 0;
+    learn_devices(agent, vm);
+    updates_changed(agent, CLASS_VM, vm->id, NULL);
+    if (!vm_store(agent, vm, &error))
+        drv_warn("%s", error->message);
+}
+
+static void
+put_default(json_object *state, const char *key, const char *json)
+{
+    if (!json_object_object_get_ex(state, key, NULL))
+        json_object_object_add(state, key, json_tokener_parse(json));
+}
+
+/* Clients of the interface refuse a state that lacks a key, so all are there. */
+json_object *
+vm_state_json(const Vm *vm)
+{
+    static const char *const defaults[][2] = {
+        { "power_state", "\"Halted\"" },
+        { "domids", "[]" },
+        { "consoles", "[]" },
+        { "memory_target", "0" },
+        { "memory_actual", "0" },
+        { "memory_limit", "0" },
+        { "vcpu_target", "0" },
+        { "shadow_multiplier_target", "1.0" },
+        { "rtc_timeoffset", "\"\"" },
+        { "uncooperative_balloon_driver", "false" },
+        { "guest_agent", "{}" },
+        { "xsdata_state", "{}" },
+        { "pv_drivers_detected", "false" },
+        { "last_start_time", "0.0" },
+        { "hvm", "true" },
+        { "nomigrate", "false" },
+        { "nested_virt", "false" },
+        { "domain_type", "\"Domain_HVM\"" },
+        { "featureset", "\"\"" },
+        { "numa_optimised", "false" },
+        { "numa_nodes", "0" },
+        { "numa_node_memory", "[]" },
+    };
+    json_object *state = NULL;
+
+    if (vm->state)
+        (void)json_object_deep_copy(vm->state, &state, NULL);
+    if (state == NULL)
+        state = json_object_new_object();
+    for (guint i = 0; i < G_N_ELEMENTS(defaults); i++)
+        put_default(state, defaults[i][0], defaults[i][1]);
+    json_object_object_add(
+        state, "unknown", json_object_new_boolean(vm->unknown_since > 0));
+    if (vm->unknown_since > 0)
+        json_object_object_add(
+            state, "unknown_since", json_object_new_double(vm->unknown_since));
+    return state;
+}
+
+json_object *
+device_state_json(const Vm *vm, const Device *device)
+{
+    json_object *state = json_object_new_object();
+
+    (void)vm;
+    json_object_object_add(state, "plugged", json_object_new_boolean(device->plugged));
+    if (device->class == CLASS_PCI)
+        return state;
+    json_object_object_add(state, "active", json_object_new_boolean(device->plugged));
+    if (device->class == CLASS_VIF) {
+        json_object_object_add(state, "kthread_pid", json_object_new_int(0));
+        json_object_object_add(
+            state, "media_present", json_object_new_boolean(device->plugged));
+        json_object_object_add(state, "pvs_rules_active", json_object_new_boolean(FALSE));
+    }
+    return state;
+}
+
+/* --- after a restart ------------------------------------------------------------------
+ */
+
+static void
+load_device(Agent *agent, char **parts, Class class, json_object *object)
+{
+    g_autofree char *name = g_uri_unescape_string(parts[2], NULL);
+    Vm *vm = vm_new(agent, parts[1]);
+    Device *device;
+
+    if (object == NULL || name == NULL)
+        return;
+    device = device_new(class, name, object);
+    g_hash_table_replace(vm->devices, device_key(class, device->name), device);
+}
+
+static void
+load_vm(Agent *agent, const char *id, json_object *object)
+{
+    Vm *vm = vm_new(agent, id);
+    json_object *value = NULL;
+
+    if (object == NULL || vm->record != NULL)
+        return;
+    if (json_object_object_get_ex(object, "record", &value))
+        vm->record = json_object_get(value);
+    if (json_object_object_get_ex(object, "state", &value))
+        vm->state = json_object_get(value);
+    if (json_object_object_get_ex(object, "unsurvivable", &value))
+        vm->unsurvivable = g_strdup(json_object_get_string(value));
+    json_object_put(object);
+}
+
+static void
+load_object(Agent *agent, const char *name, json_object *object)
+{
+    g_auto(GStrv) parts = g_strsplit(name, ",", 0);
+    guint n = g_strv_length(parts);
+    Class class;
+    char *id = n > 1 ? g_uri_unescape_string(parts[1], NULL) : NULL;
+
+    if (id == NULL || !class_of(parts[0], &class) || n != (class == CLASS_VM ? 2 : 3)) {
+        drv_warn("the record '%s' has a name that is not of this program", name);
+        json_object_put(object);
+        g_free(id);
+        return;
+    }
+    g_free(parts[1]);
+    parts[1] = id;
+    if (class == CLASS_VM)
+        load_vm(agent, id, object);
+    else
+        load_device(agent, parts, class, object);
+}
+
+/* Devices whose VM has no file are of a removal that was not finished. */
+static void
+drop_orphans(Agent *agent)
+{
+    g_autoptr(GList) vms = g_hash_table_get_values(agent->vms);
+
+    for (GList *l = vms; l; l = l->next) {
+        Vm *vm = l->data;
+        g_autofree char *file = store_name("vm", vm->id, NULL);
+        g_autofree char *aside =
+            g_build_filename(agent->directory, "damaged", file, NULL);
+
+        if (vm->record == NULL && !g_file_test(aside, G_FILE_TEST_EXISTS))
+            vm_remove(agent, vm);
+        else if (vm->state != NULL)
+            learn_devices(agent, vm);
+    }
+}
+
+/* What cannot be read is not absent: without all of them the agent does not start. */
+gboolean
+objects_load(Agent *agent, GError **error)
+{
+    agent->vms = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, vm_free);
+    if (!store_load(agent, "objects", load_object, error))
+        return drv_prefix(error, "cannot read the records");
+    drop_orphans(agent);
+    return TRUE;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agentd/agentd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+/* First line of a file: this, and the SHA-256 of what follows. */
+#define STORE_MAGIC "one-native-agent 1 "
+
+static char *
+path_of(Agent *agent, const char *kind, const char *name)
+{
+    return g_build_filename(agent->directory, kind, name, NULL);
+}
+
+char *
+store_name(const char *first, ...)
+{
+    GString *name = g_string_new(NULL);
+    va_list more;
+
+    va_start(more, first);
+    for (const char *part = first; part != NULL; part = va_arg(more, const char *)) {
+        g_autofree char *escaped = g_uri_escape_string(part, NULL, FALSE);
+
+        g_string_append_printf(name, "%s%s", name->len ? "," : "", escaped);
+    }
+    va_end(more);
+    return g_string_free(name, FALSE);
+}
+
+static gboolean
+sync_directory(Agent *agent, const char *kind, GError **error)
+{
+    g_autofree char *path = path_of(agent, kind, NULL);
+    g_auto(DrvFd) fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0)
+        return drv_throw_errno(error, "cannot sync '%s'", path);
+    return TRUE;
+}
+
+static gboolean
+write_new(const char *path, const char *text, GError **error)
+{
+    g_auto(DrvFd) fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return drv_throw_errno(error, "cannot write '%s'", path);
+    if (!drv_fd_write_all(fd, text, strlen(text), path, error))
+        return FALSE;
+    if (fsync(fd) < 0)
+        return drv_throw_errno(error, "cannot write '%s'", path);
+    return TRUE;
+}
+
+gboolean
+store_put(
+    Agent *agent, const char *kind, const char *name, json_object *object, GError **error)
+{
+    const char *json = json_object_to_json_string_ext(
+        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, json, -1);
+    g_autofree char *text = g_strconcat(STORE_MAGIC, sum, "\n", json, "\n", NULL);
+    g_autofree char *path = path_of(agent, kind, name);
+    g_autofree char *new = g_strconcat(path, "~", NULL);
+
+    if (!write_new(new, text, error)) {
+        (void)unlink(new);
+        return FALSE;
+    }
+    if (rename(new, path) < 0)
+        return drv_throw_errno(error, "cannot rename '%s'", new);
+    return sync_directory(agent, kind, error);
+}
+
+void
+store_remove(Agent *agent, const char *kind, const char *name)
+{
+    g_autofree char *path = path_of(agent, kind, name);
+    g_autoptr(GError) error = NULL;
+
+    if (unlink(path) < 0 && errno != ENOENT)
+        drv_warn("cannot remove '%s': %s", path, g_strerror(errno));
+    if (!sync_directory(agent, kind, &error))
+        drv_warn("%s", error->message);
+}
+
+/* The object of a file whose checksum is right, else NULL. */
+static json_object *
+object_of(const char *text, gsize size)
+{
+    const gsize head = strlen(STORE_MAGIC) + 64 + 1;
+    g_autofree char *sum = NULL;
+    const char *why;
+
+    if (size < head + 1 || !g_str_has_prefix(text, STORE_MAGIC) || text[size - 1] != '\n')
+        return NULL;
+    sum = g_compute_checksum_for_data(
+        G_CHECKSUM_SHA256, (const guchar *)text + head, size - head - 1);
+    if (strncmp(sum, text + strlen(STORE_MAGIC), 64) != 0)
+        return NULL;
+    return json_parse(text + head, size - head - 1, &why);
+}
+
+/* FALSE: it could not be read, which is not the same as absent. */
+static gboolean
+load_one(Agent *agent, const char *kind, const char *name, StoreTake take, GError **error)
+{
+    g_autofree char *path = path_of(agent, kind, name);
+    g_autofree char *text = NULL;
+    json_object *object;
+    gsize size;
+
+    if (!g_file_get_contents(path, &text, &size, error))
+        return FALSE;
+    object = object_of(text, size);
+    if (object == NULL) {
+        g_autofree char *aside = path_of(agent, "damaged", name);
+
+        drv_warn("the record '%s' is damaged; it is kept as '%s'", path, aside);
+        if (rename(path, aside) < 0)
+            return drv_throw_errno(error, "cannot put '%s' aside", path);
+        g_ptr_array_add(agent->damaged, g_strdup(aside));
+    }
+    take(agent, name, object);
+    return TRUE;
+}
+
+/* Files that were put aside earlier stay known as damaged. */
+static void
+load_damaged(Agent *agent, StoreTake take, const char *prefix)
+{
+    g_autofree char *path = path_of(agent, "damaged", NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (directory && (name = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *file = path_of(agent, "damaged", name);
+
+        if (g_str_has_prefix(name, prefix))
+            take(agent, name, NULL);
+        if (!g_ptr_array_find_with_equal_func(agent->damaged, file, g_str_equal, NULL))
+            g_ptr_array_add(agent->damaged, g_steal_pointer(&file));
+    }
+}
+
+gboolean
+store_load(Agent *agent, const char *kind, StoreTake take, GError **error)
+{
+    g_autofree char *path = path_of(agent, kind, NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, error);
+    const char *name;
+
+    if (directory == NULL)
+        return FALSE;
+    while ((name = g_dir_read_name(directory)) != NULL) {
+        if (g_str_has_suffix(name, "~")) { /* never renamed: never was */
+            g_autofree char *left = path_of(agent, kind, name);
+
+            (void)unlink(left);
+        } else if (!load_one(agent, kind, name, take, error)) {
+            return FALSE;
+        }
+    }
+    if (strcmp(kind, "objects") == 0)
+        load_damaged(agent, take, "vm,");
+    return TRUE;
+}
+
+/* The next instance is later than all before, also when the clock was set back. */
+static gboolean
+next_instance(Agent *agent, GError **error)
+{
+    g_autofree char *path = path_of(agent, "instance", NULL);
+    g_autofree char *new = g_strconcat(path, "~", NULL);
+    g_autofree char *text = NULL;
+    guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC), last = 0;
+
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        last = g_ascii_strtoull(text, NULL, 10);
+    agent->instance = MAX(now, last + 1) & 0xffffffff;
+    g_free(text);
+    text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", agent->instance);
+    if (!write_new(new, text, error))
+        return FALSE;
+    if (rename(new, path) < 0)
+        return drv_throw_errno(error, "cannot rename '%s'", new);
+    return TRUE;
+}
+
+gboolean
+store_open(Agent *agent, GError **error)
+{
+    static const char *const kinds[] = { "objects", "tasks", "damaged", "output" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *path = path_of(agent, kinds[i], NULL);
+
+        if (g_mkdir_with_parents(path, 0750) < 0)
+            return drv_throw_errno(error, "cannot make '%s'", path);
+    }
+    return next_instance(agent, error);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* VM.*: what the agent owns, and what is done to it. */
+#include "agent/agentd/agentd.h"
+
+/* Ours besides the interface: a VM that runs keeps its definition. */
+json_object *
+vm_add(Call *call)
+{
+    g_autofree char *why = NULL;
+    g_autoptr(GError) error = NULL;
+    json_object *record = record_complete(CLASS_VM, arg(call, "vm"), &why), *old, *id;
+    gboolean known;
+    Vm *vm;
+
+    if (record == NULL)
+        return call_fail_argument(call, why);
+    (void)json_object_object_get_ex(record, "id", &id);
+    known = g_hash_table_contains(call->agent->vms, json_object_get_string(id));
+    vm = vm_new(call->agent, json_object_get_string(id));
+    if (known && (vm->record == NULL || strcmp(vm_power(vm), "Halted") != 0)) {
+        json_object_put(record);
+        return call_fail_pair(call, "Already_exists", "VM", vm->id);
+    }
+    old = vm->record;
+    vm->record = record;
+    if (!vm_store(call->agent, vm, &error)) {
+        vm->record = old;
+        json_object_put(record);
+        if (!known)
+            g_hash_table_remove(call->agent->vms, vm->id);
+        return call_fail_text(call, error->message);
+    }
+    json_object_put(old);
+    updates_changed(call->agent, CLASS_VM, vm->id, NULL);
+    return json_object_new_string(vm->id);
+}
+
+json_object *
+vm_remove_call(Call *call)
+{
+    const char *id = arg_text(call, "id");
+    Vm *vm = id ? g_hash_table_lookup(call->agent->vms, id) : NULL;
+    const char *power;
+
+    if (id == NULL)
+        return NULL;
+    if (vm == NULL)
+        return call_fail_pair(call, "Does_not_exist", "VM", id);
+    power = vm_power(vm);
+    if (strcmp(power, "Halted") != 0 && strcmp(power, "Suspended") != 0)
+        return call_fail_pair(call, "Bad_power_state", power, "Halted");
+    if (vm->unknown_since > 0)
+        return call_fail_text(call, "the state of the VM is unknown");
+    if (vm->running || vm->waiting.head)
+        return call_fail_text(call, "the VM has operations that are not done");
+    vm_remove(call->agent, vm);
+    return NULL;
+}
+
+static json_object *
+vm_entry(const Vm *vm)
+{
+    json_object *entry = json_object_new_array();
+
+    json_object_array_add(entry, json_object_get(vm->record));
+    json_object_array_add(entry, vm_state_json(vm));
+    return entry;
+}
+
+json_object *
+vm_stat(Call *call)
+{
+    Vm *vm = arg_vm(call, "id");
+
+    return vm ? vm_entry(vm) : NULL;
+}
+
+json_object *
+vm_exists(Call *call)
+{
+    const char *id = arg_text(call, "id");
+
+    return id ? json_object_new_boolean(g_hash_table_contains(call->agent->vms, id))
+              : NULL;
+}
+
+json_object *
+vm_list(Call *call)
+{
+    json_object *all = json_object_new_array();
+    GHashTableIter iter;
+    Vm *vm;
+
+    g_hash_table_iter_init(&iter, call->agent->vms);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm)) {
+        if (vm->record)
+            json_object_array_add(all, vm_entry(vm));
+    }
+    return all;
+}
+
+/* --- operations: a task each ----------------------------------------------------------
+ */
+
+json_object *
+enqueue(Call *call, Vm *vm, const char *operation, json_object *options)
+{
+    json_object *debug = arg(call, "debug_info");
+    Task *task = task_new(
+        call->agent, debug ? json_object_get_string(debug) : "", operation, vm->id);
+    g_autoptr(GError) error = NULL;
+
+    json_object_put(task->options);
+    task->options = options;
+    if (!task_store(call->agent, task, &error)) {
+        task_forget(call->agent, task);
+        return call_fail_text(call, error->message);
+    }
+    queue_add(call->agent, vm, task, FALSE);
+    return json_object_new_string(task->id);
+}
+
+json_object *
+options_of(Call *call)
+{
+    json_object *options = json_object_new_object();
+
+    json_object_object_foreach(call->args, key, value)
+    {
+        if (strcmp(key, "debug_info") != 0 && strcmp(key, "id") != 0)
+            json_object_object_add(options, key, json_object_get(value));
+    }
+    return options;
+}
+
+json_object *
+vm_operation(Call *call)
+{
+    Vm *vm = arg_vm(call, "id");
+
+    return vm ? enqueue(call, vm, call->operation, options_of(call)) : NULL;
+}
+
+json_object *
+vm_check_state(Call *call)
+{
+    Vm *vm = arg_vm(call, "id");
+
+    if (vm)
+        queue_check(call->agent, vm, "asked for", FALSE);
+    return NULL;
+}

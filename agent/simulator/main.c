@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drv-agent-simulator - a back end without a hypervisor, for tests.
+ *
+ * It speaks what drv-agent-worker speaks (worker/job.h).  The VM is what the document's
+ * "state" says; what it becomes goes out as state.  Told by keys of platformdata:
+ *
+ *     sim-delay-ms   each step takes so long
+ *     sim-hang       at the step of this name it stops for ever, and ignores SIGTERM
+ *     sim-fail       the step of this name fails with IO_error
+ *     sim-die        at the step of this name it kills itself
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "agent/common/json-line.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#define MAX_DOCUMENT (4 * 1024 * 1024)
+
+static json_object *document, *state, *platform;
+static volatile sig_atomic_t told_to_stop;
+
+static void
+stop(int number)
+{
+    (void)number;
+    told_to_stop = 1;
+}
+
+static json_object *
+member(json_object *object, const char *key)
+{
+    json_object *value = NULL;
+
+    if (json_object_is_type(object, json_type_object))
+        (void)json_object_object_get_ex(object, key, &value);
+    return value;
+}
+
+static const char *
+text(json_object *object, const char *key)
+{
+    const char *value = json_object_get_string(member(object, key));
+
+    return value ? value : "";
+}
+
+static void
+print(const char *key, json_object *value, const char *key2, json_object *value2)
+{
+    json_object *line = json_object_new_object();
+
+    json_object_object_add(line, key, value);
+    if (key2)
+        json_object_object_add(line, key2, value2);
+    agent_print_line(line, "the caller is gone");
+}
+
+static gboolean
+fail(const char *variant, json_object *argument, const char *message)
+{
+    json_object *error = json_object_new_array();
+
+    json_object_array_add(error, json_object_new_string(variant));
+    if (argument)
+        json_object_array_add(error, argument);
+    print("error", error, "message", json_object_new_string(message));
+    return FALSE;
+}
+
+static gboolean
+bad_power(const char *expected)
+{
+    json_object *pair = json_object_new_array();
+
+    json_object_array_add(pair, json_object_new_string(text(state, "power_state")));
+    json_object_array_add(pair, json_object_new_string(expected));
+    return fail("Bad_power_state", pair, "the VM is not in the right power state");
+}
+
+/* Wait until told to stop, or so long. */
+static void
+pause_for(int ms)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)ms * 1000;
+
+    while (!told_to_stop) {
+        gint64 left = (end - g_get_monotonic_time() + 999) / 1000;
+
+        if (left <= 0 || (poll(NULL, 0, (int)left) < 0 && errno != EINTR))
+            return;
+    }
+}
+
+static gboolean
+step(double progress, const char *name)
+{
+    print("progress",
+          json_object_new_double(progress),
+          "phase",
+          json_object_new_string(name));
+    if (strcmp(text(platform, "sim-die"), name) == 0)
+        (void)raise(SIGKILL);
+    if (strcmp(text(platform, "sim-hang"), name) == 0) {
+        (void)signal(SIGTERM, SIG_IGN);
+        for (;;)
+            (void)poll(NULL, 0, -1);
+    }
+    pause_for((int)g_ascii_strtoull(text(platform, "sim-delay-ms"), NULL, 10));
+    if (told_to_stop)
+        return fail("Cancelled",
+                    json_object_new_string(text(document, "task")),
+                    "cancelled; nothing was changed");
+    if (strcmp(text(platform, "sim-fail"), name) == 0)
+        return fail("IO_error", NULL, "the simulator was told to fail");
+    return TRUE;
+}
+
+/* --- what a VM becomes ----------------------------------------------------------------
+ */
+
+static json_object *
+devices_json(gboolean plugged)
+{
+    json_object *classes = json_object_new_object(), *all = member(document, "devices");
+
+    for (gsize i = 0; i < json_object_array_length(all); i++) {
+        json_object *device = json_object_array_get_idx(all, i), *entry;
+        g_autofree char *class = g_ascii_strdown(text(device, "class"), -1);
+        json_object *id = member(member(device, "record"), "id");
+
+        if (member(classes, class) == NULL)
+            json_object_object_add(classes, class, json_object_new_object());
+        entry = json_object_new_object();
+        json_object_object_add(entry, "plugged", json_object_new_boolean(plugged));
+        json_object_object_add(member(classes, class),
+                               json_object_get_string(json_object_array_get_idx(id, 1)),
+                               entry);
+    }
+    return classes;
+}
+
+/* Of the record. */
+static json_object *
+number(const char *key)
+{
+    return json_object_new_int64(
+        json_object_get_int64(member(member(document, "vm"), key)));
+}
+
+/* What libvirt's domains have in their metadata until they are complete. */
+static void
+mark(void)
+{
+    json_object *facts = json_object_new_object();
+
+    json_object_object_add(
+        facts, "unsurvivable", json_object_new_string(text(document, "task")));
+    print("state", facts, NULL, NULL);
+}
+
+static void
+become(const char *power, gboolean fresh)
+{
+    gboolean active = strcmp(power, "Running") == 0 || strcmp(power, "Paused") == 0;
+    json_object *facts = json_object_new_object(), *domids = json_object_new_array();
+    json_object *consoles = json_object_new_array();
+
+    if (active && fresh)
+        json_object_array_add(domids, json_object_new_int(getpid()));
+    json_object_object_add(facts, "power_state", json_object_new_string(power));
+    if (!active || fresh) {
+        if (active) {
+            json_object *console = json_object_new_object();
+
+            json_object_object_add(console, "protocol", json_object_new_string("Rfb"));
+            json_object_object_add(console, "port", json_object_new_int(5900));
+            json_object_object_add(console, "path", json_object_new_string(""));
+            json_object_array_add(consoles, console);
+        }
+        json_object_object_add(facts, "domids", json_object_get(domids));
+        json_object_object_add(facts, "consoles", json_object_get(consoles));
+        json_object_object_add(facts, "devices", devices_json(active));
+    }
+    if (active && fresh)
+        json_object_object_add(facts,
+                               "last_start_time",
+                               json_object_new_double((double)g_get_real_time() / 1e6));
+    if (active && fresh)
+        json_object_object_add(facts, "vcpu_target", number("vcpus"));
+    if (active && fresh)
+        json_object_object_add(facts, "memory_target", number("memory_dynamic_max"));
+    json_object_object_add(facts, "unsurvivable", NULL);
+    json_object_put(domids);
+    json_object_put(consoles);
+    print("state", facts, NULL, NULL);
+}
+
+static gboolean
+is(const char *power)
+{
+    return strcmp(text(state, "power_state"), power) == 0;
+}
+
+static gboolean
+is_active(void)
+{
+    return is("Running") || is("Paused");
+}
+
+static gboolean
+start(void)
+{
+    if (!is("Halted"))
+        return bad_power("Halted");
+    mark();
+    if (!step(0.0, "create") || !step(0.25, "build") || !step(0.5, "plug") ||
+        !step(0.75, "device model"))
+        return FALSE;
+    become("Paused", TRUE);
+    return TRUE;
+}
+
+static gboolean
+shutdown_vm(void)
+{
+    if (is_active() && (!step(0.0, "unplug") || !step(0.5, "destroy")))
+        return FALSE;
+    become("Halted", FALSE);
+    return TRUE;
+}
+
+static gboolean
+reboot(void)
+{
+    if (!is_active())
+        return bad_power("Running");
+    if (!step(0.0, "destroy"))
+        return FALSE;
+    become("Halted", FALSE);
+    mark();
+    if (!step(0.5, "build"))
+        return FALSE;
+    become("Running", TRUE);
+    return TRUE;
+}
+
+static gboolean
+suspend(void)
+{
+    if (!is_active())
+        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (!step(0.0, "save"))
+        return FALSE;
+    become("Suspended", FALSE);
+    return TRUE;
+}
+
+static gboolean
+resume(void)
+{
+    if (!is("Suspended"))
+        return bad_power("Suspended");
+    mark();
+    if (!step(0.0, "restore"))
+        return FALSE;
+    become("Paused", TRUE);
+    return TRUE;
+}
+
+static gboolean
+pause_vm(void)
+{
+    if (!is_active())
+        return fail("Domain_not_built", NULL, "the VM is not active");
+    become("Paused", FALSE);
+    return TRUE;
+}
+
+static gboolean
+unpause(void)
+{
+    if (!is_active())
+        return fail("Domain_not_built", NULL, "the VM is not active");
+    become("Running", FALSE);
+    return TRUE;
+}
+
+static gboolean
+set_vcpus(void)
+{
+    gint64 n = json_object_get_int64(member(member(document, "options"), "vcpus"));
+    gint64 max = json_object_get_int64(member(member(document, "vm"), "vcpu_max"));
+    json_object *facts;
+
+    if (!is_active())
+        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (n < 1 || n > max)
+        return fail("Invalid_vcpus", json_object_new_int64(max), "not so many VCPUs");
+    if (!step(0.0, "set"))
+        return FALSE;
+    facts = json_object_new_object();
+    json_object_object_add(facts, "vcpu_target", json_object_new_int64(n));
+    print("state", facts, NULL, NULL);
+    return TRUE;
+}
+
+/* A domain that was not complete is ended; else all is as it was. */
+static gboolean
+check_state(void)
+{
+    if (!step(0.0, "look"))
+        return FALSE;
+    if (*text(state, "unsurvivable"))
+        become("Halted", FALSE);
+    else
+        print("state", json_object_get(state), NULL, NULL);
+    return TRUE;
+}
+
+/* Devices are plugged by name, so the others stay as they are. */
+static gboolean
+plug(gboolean plugged)
+{
+    json_object *id = member(member(document, "options"), "device"), *facts, *entry,
+                *class;
+    g_autofree char *word = g_ascii_strdown(text(document, "operation"), 3);
+    json_object *devices = NULL;
+
+    if (!is_active())
+        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (member(state, "devices"))
+        (void)json_object_deep_copy(member(state, "devices"), &devices, NULL);
+    devices = devices ? devices : json_object_new_object();
+    class = member(devices, word);
+    if (class == NULL) {
+        class = json_object_new_object();
+        json_object_object_add(devices, word, class);
+    }
+    entry = json_object_new_object();
+    json_object_object_add(entry, "plugged", json_object_new_boolean(plugged));
+    json_object_object_add(
+        class, json_object_get_string(json_object_array_get_idx(id, 1)), entry);
+    facts = json_object_new_object();
+    json_object_object_add(facts, "devices", devices);
+    print("state", facts, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean
+run(const char *name)
+{
+    static const struct {
+        const char *name;
+        gboolean (*run)(void);
+    } table[] = {
+        { "VM.start", start },         { "VM.shutdown", shutdown_vm },
+        { "VM.delete", shutdown_vm },  { "VM.reboot", reboot },
+        { "VM.suspend", suspend },     { "VM.resume", resume },
+        { "VM.pause", pause_vm },      { "VM.unpause", unpause },
+        { "VM.set_vcpus", set_vcpus }, { "VM.check_state", check_state },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return table[i].run();
+    }
+    if (g_str_has_suffix(name, ".plug") || g_str_has_suffix(name, ".unplug"))
+        return plug(g_str_has_suffix(name, ".plug"));
+    return fail("Unimplemented", json_object_new_string(name), "not simulated");
+}
+
+int
+main(void)
+{
+    g_autoptr(GString) in = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    struct sigaction action = { .sa_handler = stop };
+    gboolean ok;
+
+    drv_log_set_name("drv-agent-simulator");
+    (void)sigaction(SIGTERM, &action, NULL);
+    if (!drv_fd_read_all(STDIN_FILENO, in, MAX_DOCUMENT, "stdin", &error)) {
+        drv_error_log("%s", error->message);
+        return 1;
+    }
+    if (in->len == 0)
+        return fail("Cancelled",
+                    json_object_new_string(""),
+                    "the agent ended before it had sent the operation")
+                   ? 0
+                   : 1;
+    document = json_tokener_parse(in->str);
+    if (!json_object_is_type(document, json_type_object))
+        return fail("Internal_error", NULL, "stdin is not a JSON object") ? 0 : 1;
+    state = member(document, "state");
+    platform = member(member(document, "vm"), "platformdata");
+    ok = run(text(document, "operation"));
+    if (ok)
+        print("result", NULL, NULL, NULL);
+    json_object_put(document);
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,555 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The host agent's core with its simulator: objects, power, tasks, updates, queues.
+# Numbers are those of the behaviours that docs/agent.md lists.
+load lib/drv
+load lib/core
+
+setup() { core_start; }
+teardown() { core_stop; }
+
+# --- A: objects -------------------------------------------------------------------------
+
+@test "A1: VM.remove of a VM that is not there is Does_not_exist" {
+    py 'assert refused("Does_not_exist", "VM.remove", id="u") == ["VM", "u"]'
+}
+
+@test "A2: VM.add, then VM.list is one equal record, halted, without a domain" {
+    py '
+r = {"id": "u1", "name": "n", "memory_static_max": 2**40, "vcpu_max": 4, "vcpus": 2,
+     "xsdata": {"k": "v"}, "on_crash": ["Coredump", "Shutdown"], "generation_id": "g"}
+assert call("VM.add", vm=r) == "u1"
+[[record, st]] = call("VM.list")
+assert {k: record[k] for k in r} == r
+assert (st["power_state"], st["domids"], st["unknown"]) == ("Halted", [], False)
+assert call("VM.exists", id="u1") is True and call("VM.exists", id="u2") is False'
+}
+
+@test "A3: VM.remove takes its devices with it" {
+    py '
+add("u1", [("xvda", "ReadWrite"), ("xvdb", "ReadOnly")], ["0"])
+call("VM.remove", id="u1")
+assert call("VM.list") == []
+for kind, name in (("VBD", "xvda"), ("VBD", "xvdb"), ("VIF", "0")):
+    assert call(kind + ".list", id="u1") == []
+    refused("Does_not_exist", kind + ".stat", id=["u1", name])
+refused("Does_not_exist", "VM.stat", id="u1")'
+    [ -z "$(ls "$AGENT_DIRECTORY/objects")" ]
+}
+
+@test "A4: VM.remove of an active VM is Bad_power_state, and nothing has changed" {
+    py '
+add("u1", [("xvda", "ReadWrite")])
+ok("VM.start", id="u1")
+before = call("VM.stat", id="u1")
+assert refused("Bad_power_state", "VM.remove", id="u1") == ["Paused", "Halted"]
+ok("VM.unpause", id="u1")
+assert refused("Bad_power_state", "VM.remove", id="u1") == ["Running", "Halted"]
+assert call("VM.stat", id="u1")[0] == before[0] and len(call("VBD.list", id="u1")) == 1
+ok("VM.shutdown", id="u1")
+call("VM.remove", id="u1")
+assert call("VM.list") == []'
+}
+
+@test "A5: devices of each class: added, listed, removed, and not twice" {
+    py '
+add("u1")
+address = {"domain": 0, "bus": 1, "dev": 2, "fn": 3}
+for kind, key, record in (
+        ("VBD", "vbd", {"id": ["u1", "xvda"], "mode": "ReadOnly", "ty": "CDROM",
+                        "backend": ["Local", "/a b"]}),
+        ("VIF", "vif", {"id": ["u1", "0"], "mac": "52:54:00:00:00:01", "mtu": 9000}),
+        ("PCI", "pci", {"id": ["u1", "p/../p"], "address": address, "position": 1})):
+    assert call(kind + ".add", **{key: record}) == record["id"]
+    [[found, st]] = call(kind + ".list", id="u1")
+    assert {k: found[k] for k in record} == record and st["plugged"] is False
+    assert call(kind + ".stat", id=record["id"]) == [found, st]
+    call(kind + ".remove", id=record["id"])
+    assert call(kind + ".list", id="u1") == []
+    refused("Does_not_exist", kind + ".remove", id=record["id"])'
+}
+
+@test "A6: a device of a VM that is not there is Does_not_exist" {
+    py '
+for kind, more in (("VBD", {}), ("VIF", {}), ("PCI", {"address": {"bus": 1}})):
+    assert refused("Does_not_exist", kind + ".add",
+                   **{kind.lower(): {"id": ["u", "d"], **more}}) == ["VM", "u"]'
+}
+
+@test "A7: a plugged device is not removed, and not replaced" {
+    py '
+add("u1", [("xvda", "ReadWrite")])
+ok("VM.start", id="u1")
+refused("Device_is_connected", "VBD.remove", id=["u1", "xvda"])
+refused("Device_is_connected", "VBD.add", vbd={"id": ["u1", "xvda"]})
+ok("VBD.unplug", id=["u1", "xvda"], force=False)
+call("VBD.remove", id=["u1", "xvda"])
+assert call("VBD.list", id="u1") == []'
+}
+
+@test "A8: records survive SIGKILL of the agent; an empty directory has none" {
+    py '
+for i in range(20):
+    add(f"vm {i}/\u00e4", [("xvda", "ReadWrite")], ["0"])
+open("'"$BATS_TEST_TMPDIR"'/before", "w").write(json.dumps(
+    sorted(call("VM.list"), key=lambda e: e[0]["id"])))'
+    core_kill
+    core_start
+    py '
+before = json.load(open("'"$BATS_TEST_TMPDIR"'/before"))
+assert sorted(call("VM.list"), key=lambda e: e[0]["id"]) == before
+assert all(len(call(k + ".list", id=e[0]["id"])) == 1 for e in before for k in ("VBD", "VIF"))'
+    AGENT_KEEP=1 core_stop
+    rm -rf "$AGENT_DIRECTORY"
+    core_start
+    py 'assert call("VM.list") == []'
+}
+
+@test "A9: a damaged record is reported, kept aside and not absent; the others load" {
+    py '
+for i in range(3):
+    add(f"u{i}", [("xvda", "ReadWrite")])'
+    core_kill
+    truncate -s -20 "$AGENT_DIRECTORY/objects/vm,u1"
+    printf 'x' | dd of="$AGENT_DIRECTORY/objects/vbd,u2,xvda" bs=1 seek=100 conv=notrunc status=none
+    for _ in 1 2; do # and it stays so
+        core_start
+        py '
+assert sorted(e[0]["id"] for e in call("VM.list")) == ["u0", "u2"]
+assert call("VM.exists", id="u1") is True
+refused("Internal_error", "VM.stat", id="u1")
+refused("Internal_error", "VM.start", id="u1")
+refused("Already_exists", "VM.add", vm={"id": "u1"})
+damaged = diagnostics()["damaged"]
+assert sorted(d.split("/")[-1] for d in damaged) == ["vbd,u2,xvda", "vm,u1"], damaged'
+        core_kill
+    done
+    [ -s "$AGENT_DIRECTORY/damaged/vm,u1" ]
+    core_start
+}
+
+@test "A10: defaults, keys in another case, integers as text; null is absent" {
+    py '
+call("VM.add", vm={"ID": "u1", "VCPU_max": "4", "Vcpus": "2", "generation_id": None})
+record = call("VM.stat", id="u1")[0]
+assert (record["id"], record["vcpu_max"], record["vcpus"], record["name"]) == ("u1", 4, 2, "unnamed")
+assert "generation_id" not in record and record["on_reboot"] == ["Start"]
+call("VIF.add", vif={"id": ["u1", "0"]})
+assert call("VIF.stat", id=["u1", "0"])[0]["mac"] == "fe:ff:ff:ff:ff:ff"
+for bad in ({}, {"id": ""}, {"id": 7}, {"id": "x" * 81}, {"id": "u2", "vcpus": "two"},
+            {"id": "u2", "vcpus": 1.5}, {"id": "u2", "on_crash": "Start"}, "u2", None, []):
+    refused("Internal_error", "VM.add", vm=bad)
+assert len(call("VM.list")) == 1'
+}
+
+# --- B: power ---------------------------------------------------------------------------
+
+@test "B11: what needs a domain is Domain_not_built without one" {
+    py '
+add("u1", vcpu_max=4)
+for method, more in (("pause", {}), ("unpause", {}), ("set_vcpus", {"vcpus": 1}),
+                     ("suspend", {"suspend_vdi": ["Local", "/x"]})):
+    fails("Domain_not_built", "VM." + method, id="u1", **more)
+assert power("u1") == "Halted"'
+}
+
+@test "B12: start: paused, one domain, all plugged, console, times and targets; then unpause" {
+    py '
+add("u1", [("xvda", "ReadWrite"), ("xvdb", "ReadWrite")], ["0"], vcpus=2, vcpu_max=2)
+before = time.time()
+ok("VM.start", id="u1", paused=True)
+st = state("u1")
+assert st["power_state"] == "Paused" and len(st["domids"]) == 1 and len(st["consoles"]) >= 1
+assert before - 1 <= st["last_start_time"] <= time.time() + 1
+assert st["vcpu_target"] == 2 and st["memory_target"] == 128 * 2**20
+for kind in ("VBD", "VIF"):
+    for _, device in call(kind + ".list", id="u1"):
+        assert device["plugged"] and device["active"]
+ok("VM.unpause", id="u1")
+after = state("u1")
+assert after["power_state"] == "Running"
+assert {k: v for k, v in after.items() if k != "power_state"} == \
+       {k: v for k, v in st.items() if k != "power_state"}'
+}
+
+@test "B13: the task of a start of a running VM fails, and the VM is untouched" {
+    py '
+add("u1")
+ok("VM.start", id="u1")
+ok("VM.unpause", id="u1")
+before = state("u1")
+assert fails("Bad_power_state", "VM.start", id="u1", paused=False) == ["Running", "Halted"]
+until(lambda: not diagnostics()["workers"])
+assert state("u1") == before'
+}
+
+@test "B14: set_vcpus: 0 or more than the maximum is Invalid_vcpus" {
+    py '
+add("u1", vcpu_max=4, vcpus=1)
+ok("VM.start", id="u1")
+for n in (0, 5, -1):
+    assert fails("Invalid_vcpus", "VM.set_vcpus", id="u1", vcpus=n) == 4
+ok("VM.set_vcpus", id="u1", vcpus=2)
+assert state("u1")["vcpu_target"] == 2'
+}
+
+@test "B16: a start that fails at any step has that error, and leaves nothing" {
+    py '
+for name in ("create", "build", "plug", "device model"):
+    add(name, [("xvda", "ReadWrite")], sim_fail=name)
+    fails("IO_error", "VM.start", id=name)
+    until(lambda: power(name) == "Halted" and not state(name)["unsurvivable"])
+    assert state(name)["domids"] == [] and not call("VBD.list", id=name)[0][1]["plugged"]
+    assert "told to fail" in json.dumps(diagnostics()["queues"])'
+}
+
+@test "B18: suspend and resume; resume of a running VM is Bad_power_state" {
+    py '
+add("u1", [("xvda", "ReadWrite")])
+ok("VM.start", id="u1")
+assert fails("Bad_power_state", "VM.resume", id="u1") == ["Paused", "Suspended"]
+ok("VM.suspend", id="u1", suspend_vdi=["Local", "/x"])
+assert power("u1") == "Suspended" and state("u1")["domids"] == []
+assert not call("VBD.list", id="u1")[0][1]["plugged"]
+ok("VM.resume", id="u1", suspend_vdi=["Local", "/x"])
+assert power("u1") == "Paused"
+ok("VM.reboot", id="u1")
+assert power("u1") == "Running"'
+}
+
+@test "B21: a thousand VMs start at once, followed by updates only" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 4
+    DRV_TIMEOUT=300 py '
+client = Raw()
+token = client.call("UPDATES.last_id", extended=True)
+for i in range(1000):
+    add(f"u{i}")
+began = time.monotonic()
+tasks = {call("VM.start", id=f"u{i}") for i in range(1000)}
+left, empty, paused = set(tasks), 0, set()
+while left:
+    news = client.call("UPDATES.get", last_id=token, timeout=60)
+    token = news[2]
+    empty += not news[1]
+    for kind, name in news[1]:
+        if kind == "Task" and name in left:
+            task = call("Task.stat", id=name)
+            assert task["state"][0] != "Failed", task
+            if final(task):
+                left.discard(name)
+assert empty == 0
+assert all(power(f"u{i}") == "Paused" for i in range(1000))
+print("1000 starts in %.1f s" % (time.monotonic() - began))' >"$BATS_TEST_TMPDIR/figure"
+    echo "# $(cat "$BATS_TEST_TMPDIR/figure")" >&3
+}
+
+# --- C: tasks ---------------------------------------------------------------------------
+
+@test "C22: a task: pending at 0, progress never goes back, completed with a duration" {
+    py '
+add("u1", sim_delay_ms=30)
+now = time.time()
+first = call("VM.delay", id="u1", delay=0.2)
+one = call("VM.start", id="u1")
+task = call("Task.stat", id=one)
+assert task["state"] == ["Pending", 0.0] and now - 1 <= task["ctime"] <= time.time()
+assert task["dbg"] == "test" and task["cancellable"] is True
+seen = [0.0]
+while not final(task := call("Task.stat", id=one)):
+    seen.append(task["state"][1])
+assert seen == sorted(seen) and len(set(seen)) >= 3, set(seen)
+assert task["state"][0] == "Completed" and task["state"][1]["duration"] > 0.1'
+}
+
+@test "C23: a failed task says why until it is destroyed" {
+    py '
+add("u1")
+one = call("VM.pause", id="u1")
+wait(one)
+for _ in range(2):
+    assert call("Task.stat", id=one)["state"] == ["Failed", "Domain_not_built"]
+call("Task.destroy", id=one)
+for method in ("stat", "cancel", "destroy", "destroy_on_finish"):
+    assert refused("Does_not_exist", "Task." + method, id=one) == ["task", one]
+until(lambda: call("TASK.list") == [])'
+}
+
+@test "C24: a task that is cancelled before it runs does nothing" {
+    py '
+add("u1")
+call("VM.delay", id="u1", delay=30)
+one = call("VM.start", id="u1")
+call("Task.cancel", id=one)
+task = call("Task.stat", id=one)
+assert task["state"] == ["Failed", ["Cancelled", one]], task
+assert task["debug_info"]["cancel_points_seen"] == "0" and power("u1") == "Halted"'
+}
+
+@test "C25: cancelled at each of its points, a start leaves the VM up or down, nothing between" {
+    py '
+add("u0", [("xvda", "ReadWrite")], sim_delay_ms=40)
+points = int(ok("VM.start", id="u0")["debug_info"]["cancel_points_seen"])
+assert points >= 4
+for n in range(1, points + 1):
+    vm = add(f"u{n}", [("xvda", "ReadWrite")], sim_delay_ms=40)
+    call("DEBUG.trigger", cmd="set-cancel-trigger", args=[f"dbg {n}", str(n)])
+    began = time.monotonic()
+    task = run("VM.start", id=vm, debug_info=f"dbg {n}")
+    assert task["state"] == ["Failed", ["Cancelled", task["id"]]] and time.monotonic() - began < 5
+    until(lambda: not diagnostics()["workers"])
+    st = state(vm)
+    assert (st["power_state"], st["domids"], st["unsurvivable"]) == ("Halted", [], None)
+    assert not call("VBD.list", id=vm)[0][1]["plugged"]
+    ok("VM.start", id=vm)
+print(points)'
+}
+
+@test "C26: a trigger for one debug text is not one for another" {
+    py '
+add("u1", sim_delay_ms=20)
+call("DEBUG.trigger", cmd="set-cancel-trigger", args=["A", "1"])
+ok("VM.start", id="u1", debug_info="B")
+refused("Unimplemented", "DEBUG.trigger", cmd="nothing", args=[])'
+}
+
+@test "C27: a delay is cancelled within a second, and holds back no worker" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    py '
+add("u1"), add("u2")
+one = call("VM.delay", id="u1", delay=15)
+ok("VM.start", id="u2")
+began = time.monotonic()
+call("Task.cancel", id=one)
+task = wait(one)
+assert time.monotonic() - began < 1 and task["state"][1] == ["Cancelled", one]
+ok("VM.start", id="u1")'
+}
+
+@test "C28: a worker that hangs: cancel ends it within its bound; the VM is unknown, then known" {
+    AGENT_KEEP=1 core_stop
+    core_start --grace 1
+    py '
+add("u1", sim_hang="build"), add("u2")
+one = call("VM.start", id="u1")
+until(lambda: call("Task.stat", id=one)["phase"] == "build")
+began = time.monotonic()
+call("Task.cancel", id=one)
+ok("VM.start", id="u2")
+assert time.monotonic() - began < 1
+task = wait(one)
+assert time.monotonic() - began < 5 and task["state"][1] == ["Cancelled", one], task
+assert "without an answer" in task["message"]
+until(lambda: not state("u1")["unknown"])
+assert power("u1") == "Halted"'
+}
+
+@test "C29: a running task that is destroyed stays visible until it is final" {
+    py '
+add("u1", sim_delay_ms=100)
+one = call("VM.start", id="u1")
+call("Task.destroy", id=one)
+assert call("Task.stat", id=one)["state"][0] == "Pending"
+until(lambda: one not in [t["id"] for t in call("Task.list")])
+assert power("u1") == "Paused"'
+}
+
+@test "C30: after a restart the task is known and final; no id comes twice" {
+    py '
+add("u1", sim_delay_ms=150)
+ids = [call("VM.delay", id="u1", delay=0.1), call("VM.start", id="u1"), call("VM.unpause", id="u1")]
+until(lambda: call("Task.stat", id=ids[1])["state"][1] > 0.2)
+json.dump(ids, open("'"$BATS_TEST_TMPDIR"'/ids", "w"))'
+    core_kill
+    core_start
+    py '
+ids = json.load(open("'"$BATS_TEST_TMPDIR"'/ids"))
+done, adopted, never = wait(*ids)
+assert done["state"][0] == "Completed"
+assert adopted["state"][0] == "Completed" and power("u1") == "Paused", adopted
+assert never["state"][0] == "Failed" and "nothing was done" in never["message"], never
+new = [call("VM.delay", id="u1", delay=0) for _ in range(20)]
+assert len(set(new + ids)) == 23'
+}
+
+@test "C31: destroy_on_finish: gone from the list when it ends, and a tombstone says so" {
+    py '
+add("u1", sim_delay_ms=20)
+token = call("UPDATES.last_id", extended=True)
+one = call("VM.start", id="u1")
+call("Task.destroy_on_finish", id=one)
+until(lambda: call("Task.list") == [])
+news = call("UPDATES.get", last_id=token, timeout=0)
+assert ["Task", one] in news[3]["removed"]'
+}
+
+# --- D: updates -------------------------------------------------------------------------
+
+@test "D32: nothing changed: empty, after the timeout, and the same token" {
+    py '
+token = call("UPDATES.get")[2]
+began = time.monotonic()
+assert call("UPDATES.get", last_id=token, timeout=1) == [[], [], token]
+assert 0.9 < time.monotonic() - began < 2.5
+assert isinstance(token, int)'
+}
+
+@test "D33: a blocked get returns when something changes, with that id" {
+    py '
+reader = Raw()
+token = reader.call("UPDATES.last_id")
+reader.send("UPDATES.get", last_id=token)
+time.sleep(0.2)
+began = time.monotonic()
+add("u1")
+answer = reader.line()["result"]
+print("%.1f ms" % ((time.monotonic() - began) * 1000))
+assert time.monotonic() - began < 0.1 and answer[1] == [["Vm", "u1"]] and answer[2] > token'
+}
+
+@test "D34: a hundred changes of an object are one id; order is that of the last change" {
+    py '
+add("a"), add("b")
+token = call("UPDATES.last_id")
+for _ in range(100):
+    call("UPDATES.refresh_vm", id="a")
+assert call("UPDATES.get", last_id=token, timeout=0)[1] == [["Vm", "a"]]
+call("UPDATES.refresh_vm", id="b"), call("UPDATES.refresh_vm", id="a")
+assert call("UPDATES.get", last_id=token, timeout=0)[1] == [["Vm", "b"], ["Vm", "a"]]'
+}
+
+@test "D35: barriers come in order, in each get until removed, with that VM's objects" {
+    py '
+add("a", [("xvda", "ReadWrite")]), add("b")
+token = call("UPDATES.last_id")
+for n, vm in ((1, "a"), (2, "b"), (3, "a")):
+    call("UPDATES.inject_barrier", vm_id=vm, id=n)
+add("c", [("xvda", "ReadWrite")])
+for _ in range(2):
+    barriers = call("UPDATES.get", last_id=token, timeout=0)[0]
+    assert [b[0] for b in barriers] == [1, 2, 3]
+    assert barriers[0][1] == [["Vm", "a"], ["Vbd", ["a", "xvda"]]] and barriers[1][1] == [["Vm", "b"]]
+call("UPDATES.remove_barrier", id=2)
+assert [b[0] for b in call("UPDATES.get", last_id=token, timeout=0)[0]] == [1, 3]
+blocked = Raw()
+blocked.send("UPDATES.get", last_id=blocked.call("UPDATES.last_id"))
+call("UPDATES.inject_barrier", vm_id="a", id=4)
+assert [b[0] for b in blocked.line()["result"][0]] == [4]'
+}
+
+@test "D36: two clients with two tokens each get all after their own" {
+    py '
+add("a")
+first = call("UPDATES.last_id")
+add("b")
+second = call("UPDATES.last_id")
+add("c")
+assert call("UPDATES.get", last_id=first, timeout=0)[1] == [["Vm", "b"], ["Vm", "c"]]
+assert call("UPDATES.get", last_id=second, timeout=0)[1] == [["Vm", "c"]]'
+}
+
+@test "D37: a removed VM is delivered as removed, also to who comes late" {
+    py '
+add("a")
+token = call("UPDATES.last_id", extended=True)
+call("VM.remove", id="a")
+for _ in range(2):
+    news = call("UPDATES.get", last_id=token, timeout=5)
+    assert news[1] == [["Vm", "a"]] and news[3]["removed"] == [["Vm", "a"]]
+plain = call("UPDATES.get", last_id=None, timeout=0)
+assert ["Vm", "a"] in plain[1] and len(plain) == 3'
+}
+
+@test "D38: a token of another instance or of nonsense: all there is, flagged, at once" {
+    py '
+add("a"), add("b"), call("VM.remove", id="b")
+json.dump([call("UPDATES.last_id", extended=True), call("UPDATES.last_id")],
+          open("'"$BATS_TEST_TMPDIR"'/tokens", "w"))'
+    core_kill
+    core_start
+    py '
+for token in json.load(open("'"$BATS_TEST_TMPDIR"'/tokens")) + ["1.1", "9999999999.1", 0, 17, "17"]:
+    news = call("UPDATES.get", last_id=token, extended=True)
+    assert ["Vm", "a"] in news[1] and news[3]["complete"] is True, (token, news)
+    assert call("UPDATES.get", last_id=news[2], timeout=0)[1] == []'
+}
+
+# --- E: queues --------------------------------------------------------------------------
+
+@test "E40: one worker per VM and in order; two VMs at a time" {
+    py '
+add("u1", sim_delay_ms=50), add("u2", sim_delay_ms=50)
+ids = [call("VM." + m, id="u1") for m in ("start", "unpause", "pause", "shutdown", "start")]
+other = call("VM.start", id="u2")
+most = both = 0
+while not all(final(call("Task.stat", id=i)) for i in ids):
+    vms = [w["vm"] for w in diagnostics()["workers"]]
+    most = max(most, vms.count("u1"))
+    both += set(vms) == {"u1", "u2"}
+assert most == 1 and both > 0
+assert all(t["state"][0] == "Completed" for t in wait(*ids, other))'
+}
+
+@test "E41: a hundred for one VM and one for another with one worker: that one is second" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    py '
+add("a", sim_delay_ms=300), add("b", sim_delay_ms=300)
+many = [call("VM.start", id="a")] + [call("VM.set_vcpus", id="a", vcpus=1) for _ in range(99)]
+one = call("VM.start", id="b")
+wait(one)
+done = sum(final(call("Task.stat", id=i)) for i in many)
+assert 1 <= done <= 2, done'
+}
+
+@test "E42: check_state waits once; one that runs already does not count; starts are not merged" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    py '
+add("u1", sim_delay_ms=300), add("u2", sim_delay_ms=300)
+start = call("VM.start", id="u2")
+checks = lambda: [t for t in call("Task.list") if t["operation"] == "VM.check_state"]
+for _ in range(5):
+    call("VM.check_state", id="u1")
+assert len(checks()) == 1
+wait(start)
+until(lambda: any(w["operation"] == "VM.check_state" for w in diagnostics()["workers"]))
+call("VM.check_state", id="u1"), call("VM.check_state", id="u1")
+assert len(checks()) == 2, checks()
+until(lambda: checks() == [])
+a, b = wait(call("VM.start", id="u1"), call("VM.start", id="u1"))
+assert (a["state"][0], b["state"][0]) == ("Completed", "Failed")'
+}
+
+@test "E43: diagnostics answer while every worker hangs: queues, workers, ages, deadlines, pids" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 2 --grace 1
+    py '
+for i in range(4):
+    add(f"u{i}", sim_hang="create")
+ids = [call("VM.start", id=f"u{i}") for i in range(4)] + [call("VM.unpause", id="u0")]
+until(lambda: len(diagnostics()["workers"]) == 2)
+time.sleep(0.3)
+began = time.monotonic()
+d = diagnostics()
+assert time.monotonic() - began < 0.2
+for w in d["workers"]:
+    os.kill(w["pid"], 0)
+    assert w["age_s"] > 0.2 and 0 < w["deadline_in_s"] <= 1200 and w["phase"] == "create"
+    assert w["task"] in ids
+assert [q["works"][0]["id"] for q in d["queues"] if q["tag"] == "u0"] == [ids[4]]
+assert len(d["queues"]) == 4'
+}
+
+@test "E44: a worker that is stuck is replaced; its VM stays blocked, the others go on" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1 --stuck 1
+    py '
+add("u1", sim_hang="build"), add("u2")
+one, blocked = call("VM.start", id="u1"), call("VM.unpause", id="u1")
+ok("VM.start", id="u2")
+d = diagnostics()
+assert [w["state"] for w in d["workers"]] == ["stuck"], d
+assert call("Task.stat", id=blocked)["state"][0] == "Pending"'
+}
