@@ -271,6 +271,10 @@ endif
 	set -e; for n in 1 7 8; do install -d $(DESTDIR)$(MANDIR)/man$$n; \
 	    install -m 644 docs/man/*.$$n $(DESTDIR)$(MANDIR)/man$$n/; done
 
+# Debian packages, in $(OUT)/deb.
+deb: deps
+	packaging/make-deb $(OUT)/deb
+
 uninstall:
 	packaging/install-remotes --undo $(PREFIX)/remotes
 	cd $(DEBUGDIR) && xargs -r rm -f one-native.list <$$(ls one-native.list 2>/dev/null || echo /dev/null)
@@ -279,6 +283,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format stripped install uninstall clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb stripped install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -11,7 +11,8 @@ check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 xfsprogs e2fsprogs
     strace shellcheck universal-ctags clang-format codespell genisoimage python3
     qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs ovmf
-    swtpm swtpm-tools sudo debootstrap ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra)
+    swtpm swtpm-tools sudo debootstrap ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra
+    debhelper lintian)
 
 missing=()
 for package in "${build[@]}" "${check[@]}"; do
