@@ -4,6 +4,7 @@
 #include <libvirt/libvirt.h>
 
 #include "agent/common/json-line.h"
+#include "agent/common/power.h"
 
 static double
 now(void)
@@ -24,14 +25,6 @@ put_text(json_object *object, const char *key, const char *text)
     json_object_object_add(object, key, json_object_new_string(text));
 }
 
-static const char *
-power_of(DrvDomainState state)
-{
-    if (!drv_domain_state_is_active(state))
-        return "Halted";
-    return state == DRV_STATE_RUNNING ? "Running" : "Paused";
-}
-
 static void
 put_facts(json_object *object, const Known *known)
 {
@@ -39,7 +32,7 @@ put_facts(json_object *object, const Known *known)
 
     put_text(object, "uuid", facts->uuid);
     put_text(object, "name", facts->name);
-    put_text(object, "state", power_of(facts->state));
+    put_text(object, "state", agent_power_of(facts->state));
     if (facts->number >= 0)
         json_object_object_add(object, "domid", json_object_new_int(facts->number));
     json_object_object_add(

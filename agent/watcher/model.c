@@ -4,6 +4,8 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "agent/common/power.h"
+
 #define UNKNOWN_AGAIN_MS 5000
 
 void
@@ -88,8 +90,8 @@ static void
 say_difference(Watcher *watcher, const Known *known, const DrvDomainFacts *old)
 {
     const DrvDomainFacts *facts = known->facts;
-    gboolean was = drv_domain_state_is_active(old->state);
-    gboolean is = drv_domain_state_is_active(facts->state);
+    gboolean was = drv_state_is_active(old->state);
+    gboolean is = drv_state_is_active(facts->state);
     gboolean ran = old->state == DRV_STATE_RUNNING;
     gboolean runs = facts->state == DRV_STATE_RUNNING;
     gboolean another = was && is && old->number >= 0 && old->number != facts->number;
@@ -128,8 +130,8 @@ update(Watcher *watcher, Known *known, DrvDomainFacts *facts, Batch batch)
 static void
 look_again(Known *known, Batch batch)
 {
-    gboolean ended = !drv_domain_state_is_active(known->facts->state) ||
-                     has(batch, VIR_DOMAIN_EVENT_STOPPED);
+    gboolean ended =
+        !drv_state_is_active(known->facts->state) || has(batch, VIR_DOMAIN_EVENT_STOPPED);
 
     if (batch.n > 0)
         known->looks = 0;
@@ -184,7 +186,7 @@ is_last(const Known *known, Batch batch)
     if (has(batch, VIR_DOMAIN_EVENT_STOPPED))
         return !known->facts->persistent || has(batch, VIR_DOMAIN_EVENT_UNDEFINED);
     return has(batch, VIR_DOMAIN_EVENT_UNDEFINED) &&
-           !drv_domain_state_is_active(known->facts->state);
+           !drv_state_is_active(known->facts->state);
 }
 
 void
@@ -200,7 +202,7 @@ model_missing(Watcher *watcher, const char *uuid, Batch batch)
     if (known == NULL)
         return; /* the tail of one that is reported removed */
     last = is_last(known, batch);
-    was_active = drv_domain_state_is_active(known->facts->state);
+    was_active = drv_state_is_active(known->facts->state);
     known->facts->state = DRV_STATE_OFF;
     known->facts->number = -1;
     known->look_at = 0;
@@ -270,14 +272,6 @@ model_due(Watcher *watcher)
 /* --- lists -----------------------------------------------------------------------------
  */
 
-static DrvDomainState
-state_of(const char *power)
-{
-    if (g_strcmp0(power, "Running") == 0)
-        return DRV_STATE_RUNNING;
-    return g_strcmp0(power, "Paused") == 0 ? DRV_STATE_PAUSED : DRV_STATE_OFF;
-}
-
 void
 model_load(Watcher *watcher, json_object *list)
 {
@@ -294,7 +288,7 @@ model_load(Watcher *watcher, json_object *list)
         known->facts = g_new0(DrvDomainFacts, 1);
         g_strlcpy(known->facts->uuid, uuid, sizeof known->facts->uuid);
         known->facts->name = g_strdup(drv_json_text(row, "name", ""));
-        known->facts->state = state_of(drv_json_text(row, "state", ""));
+        known->facts->state = agent_power_state(drv_json_text(row, "state", ""));
         known->facts->number = (int)drv_json_number(row, "domid", -1);
         known->facts->persistent = drv_json_flag(row, "persistent", FALSE);
         known->incarnation = (guint64)drv_json_number(row, "incarnation", 0);

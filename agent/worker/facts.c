@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/common/power.h"
 #include "base/error.h"
 
 void
@@ -64,7 +65,7 @@ facts_read(Job *job, Facts *facts, GError **error)
 gboolean
 facts_is_active(const Facts *facts)
 {
-    return facts->exists && drv_domain_state_is_active(facts->look->state);
+    return facts->exists && drv_state_is_active(facts->look->state);
 }
 
 /* The header of a file is written last: libvirt reads nothing of one that is not
@@ -87,10 +88,9 @@ facts_is_saved(Job *job)
 const char *
 facts_power(Job *job, const Facts *facts)
 {
-    if (!facts_is_active(facts))
-        return facts_is_saved(job) ? "Suspended" : "Halted";
-    /* A guest that crashed, or sleeps, is there and does not run. */
-    return facts->look->state == DRV_STATE_RUNNING ? "Running" : "Paused";
+    if (!facts_is_active(facts) && facts_is_saved(job))
+        return "Suspended";
+    return agent_power_of(facts->exists ? facts->look->state : DRV_STATE_ABSENT);
 }
 
 /* --- as JSON ---------------------------------------------------------------------------

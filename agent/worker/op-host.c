@@ -128,7 +128,7 @@ put_domains(json_object *statistics, GPtrArray *list)
         DrvDomainState state = ((DrvDomainFacts *)g_ptr_array_index(list, i))->state;
 
         running += state == DRV_STATE_RUNNING;
-        paused += drv_domain_state_is_active(state) && state != DRV_STATE_RUNNING;
+        paused += drv_state_is_active(state) && state != DRV_STATE_RUNNING;
     }
     put_number(statistics, "vms_running", running);
     put_number(statistics, "vms_paused", paused);

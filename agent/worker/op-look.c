@@ -5,9 +5,9 @@
  * incomplete domain is ended, a save or migration that still runs is waited for, a guest
  * that a migration left standing goes on, a spent file is removed.
  */
-#include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "agent/common/power.h"
 #include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
@@ -15,14 +15,6 @@
 
 /* --- all of them -----------------------------------------------------------------------
  */
-
-static const char *
-power_of(DrvDomainState state)
-{
-    if (!drv_domain_state_is_active(state))
-        return "Halted";
-    return state == DRV_STATE_RUNNING ? "Running" : "Paused";
-}
 
 static json_object *
 row_of(const DrvDomainFacts *facts)
@@ -35,7 +27,7 @@ row_of(const DrvDomainFacts *facts)
     json_object_object_add(row, "uuid", json_object_new_string(facts->uuid));
     json_object_object_add(row, "name", json_object_new_string(facts->name));
     json_object_object_add(
-        row, "power_state", json_object_new_string(power_of(facts->state)));
+        row, "power_state", json_object_new_string(agent_power_of(facts->state)));
     json_object_object_add(row, "domids", domids);
     json_object_object_add(row, "persistent", json_object_new_boolean(facts->persistent));
     return row;
@@ -145,9 +137,8 @@ wait_for_rest(Job *job, Facts *facts, GError **error)
 static gboolean
 is_left_standing(const Facts *facts)
 {
-    return facts->look->state == DRV_STATE_PAUSED &&
-           (facts->look->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
-            facts->look->reason == VIR_DOMAIN_PAUSED_SAVE);
+    return facts->look->pause == DRV_PAUSE_MIGRATION ||
+           facts->look->pause == DRV_PAUSE_SAVE;
 }
 
 /* @did: what was done, for the task that says so. */

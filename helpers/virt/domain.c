@@ -132,23 +132,6 @@ drv_virt_create(DrvVirt *virt, const char *xml, unsigned flags, GError **error)
 /* --- state ---------------------------------------------------------------------------
  */
 
-DrvDomainState
-drv_virt_state_of(int state)
-{
-    switch (state) {
-    case VIR_DOMAIN_SHUTOFF:
-        return DRV_STATE_OFF;
-    case VIR_DOMAIN_PAUSED:
-        return DRV_STATE_PAUSED;
-    case VIR_DOMAIN_CRASHED:
-        return DRV_STATE_CRASHED;
-    case VIR_DOMAIN_PMSUSPENDED:
-        return DRV_STATE_SUSPENDED;
-    default: /* running, blocked, and "shutdown": the guest is about to end */
-        return DRV_STATE_RUNNING;
-    }
-}
-
 static gboolean
 do_state(DrvVirtCall *call)
 {
@@ -162,7 +145,10 @@ do_state(DrvVirtCall *call)
 }
 
 gboolean
-drv_domain_state(DrvDomain *domain, DrvDomainState *state, int *reason, GError **error)
+drv_domain_state(DrvDomain *domain,
+                 DrvDomainState *state,
+                 DrvPause *pause,
+                 GError **error)
 {
     g_autoptr(DrvVirtCall) call =
         drv_virt_call_on(domain, "read the domain's state", do_state);
@@ -176,46 +162,7 @@ drv_domain_state(DrvDomain *domain, DrvDomainState *state, int *reason, GError *
         *state = DRV_STATE_ABSENT;
         return TRUE;
     }
-    *state = drv_virt_state_of((int)call->out_number);
-    if (reason)
-        *reason = call->out_number2;
-    return TRUE;
-}
-
-const char *
-drv_domain_state_name(DrvDomainState state)
-{
-    static const char *const names[] = {
-        [DRV_STATE_ABSENT] = "absent",   [DRV_STATE_OFF] = "shut off",
-        [DRV_STATE_RUNNING] = "running", [DRV_STATE_PAUSED] = "paused",
-        [DRV_STATE_CRASHED] = "crashed", [DRV_STATE_SUSPENDED] = "suspended by the guest",
-    };
-
-    return names[state];
-}
-
-gboolean
-drv_domain_state_is_active(DrvDomainState state)
-{
-    return state != DRV_STATE_ABSENT && state != DRV_STATE_OFF;
-}
-
-static gboolean
-do_is_persistent(DrvVirtCall *call)
-{
-    call->out_number = virDomainIsPersistent(call->domain);
-    return call->out_number >= 0;
-}
-
-gboolean
-drv_domain_is_persistent(DrvDomain *domain, gboolean *persistent, GError **error)
-{
-    g_autoptr(DrvVirtCall) call =
-        drv_virt_call_on(domain, "read the domain's kind", do_is_persistent);
-
-    if (!drv_virt_call(call, error))
-        return FALSE;
-    *persistent = call->out_number > 0;
+    *state = drv_state_of((int)call->out_number, call->out_number2, pause);
     return TRUE;
 }
 

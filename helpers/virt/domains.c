@@ -41,14 +41,11 @@ static void
 take_record(GPtrArray *list, const virDomainStatsRecord *record)
 {
     DrvDomainFacts *facts = facts_new(record->dom);
-    int state = VIR_DOMAIN_NOSTATE;
 
-    (void)virTypedParamsGetInt(record->params, record->nparams, "state.state", &state);
-    (void)virTypedParamsGetInt(
-        record->params, record->nparams, "state.reason", &facts->reason);
-    facts->state = drv_virt_state_of(state);
+    facts->state = DRV_STATE_RUNNING;
+    drv_virt_take_state(record, &facts->state, &facts->pause);
     facts->persistent = TRUE; /* the transient ones are told apart below */
-    if (!drv_domain_state_is_active(facts->state))
+    if (!drv_state_is_active(facts->state))
         facts->number = -1;
     g_ptr_array_add(list, facts);
 }
@@ -100,15 +97,15 @@ static gboolean
 read_facts(virDomainPtr domain, DrvDomainFacts **facts)
 {
     g_autoptr(DrvDomainFacts) read = facts_new(domain);
-    int state = VIR_DOMAIN_NOSTATE, persistent = -1;
+    int state = VIR_DOMAIN_NOSTATE, reason = 0, persistent = -1;
 
     *facts = NULL;
-    if (virDomainGetState(domain, &state, &read->reason, 0) < 0 ||
+    if (virDomainGetState(domain, &state, &reason, 0) < 0 ||
         (persistent = virDomainIsPersistent(domain)) < 0)
         return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
-    read->state = drv_virt_state_of(state);
+    read->state = drv_state_of(state, reason, &read->pause);
     read->persistent = persistent > 0;
-    if (!drv_domain_state_is_active(read->state))
+    if (!drv_state_is_active(read->state))
         read->number = -1;
     *facts = g_steal_pointer(&read);
     return TRUE;

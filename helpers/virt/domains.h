@@ -15,7 +15,7 @@ typedef struct {
     char uuid[37];
     int number; /* libvirt's id while active, else -1 */
     DrvDomainState state;
-    int reason;          /* libvirt's number */
+    DrvPause pause;
     gboolean persistent; /* libvirt has a definition that outlives it */
 } DrvDomainFacts;
 

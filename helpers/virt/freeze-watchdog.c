@@ -27,15 +27,15 @@ guard_try(const char *uri, const char *uuid, gboolean frozen)
     g_autoptr(DrvVirt) virt = drv_virt_open(uri, &error);
     g_autoptr(DrvDomain) domain = virt ? drv_virt_find(virt, uuid, &error) : NULL;
     DrvDomainState state;
-    int reason = 0;
+    DrvPause pause = DRV_PAUSE_NONE;
 
     if (domain == NULL)
         return drv_error_is(error, DRV_ERROR_NOT_FOUND);
     if (frozen)
         return drv_freeze_thaw(domain, &error);
-    if (!drv_domain_state(domain, &state, &reason, &error))
+    if (!drv_domain_state(domain, &state, &pause, &error))
         return FALSE;
-    if (state != DRV_STATE_PAUSED || reason != VIR_DOMAIN_PAUSED_USER)
+    if (pause != DRV_PAUSE_USER)
         return TRUE;
     return drv_domain_resume(domain, &error);
 }

@@ -264,7 +264,7 @@ look(DrvVirt *virt, const char *uuid, gboolean *active, gboolean *waiting, GErro
     g_autoptr(GError) why = NULL;
     g_autoptr(DrvDomain) domain = drv_virt_find(virt, uuid, &why);
     DrvDomainState state = DRV_STATE_ABSENT;
-    int reason = 0;
+    DrvPause pause = DRV_PAUSE_NONE;
 
     *active = *waiting = FALSE;
     if (domain == NULL) {
@@ -273,11 +273,10 @@ look(DrvVirt *virt, const char *uuid, gboolean *active, gboolean *waiting, GErro
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    if (!drv_domain_state(domain, &state, &reason, error))
+    if (!drv_domain_state(domain, &state, &pause, error))
         return FALSE;
-    *active = drv_domain_state_is_active(state);
-    *waiting = state == DRV_STATE_PAUSED && (reason == VIR_DOMAIN_PAUSED_MIGRATION ||
-                                             reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+    *active = drv_state_is_active(state);
+    *waiting = pause == DRV_PAUSE_MIGRATION || pause == DRV_PAUSE_STARTING;
     return TRUE;
 }
 

@@ -69,11 +69,7 @@ add_counter(DrvStats *stats, const char *field, guint64 value)
 static void
 take_number(DrvStats *stats, const char *field, guint64 value)
 {
-    if (g_str_equal(field, "state.state")) {
-        stats->state = (int)value;
-    } else if (g_str_equal(field, "state.reason")) {
-        stats->reason = (int)value;
-    } else if (g_str_equal(field, "cpu.time")) {
+    if (g_str_equal(field, "cpu.time")) {
         stats->cpu_ns = value;
         stats->has |= DRV_STAT_CPU;
     } else if (g_str_equal(field, "balloon.rss")) {
@@ -109,6 +105,20 @@ take_param(DrvStats *stats, const virTypedParameter *param)
     }
 }
 
+void
+drv_virt_take_state(const virDomainStatsRecord *record,
+                    DrvDomainState *state,
+                    DrvPause *pause)
+{
+    int number, reason = 0;
+
+    if (virTypedParamsGetInt(record->params, record->nparams, "state.state", &number) !=
+        1)
+        return;
+    (void)virTypedParamsGetInt(record->params, record->nparams, "state.reason", &reason);
+    *state = drv_state_of(number, reason, pause);
+}
+
 static gboolean
 take_records(DrvVirtCall *call, virDomainStatsRecordPtr *records, int n)
 {
@@ -119,6 +129,7 @@ take_records(DrvVirtCall *call, virDomainStatsRecordPtr *records, int n)
 
         stats->name = g_strdup(virDomainGetName(records[i]->dom));
         (void)virDomainGetUUIDString(records[i]->dom, stats->uuid);
+        drv_virt_take_state(records[i], &stats->state, &stats->pause);
         for (int k = 0; k < records[i]->nparams; k++)
             take_param(stats, &records[i]->params[k]);
         g_ptr_array_add(call->in, stats);

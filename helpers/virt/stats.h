@@ -3,7 +3,6 @@
  *
  * One call of libvirt whatever the number of domains.  It does not wait behind a domain
  * whose QEMU is busy: of such a one, counters are missing, never zero.
- * State and reason are libvirt's own numbers.
  */
 #pragma once
 
@@ -21,8 +20,8 @@ typedef enum {
 typedef struct {
     char *name;
     char uuid[37];
-    int state;      /* virDomainState */
-    int reason;     /* its reason */
+    DrvDomainState state;
+    DrvPause pause;
     unsigned has;   /* DrvStat */
     guint64 cpu_ns; /* since its start */
     guint64 rss_kib;

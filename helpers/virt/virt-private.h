@@ -122,8 +122,10 @@ gboolean drv_virt_call_patiently(DrvDomain *domain,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 DrvVirt *drv_virt_ref(DrvVirt *virt);
-/* What libvirt's number of a state means to us. */
-DrvDomainState drv_virt_state_of(int state);
+/* State and pause of a record of statistics, if it has them. */
+void drv_virt_take_state(const virDomainStatsRecord *record,
+                         DrvDomainState *state,
+                         DrvPause *pause);
 /* Takes @raw over. */
 DrvDomain *drv_domain_wrap(DrvVirt *virt, const char *id, virDomainPtr raw);
 

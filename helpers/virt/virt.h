@@ -24,6 +24,8 @@
 
 #include <glib.h>
 
+#include "virt/state.h"
+
 typedef struct DrvVirt DrvVirt;
 typedef struct DrvDomain DrvDomain;
 
@@ -56,27 +58,11 @@ enum { DRV_VIRT_PAUSED = 1 << 0 };
 DrvDomain *
 drv_virt_create(DrvVirt *virt, const char *xml, unsigned flags, GError **error);
 
-typedef enum {
-    DRV_STATE_ABSENT, /* libvirt knows no such domain */
-    DRV_STATE_OFF,    /* defined (or just ending), not active */
-    DRV_STATE_RUNNING,
-    DRV_STATE_PAUSED,
-    DRV_STATE_CRASHED,
-    DRV_STATE_SUSPENDED, /* by the guest's power management */
-} DrvDomainState;
-
-/* The state now.  @reason (may be NULL) gets libvirt's number for it. */
+/* The state now.  @pause (may be NULL) gets why it is paused. */
 gboolean drv_domain_state(DrvDomain *domain,
                           DrvDomainState *state,
-                          int *reason,
+                          DrvPause *pause,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_domain_is_persistent(DrvDomain *domain,
-                                  gboolean *persistent,
-                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* "running", "paused", … */
-const char *drv_domain_state_name(DrvDomainState state);
-/* Neither absent nor off. */
-gboolean drv_domain_state_is_active(DrvDomainState state);
 
 /* XML of the running domain, with (@secure) or without its passwords; caller frees. */
 char *drv_domain_xml(DrvDomain *domain, gboolean secure, GError **error);

@@ -330,7 +330,7 @@ drv_watch_gone(DrvWatch *watch, guint timeout_ms, gboolean *gone, GError **error
 
         if (!drv_domain_state(watch->domain, &state, NULL, error))
             return FALSE;
-        *gone = !drv_domain_state_is_active(state);
+        *gone = !drv_state_is_active(state);
         wait_ms = left_until(end, look_again_ms);
         if (*gone || wait_ms == 0)
             return TRUE;

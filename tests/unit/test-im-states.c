@@ -18,11 +18,11 @@ static const ImStatesHow sync_all = { TRUE, FALSE, 3 };
 static char *
 compare(ImStates *states, const ImStatesHow *how, const char *name, int state, int reason)
 {
-    DrvStats vm = { .name = (char *)name, .uuid = U1, .state = state };
+    DrvStats vm = { .name = (char *)name, .uuid = U1 };
     g_autoptr(GPtrArray) active = g_ptr_array_new();
     GString *out = g_string_new(NULL);
 
-    vm.reason = reason;
+    vm.state = drv_state_of(state, reason, &vm.pause);
     if (name)
         g_ptr_array_add(active, &vm);
     im_states_compare(states, active, how, out);
@@ -141,6 +141,27 @@ test_foreign(void)
                 1);
 }
 
+static const char *
+word_of(int number, int reason)
+{
+    DrvPause pause;
+    DrvDomainState state = drv_state_of(number, reason, &pause);
+
+    return drv_state_word(state, pause);
+}
+
+/* Letters of the old form go with the words. */
+static void
+test_letters(void)
+{
+    g_assert_cmpint(drv_state_letter(DRV_STATE_RUNNING, DRV_PAUSE_NONE, FALSE), ==, 'a');
+    g_assert_cmpint(drv_state_letter(DRV_STATE_PAUSED, DRV_PAUSE_USER, FALSE), ==, 'e');
+    g_assert_cmpint(drv_state_letter(DRV_STATE_PAUSED, DRV_PAUSE_USER, TRUE), ==, 'a');
+    g_assert_cmpint(drv_state_letter(DRV_STATE_PAUSED, DRV_PAUSE_SAVE, FALSE), ==, 'a');
+    g_assert_cmpint(drv_state_letter(DRV_STATE_CRASHED, DRV_PAUSE_NONE, TRUE), ==, 'e');
+    g_assert_cmpint(drv_state_letter(DRV_STATE_OFF, DRV_PAUSE_NONE, FALSE), ==, 'd');
+}
+
 static void
 test_words(void)
 {
@@ -157,8 +178,7 @@ test_words(void)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
-        g_assert_cmpstr(
-            im_state_word(cases[i].state, cases[i].reason), ==, cases[i].word);
+        g_assert_cmpstr(word_of(cases[i].state, cases[i].reason), ==, cases[i].word);
 }
 
 static void
@@ -190,6 +210,7 @@ main(int argc, char **argv)
     g_test_add_func("/im/states/waiting", test_waiting);
     g_test_add_func("/im/states/foreign", test_foreign);
     g_test_add_func("/im/states/words", test_words);
+    g_test_add_func("/im/states/letters", test_letters);
     g_test_add_func("/im/states/file", test_file);
     return g_test_run();
 }

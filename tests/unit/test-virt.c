@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "request/xml.h"
 #include "virt/disk.h"
+#include "virt/domains.h"
 #include "virt/freeze.h"
 #include "virt/virt.h"
 
@@ -83,6 +84,17 @@ test_no_daemon(void)
 }
 
 static void
+assert_persistent(DrvVirt *virt, DrvDomain *domain, gboolean want)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvDomainFacts) facts =
+        drv_domains_look(virt, drv_domain_uuid(domain), &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpint(facts->persistent, ==, want);
+}
+
+static void
 test_transient_end(void)
 {
     g_autoptr(DrvVirt) virt = test_open();
@@ -90,12 +102,11 @@ test_transient_end(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvWatch) watch = drv_watch_new(domain, DRV_EVENT_LIFECYCLE, &error);
     gint64 start = g_get_monotonic_time();
-    gboolean gone = TRUE, persistent = TRUE;
+    gboolean gone = TRUE;
 
     g_assert_no_error(error);
     assert_state(domain, DRV_STATE_RUNNING);
-    g_assert_true(drv_domain_is_persistent(domain, &persistent, &error));
-    g_assert_false(persistent);
+    assert_persistent(virt, domain, FALSE);
     g_assert_true(drv_watch_gone(watch, 10, &gone, &error));
     g_assert_false(gone);
     g_assert_true(drv_domain_shutdown(domain, &error));
@@ -115,11 +126,9 @@ test_persistent_end(void)
     g_autoptr(DrvVirt) virt = test_open();
     g_autoptr(GError) error = NULL;
     g_autoptr(DrvDomain) domain = drv_virt_find(virt, "test", &error);
-    gboolean persistent = FALSE;
 
     g_assert_no_error(error);
-    g_assert_true(drv_domain_is_persistent(domain, &persistent, &error));
-    g_assert_true(persistent);
+    assert_persistent(virt, domain, TRUE);
     g_assert_true(drv_domain_destroy(domain, &error));
     assert_state(domain, DRV_STATE_OFF);
     g_assert_true(drv_domain_destroy(domain, &error));

@@ -2,11 +2,8 @@
 /* Probes in the form of front-ends up to 5.10. */
 #include <string.h>
 
-#include "base/action.h"
 #include "im/base/im.h"
-#include "im/state/states.h"
-
-#define G64 G_GUINT64_FORMAT
+#include "monitor/poll-text.h"
 
 gboolean
 im_flat_linux(ImContext *im, GString *out, GError **error)
@@ -22,39 +19,14 @@ im_flat_linux(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-/* One of active, error; a domain that only is paused for a moment is active. */
-static char
-state_letter(const DrvStats *vm)
-{
-    const char *word = im_state_word(vm->state, vm->reason);
-
-    if (!drv_release_at_least(drv_action_release(), 5, 6, 0))
-        return vm->state == 6 ? 'e' : 'a';
-    return g_str_equal(word, "FAILURE") || g_str_equal(word, "SUSPENDED") ? 'e' : 'a';
-}
-
 static void
 add_usage(ImContext *im, const DrvStats *vm, GHashTable *swapped, GString *out)
 {
     const guint64 *swap = g_hash_table_lookup(swapped, vm->uuid);
     double cpu = im_cpu_percent(im, vm);
 
-    g_string_append_printf(out, "STATE=%c", state_letter(vm));
-    if (cpu >= 0)
-        g_string_append_printf(out, " CPU=%.1f", cpu);
-    if (vm->has & DRV_STAT_MEMORY)
-        g_string_append_printf(out, " MEMORY=%" G64, vm->rss_kib + (swap ? *swap : 0));
-    if (vm->has & DRV_STAT_NET)
-        g_string_append_printf(
-            out, " NETRX=%" G64 " NETTX=%" G64, vm->net_rx, vm->net_tx);
-    if (vm->has & DRV_STAT_BLOCK)
-        g_string_append_printf(out,
-                               " DISKRDBYTES=%" G64 " DISKWRBYTES=%" G64
-                               " DISKRDIOPS=%" G64 " DISKWRIOPS=%" G64,
-                               vm->read_bytes,
-                               vm->write_bytes,
-                               vm->read_requests,
-                               vm->write_requests);
+    drv_poll_text_append(
+        out, vm, cpu < 0 ? -1 : (gint64)(cpu * 10 + 0.5), swap ? *swap : 0);
 }
 
 /* Name and template of wild VMs, by UUID, as the other probe has them. */

@@ -9,7 +9,6 @@
 #include "im/probes/guest.h"
 #include "virt/agent.h"
 
-#define RUNNING 1 /* virDomainState: no other has an agent that answers */
 #define BUDGET_US (20 * G_USEC_PER_SEC)
 
 static void
@@ -73,8 +72,9 @@ by_asked(gconstpointer a, gconstpointer b)
     return one->asked < two->asked ? -1 : one->asked > two->asked;
 }
 
-/* The running guests among @all, those first that were not asked for the longest time;
- * what is known of others is forgotten.  Caller frees.
+/* The running guests among @all (no other has an agent that answers), those first that
+ * were not asked for the longest time; what is known of others is forgotten.  Caller
+ * frees.
  */
 static GPtrArray *
 running(ImContext *im, const GPtrArray *all)
@@ -85,7 +85,8 @@ running(ImContext *im, const GPtrArray *all)
         const DrvStats *vm = g_ptr_array_index(all, i);
         Guest *guest;
 
-        if (vm->state != RUNNING || (im_vm_id(vm->name) < 0 && !im_has_imported()))
+        if (vm->state != DRV_STATE_RUNNING ||
+            (im_vm_id(vm->name) < 0 && !im_has_imported()))
             continue;
         guest = guest_of(im, vm->uuid);
         guest->vm = vm;

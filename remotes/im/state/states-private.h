@@ -4,11 +4,6 @@
 
 #include "im/state/states.h"
 
-#define PAUSED 3         /* virDomainState */
-#define PAUSED_BY_USER 1 /* its reasons */
-#define PAUSED_MIGRATING 2
-#define PAUSED_STARTING 11
-
 typedef struct {
     gint64 id; /* -1: imported */
     char *uuid;

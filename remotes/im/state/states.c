@@ -77,10 +77,10 @@ is_arriving(Row *row, const DrvStats *vm)
 {
     gint64 now = g_get_monotonic_time();
 
-    if (row->state || vm->state != PAUSED)
+    if (row->state)
         return FALSE;
-    if (vm->reason != PAUSED_BY_USER)
-        return vm->reason == PAUSED_MIGRATING || vm->reason == PAUSED_STARTING;
+    if (vm->pause != DRV_PAUSE_USER)
+        return vm->pause == DRV_PAUSE_MIGRATION || vm->pause == DRV_PAUSE_STARTING;
     if (row->waits_at == 0)
         row->waits_at = now;
     return now - row->waits_at < SETTLE_US;
@@ -90,10 +90,10 @@ static void
 take_active(ImStates *states, const DrvStats *vm, const ImStatesHow *how, GString *out)
 {
     gint64 id = im_vm_id(vm->name);
-    const char *state = im_state_word(vm->state, vm->reason);
+    const char *state = drv_state_word(vm->state, vm->pause);
     Row *row;
 
-    if (vm->state == 5 || vm->state == 0) /* shut off: on its way out of the list */
+    if (!drv_state_is_active(vm->state)) /* on its way out of the list */
         return;
     if (id < 0 && !how->imported)
         return;

@@ -37,9 +37,6 @@ void im_states_started(ImStates *states, const char *uuid);
 /* TRUE while a domain that stopped was still listed: compare again soon. */
 gboolean im_states_is_unsettled(const ImStates *states);
 
-/* ONE's word for libvirt's. */
-const char *im_state_word(int state, int reason);
-
 /* One line a VM, for a file; and back (lines that are none are skipped). */
 char *im_states_to_text(const ImStates *states);
 void im_states_from_text(ImStates *states, const char *text);

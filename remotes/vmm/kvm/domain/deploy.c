@@ -77,7 +77,7 @@ find_started(DrvVirt *virt, DrvXml *xml)
     DrvDomainState state = DRV_STATE_ABSENT;
 
     if (watch && vmm_wait_for_job(domain, watch, NULL) &&
-        drv_domain_state(domain, &state, NULL, NULL) && drv_domain_state_is_active(state))
+        drv_domain_state(domain, &state, NULL, NULL) && drv_state_is_active(state))
         return g_steal_pointer(&domain);
     return NULL;
 }

@@ -1,73 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* poll: what front-ends up to 5.10 learn of domains (virtual machine protocol, 3.7). */
-#include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "base/action.h"
 #include "base/cancel.h"
 #include "base/error.h"
-#include "virt/stats.h"
+#include "monitor/poll-text.h"
 #include "vmm/ops/session.h"
 #include "vmm/vmm.h"
 
 #define SAMPLE_MS 500
 
-/* Paused by whoever, or for a time: an error only from 5.6 on. */
-static char
-state_letter(const DrvStats *stats)
-{
-    gboolean old = !drv_release_at_least(drv_action_release(), 5, 6, 0);
-
-    switch (stats->state) {
-    case VIR_DOMAIN_SHUTOFF:
-        return 'd';
-    case VIR_DOMAIN_CRASHED:
-        return 'e';
-    case VIR_DOMAIN_PMSUSPENDED:
-        return old ? 'a' : 'e';
-    case VIR_DOMAIN_PAUSED:
-        switch (stats->reason) {
-        case VIR_DOMAIN_PAUSED_UNKNOWN:
-        case VIR_DOMAIN_PAUSED_USER:
-        case VIR_DOMAIN_PAUSED_IOERROR:
-        case VIR_DOMAIN_PAUSED_WATCHDOG:
-        case VIR_DOMAIN_PAUSED_CRASHED:
-        case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
-            return old ? 'a' : 'e';
-        default:
-            return 'a';
-        }
-    default:
-        return 'a';
-    }
-}
-
-static void
-append_counter(GString *out, unsigned there, const char *name, guint64 value)
-{
-    if (there)
-        g_string_append_printf(out, " %s=%" G_GUINT64_FORMAT, name, value);
-}
-
 /* @before may be NULL: then there is no CPU usage to tell. */
 static void
 append_stats(GString *out, const DrvStats *stats, const DrvStats *before)
 {
-    g_string_append_printf(out, "STATE=%c", state_letter(stats));
-    if (before && (before->has & stats->has & DRV_STAT_CPU) &&
-        stats->cpu_ns >= before->cpu_ns) {
-        guint64 tenths = (stats->cpu_ns - before->cpu_ns) / (SAMPLE_MS * 1000);
+    gint64 tenths = -1;
 
-        g_string_append_printf(
-            out, " CPU=%" G_GUINT64_FORMAT ".%u", tenths / 10, (guint)(tenths % 10));
-    }
-    append_counter(out, stats->has & DRV_STAT_MEMORY, "MEMORY", stats->rss_kib);
-    append_counter(out, stats->has & DRV_STAT_NET, "NETRX", stats->net_rx);
-    append_counter(out, stats->has & DRV_STAT_NET, "NETTX", stats->net_tx);
-    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDBYTES", stats->read_bytes);
-    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRBYTES", stats->write_bytes);
-    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKRDIOPS", stats->read_requests);
-    append_counter(out, stats->has & DRV_STAT_BLOCK, "DISKWRIOPS", stats->write_requests);
+    if (before && (before->has & stats->has & DRV_STAT_CPU) &&
+        stats->cpu_ns >= before->cpu_ns)
+        tenths = (gint64)((stats->cpu_ns - before->cpu_ns) / (SAMPLE_MS * 1000));
+    drv_poll_text_append(out, stats, tenths, 0);
 }
 
 static gboolean

@@ -114,7 +114,7 @@ wake(DrvDomain *domain, gboolean has_file, gboolean *runs, GError **error)
         if (!drv_domain_state(domain, &state, NULL, error))
             return FALSE;
         *runs = state == DRV_STATE_RUNNING;
-        if (*runs || !drv_domain_state_is_active(state))
+        if (*runs || !drv_state_is_active(state))
             return TRUE;
         *runs = TRUE;
         if (state == DRV_STATE_SUSPENDED)

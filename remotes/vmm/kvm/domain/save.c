@@ -22,7 +22,7 @@ give_up(DrvDomain *domain, const char *file, const char *aside)
 
     if (!drv_domain_state(domain, &state, NULL, &error))
         drv_warn("'%s' is kept: %s", file, error->message);
-    else if (drv_domain_state_is_active(state))
+    else if (drv_state_is_active(state))
         kvm_checkpoint_remove(file);
     else if (aside)
         kvm_checkpoint_put_back(file, aside);

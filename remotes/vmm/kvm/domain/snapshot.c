@@ -42,7 +42,7 @@ check_active(DrvDomain *domain, GError **error)
 
     if (!drv_domain_state(domain, &state, NULL, error))
         return FALSE;
-    return drv_domain_state_is_active(state) ||
+    return drv_state_is_active(state) ||
            drv_throw(error, DRV_ERROR_VIRT, "the domain has ended");
 }
 

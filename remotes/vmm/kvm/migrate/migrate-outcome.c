@@ -96,7 +96,7 @@ state_at(DrvVirt *virt, const char *uuid)
 
     if (domain == NULL || !drv_domain_state(domain, &state, NULL, &ignored))
         drv_ignore(&ignored, "it was active a moment ago");
-    return drv_domain_state_name(state);
+    return drv_state_name(state);
 }
 
 gboolean
@@ -123,13 +123,6 @@ kvm_throw_end(const KvmMigration *migration,
                      said);
 }
 
-/* A migration that did not come to its end has left it standing. */
-static gboolean
-is_left_standing(DrvDomainState state, int reason)
-{
-    return state == DRV_STATE_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION;
-}
-
 gboolean
 kvm_clear_to_go(KvmMigration *migration, gboolean *running, GError **error)
 {
@@ -137,7 +130,7 @@ kvm_clear_to_go(KvmMigration *migration, gboolean *running, GError **error)
         drv_watch_new(migration->domain, DRV_EVENT_LIFECYCLE, error);
     DrvMigrationEnd end;
     DrvDomainState state;
-    int reason = 0;
+    DrvPause pause = DRV_PAUSE_NONE;
 
     if (watch == NULL || !vmm_wait_for_job(migration->domain, watch, error) ||
         !drv_migration_prove(
@@ -145,10 +138,10 @@ kvm_clear_to_go(KvmMigration *migration, gboolean *running, GError **error)
         return FALSE;
     if (end != DRV_MIGRATION_STAYED)
         return kvm_throw_end(migration, end, NULL, error);
-    if (!drv_domain_state(migration->domain, &state, &reason, error))
+    if (!drv_domain_state(migration->domain, &state, &pause, error))
         return FALSE;
-    *running = state == DRV_STATE_RUNNING || is_left_standing(state, reason);
-    if (is_left_standing(state, reason)) {
+    *running = state == DRV_STATE_RUNNING || pause == DRV_PAUSE_MIGRATION;
+    if (pause == DRV_PAUSE_MIGRATION) {
         drv_info("an earlier migration left it paused");
         kvm_wake_source(migration);
     }

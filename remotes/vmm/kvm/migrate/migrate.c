@@ -147,7 +147,7 @@ start(KvmMigration *migration, GError **error)
             open_host(migration->config, request->destination, error);
     if (!same && migration->destination == NULL)
         return FALSE;
-    if (!drv_domain_state_is_active(state))
+    if (!drv_state_is_active(state))
         return same ? drv_throw(error, DRV_ERROR_NOT_FOUND, "it is not active")
                     : has_arrived(migration, error);
     migration->uuid = g_strdup(drv_domain_uuid(migration->domain));
