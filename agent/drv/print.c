@@ -29,7 +29,8 @@ is_plain(gunichar c)
     return c != (gunichar)-1 && c != (gunichar)-2 && g_unichar_isprint(c);
 }
 
-char *
+/* Shown as said above; with @lines, newlines and tabs stay.  Caller frees. */
+static char *
 print_safe(const char *text, gboolean lines)
 {
     GString *out = g_string_new(NULL);

@@ -14,9 +14,6 @@
  */
 void print_set_terminal(gboolean color, gboolean bar);
 
-/* Shown as said above; with @lines, newlines and tabs stay.  Caller frees. */
-char *print_safe(const char *text, gboolean lines);
-
 /* A line on stdout; made safe. */
 void print_line(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* A text of many lines as it is, but for what a terminal might obey. */

@@ -56,7 +56,7 @@ target_of_name(const char *name)
 }
 
 /* ["Xen", disk, partition], or nested as older ones are. */
-char *
+static char *
 device_target(json_object *device)
 {
     static const struct {
@@ -267,8 +267,13 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
 /* --- devices of the host ---------------------------------------------------------------
  */
 
+/* DDDD:BB:DD.F, in parts. */
+typedef struct {
+    guint domain, bus, device, function;
+} DeviceAddress;
+
 /* As an object, or as text. */
-gboolean
+static gboolean
 device_address(json_object *device, DeviceAddress *address)
 {
     json_object *value = drv_json_member(device_record(device), "address");

@@ -34,11 +34,3 @@ DrvNode *device_xml_find(DrvXml *domain, json_object *device);
 const char *device_class(json_object *device);
 json_object *device_record(json_object *device);
 const char *device_name(json_object *device);
-
-/* Where the guest sees a VBD: "vda", "hdc" ...; caller frees.  NULL for another class. */
-char *device_target(json_object *device);
-/* DDDD:BB:DD.F, in parts. */
-typedef struct {
-    guint domain, bus, device, function;
-} DeviceAddress;
-gboolean device_address(json_object *device, DeviceAddress *address);

@@ -107,7 +107,7 @@ add_console(json_object *list, const char *protocol, gint64 port, const char *pa
     json_object_array_add(list, console);
 }
 
-json_object *
+static json_object *
 facts_consoles(const Facts *facts)
 {
     json_object *list = json_object_new_array();

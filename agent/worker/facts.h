@@ -52,6 +52,5 @@ gboolean facts_is_saved(Job *job);
 /* The object above; caller owns. */
 json_object *facts_json(Job *job, const Facts *facts);
 
-/* Consoles of the domain, and MACs; caller owns. */
-json_object *facts_consoles(const Facts *facts);
+/* MACs of the domain; caller owns. */
 json_object *facts_macs(DrvXml *xml);

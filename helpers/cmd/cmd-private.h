@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd/cmd-private.h - a command's inside; for tests: see commands instead of running
- * them. */
+/* cmd/cmd-private.h - a command's inside. */
 #ifndef DRV_ALLOW_PRIVATE
 #error "drv-cmd-private.h is for drv-cmd and tests only"
 #endif
@@ -20,12 +19,3 @@ struct DrvCmd {
     int cwd_fd;      /* -1: ours */
     guint timeout_ms;
 };
-
-/* Called instead of running; answers as the program would.  Return the wait status. */
-typedef int (*DrvCmdDryRun)(const char *const *argv,
-                            GString *out,
-                            GString *err,
-                            gpointer data);
-
-/* NULL runs for real again. */
-void drv_cmd_set_dry_run(DrvCmdDryRun dry_run, gpointer data);

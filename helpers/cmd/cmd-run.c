@@ -14,16 +14,6 @@
 
 #define STDERR_KEPT (64 * 1024) /* bytes; of a tool's complaints the last ones count */
 
-static DrvCmdDryRun dry_run;
-static gpointer dry_run_data;
-
-void
-drv_cmd_set_dry_run(DrvCmdDryRun callback, gpointer data)
-{
-    dry_run = callback;
-    dry_run_data = data;
-}
-
 static char *
 last_line(const char *text)
 {
@@ -114,16 +104,6 @@ pump(DrvChild *child, Stream *streams, gint64 deadline, GError **error)
 }
 
 static gboolean
-run_dry(DrvCmd *cmd, GString *out, GError **error)
-{
-    g_autoptr(GString) err = g_string_new(NULL);
-    g_autoptr(GString) unused = g_string_new(NULL);
-    int status = dry_run(drv_cmd_argv(cmd), out ? out : unused, err, dry_run_data);
-
-    return drv_cmd_check(drv_cmd_argv(cmd)[0], status, err->str, error);
-}
-
-static gboolean
 run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
 {
     g_auto(DrvChild) child = DRV_CHILD_INIT;
@@ -132,8 +112,6 @@ run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
         cmd->timeout_ms ? g_get_monotonic_time() + (gint64)cmd->timeout_ms * 1000 : 0;
     int status = 0;
 
-    if (dry_run)
-        return run_dry(cmd, out, error);
     if (!drv_cmd_spawn(cmd, &child, error))
         return FALSE;
     drv_fd_close_one(child.stdin_fd);

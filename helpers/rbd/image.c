@@ -313,8 +313,8 @@ drv_rbd_image_depth(DrvRbdPool *pool, const char *name, guint64 *depth, GError *
 /* --- changes
  * ------------------------------------------------------------------------------ */
 
-rbd_image_options_t
-drv_rbd_image_options(const DrvRbdSite *site)
+static rbd_image_options_t
+options_of(const DrvRbdSite *site)
 {
     rbd_image_options_t options;
 
@@ -329,7 +329,7 @@ drv_rbd_image_options(const DrvRbdSite *site)
 gboolean
 drv_rbd_image_create(DrvRbdPool *pool, const char *name, guint64 size, GError **error)
 {
-    rbd_image_options_t options = drv_rbd_image_options(pool->site);
+    rbd_image_options_t options = options_of(pool->site);
     int rc = rbd_create4(pool->io, name, size, options);
 
     rbd_image_options_destroy(options);
@@ -345,7 +345,7 @@ drv_rbd_image_clone(DrvRbdPool *pool,
                     const char *child,
                     GError **error)
 {
-    rbd_image_options_t options = drv_rbd_image_options(pool->site);
+    rbd_image_options_t options = options_of(pool->site);
     int rc;
 
     (void)rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_FORMAT, 2);

@@ -60,9 +60,6 @@ gboolean drv_rbd_image_parent(DrvRbdPool *pool,
                               char **snapshot,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Options for a new image of this site; free with rbd_image_options_destroy(). */
-rbd_image_options_t drv_rbd_image_options(const DrvRbdSite *site);
-
 gboolean drv_rbd_image_create(DrvRbdPool *pool,
                               const char *name,
                               guint64 size,

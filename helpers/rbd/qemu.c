@@ -24,8 +24,8 @@ append_option(GString *text, const char *name, const char *value)
     append_escaped(text, value);
 }
 
-char *
-drv_rbd_qemu_name(const DrvRbdSite *site, const char *pool, const char *image)
+static char *
+qemu_name_of(const DrvRbdSite *site, const char *pool, const char *image)
 {
     GString *text = g_string_new("rbd:");
 
@@ -42,7 +42,7 @@ gboolean
 drv_rbd_qemu_convert(
     DrvRbdPool *pool, int fd, const char *format, const char *name, GError **error)
 {
-    g_autofree char *target = drv_rbd_qemu_name(pool->site, pool->name, name);
+    g_autofree char *target = qemu_name_of(pool->site, pool->name, name);
     g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", CHILD_FD);
     g_autoptr(DrvCmd) cmd = drv_cmd_new("qemu-img", "convert", "-n", "-W", NULL);
 

@@ -5,11 +5,6 @@
 #include "cmd/cmd.h"
 #include "rbd/pool.h"
 
-/* How qemu names an image: "rbd:pool/image:id=…"; special characters are escaped.  Caller
- * frees.
- */
-char *drv_rbd_qemu_name(const DrvRbdSite *site, const char *pool, const char *image);
-
 /* Write the content of @fd, a file in @format, to image @name, which is there and empty.
  */
 gboolean drv_rbd_qemu_convert(DrvRbdPool *pool,

@@ -7,7 +7,6 @@
 
 /* The images that @disk was until reverts, see tree.h; caller frees. */
 char **drv_rbd_tree_former(DrvRbdPool *pool, const char *disk, GError **error);
-gboolean drv_rbd_tree_is_former(const char *disk, const char *name);
 
 /* TRUE when @child is the disk, or was it until a revert; one in the trash is not. */
 gboolean drv_rbd_tree_is_own_clone(const char *disk,
@@ -31,10 +30,6 @@ gboolean drv_rbd_tree_drop_snap(DrvRbdPool *pool,
 /* The work of removing and switching, to be repeated until it is done. */
 gboolean drv_rbd_tree_finish_remove(DrvRbdPool *pool,
                                     const char *disk,
-                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_rbd_tree_finish_delete(DrvRbdPool *pool,
-                                    const char *disk,
-                                    const char *id,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean drv_rbd_tree_finish_switch(DrvRbdPool *pool,
                                     const char *disk,

@@ -14,8 +14,8 @@
  * -------------------------------------------------------------------------------- */
 
 /* "<disk>-<number>[:<number>]…" */
-gboolean
-drv_rbd_tree_is_former(const char *disk, const char *name)
+static gboolean
+is_former(const char *disk, const char *name)
 {
     gsize length = strlen(disk);
     gboolean in_number = FALSE;
@@ -33,8 +33,8 @@ drv_rbd_tree_is_former(const char *disk, const char *name)
 gboolean
 drv_rbd_tree_is_own_clone(const char *disk, const rbd_linked_image_spec_t *child)
 {
-    return !child->trash && (g_str_equal(child->image_name, disk) ||
-                             drv_rbd_tree_is_former(disk, child->image_name));
+    return !child->trash &&
+           (g_str_equal(child->image_name, disk) || is_former(disk, child->image_name));
 }
 
 char **
@@ -47,7 +47,7 @@ drv_rbd_tree_former(DrvRbdPool *pool, const char *disk, GError **error)
         return NULL;
     former = g_ptr_array_new();
     for (guint i = 0; all[i]; i++) {
-        if (drv_rbd_tree_is_former(disk, all[i]))
+        if (is_former(disk, all[i]))
             g_ptr_array_add(former, g_strdup(all[i]));
     }
     g_ptr_array_add(former, NULL);
@@ -351,11 +351,8 @@ tidy_former(DrvRbdPool *pool, const char *disk, const char *name, GError **error
 }
 
 /* Repeatable: a cut-off run has removed the snapshot, and not yet renamed its image. */
-gboolean
-drv_rbd_tree_finish_delete(DrvRbdPool *pool,
-                           const char *disk,
-                           const char *id,
-                           GError **error)
+static gboolean
+finish_delete(DrvRbdPool *pool, const char *disk, const char *id, GError **error)
 {
     g_autofree char *holder = NULL;
     g_auto(GStrv) former = NULL;
@@ -385,8 +382,7 @@ drv_rbd_tree_snap_delete(DrvRbdPool *pool, const char *disk, guint64 id, GError 
         return FALSE;
     drv_rbd_image_close(g_steal_pointer(&image));
     return drv_rbd_step_note(step, note, error) &&
-           drv_rbd_tree_finish_delete(pool, disk, name, error) &&
-           drv_rbd_step_end(step, error);
+           finish_delete(pool, disk, name, error) && drv_rbd_step_end(step, error);
 }
 
 /* --- what was cut off
@@ -408,7 +404,7 @@ drv_rbd_tree_settle(DrvRbdPool *pool, const char *image, const char *note, GErro
     if (g_str_has_prefix(note, "snap "))
         return drv_rbd_tree_drop_snap(pool, image, image, note + 5, error);
     if (g_str_has_prefix(note, "unsnap "))
-        return drv_rbd_tree_finish_delete(pool, image, note + 7, error);
+        return finish_delete(pool, image, note + 7, error);
     if (g_str_equal(note, "remove"))
         return drv_rbd_tree_finish_remove(pool, image, error);
     if (g_str_equal(note, "prepare"))

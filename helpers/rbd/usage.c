@@ -19,8 +19,8 @@ add_extent(uint64_t offset, size_t length, int exists, void *data)
 }
 
 /* What has changed since the last snapshot, object by object. */
-gboolean
-drv_rbd_usage_image(DrvRbdPool *pool, const char *name, guint64 *used, GError **error)
+static gboolean
+usage_of_image(DrvRbdPool *pool, const char *name, guint64 *used, GError **error)
 {
     g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, name, DRV_RBD_LOOK, error);
     g_auto(GStrv) snapshots = image ? drv_rbd_image_snapshots(pool, image, error) : NULL;
@@ -67,7 +67,7 @@ add_disk(DrvRbdPool *pool, const char *name, GHashTable *vms, GError **error)
 
     if (!parse_disk(name, &vm, &disk))
         return TRUE;
-    if (!drv_rbd_usage_image(pool, name, &used, &why)) {
+    if (!usage_of_image(pool, name, &used, &why)) {
         if (drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
             drv_ignore(&why, "it was removed meanwhile");
             return TRUE;

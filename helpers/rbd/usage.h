@@ -9,9 +9,3 @@
  * frees.
  */
 char *drv_rbd_usage_vms(DrvRbdPool *pool, GError **error);
-
-/* Bytes that are written to @name and not shared with a snapshot or a parent. */
-gboolean drv_rbd_usage_image(DrvRbdPool *pool,
-                             const char *name,
-                             guint64 *used,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -376,21 +376,3 @@ drv_request_copy(gconstpointer request)
     }
     return copy;
 }
-
-char *
-drv_request_explain(gconstpointer request)
-{
-    const DrvRequestType *type = ((const DrvRequest *)request)->type;
-    GString *out = g_string_new(type->name);
-
-    g_string_append_c(out, '\n');
-    for (guint i = 0; i < type->n_fields; i++) {
-        const DrvField *field = &type->fields[i];
-        g_autoptr(GVariant) value = g_variant_ref_sink(pack_field(request, field));
-        g_autofree char *text = g_variant_print(value, FALSE);
-
-        g_string_append_printf(
-            out, "  %s=%s\n", field->name, field->flags & DRV_SECRET ? "***" : text);
-    }
-    return g_string_free(out, FALSE);
-}

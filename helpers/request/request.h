@@ -37,9 +37,8 @@ enum {
     DRV_HOST_OF = 1 << 2,  /* "host:path": the host ("" without ':') */
     DRV_PATH_OF = 1 << 3,  /* "host:path": the path, checked as DRV_PATH */
     DRV_DISK_OF = 1 << 4,  /* ".../disk.N": N; -1 when the last component is another */
-    DRV_SECRET = 1 << 5,   /* never shown */
-    DRV_LINE = 1 << 6,     /* one line: it gets into an answer */
-    DRV_NAME_OF = 1 << 7,  /* "host:name": the name, checked as DRV_LINE */
+    DRV_LINE = 1 << 5,     /* one line: it gets into an answer */
+    DRV_NAME_OF = 1 << 6,  /* "host:name": the name, checked as DRV_LINE */
 };
 
 typedef struct {
@@ -123,9 +122,6 @@ GVariant *drv_request_pack(gconstpointer request);
 gboolean drv_request_unpack(gpointer request,
                             GVariant *packed,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* "name=value" lines of all fields, secrets as ***. */
-char *drv_request_explain(gconstpointer request);
 
 /* Checks of their own use: absolute, one line and without ".."; a host name safe as an
  * argument.

@@ -37,13 +37,6 @@ gboolean drv_fetch_s3_target(const char *url,
                              DrvHttpTarget *target,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The header lines that sign a GET of https://@host@path at @time (UTC seconds). */
-GStrv drv_fetch_s3_sign(const DrvFetchS3 *s3,
-                        const char *region,
-                        const char *host,
-                        const char *path,
-                        gint64 time);
-
 /* Split "ssh://[user@]host:path" or "ssh://[user@]host/path". */
 gboolean drv_fetch_split_ssh(const char *url, char **host, char **path, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -64,12 +64,13 @@ signature(const DrvFetchS3 *s3, const char *region, const char *day, const char 
     return g_compute_hmac_for_string(G_CHECKSUM_SHA256, key, sizeof key, to_sign, -1);
 }
 
-GStrv
-drv_fetch_s3_sign(const DrvFetchS3 *s3,
-                  const char *region,
-                  const char *host,
-                  const char *path,
-                  gint64 time)
+/* The header lines that sign a GET of https://@host@path at @time (UTC seconds). */
+static GStrv
+sign_get(const DrvFetchS3 *s3,
+         const char *region,
+         const char *host,
+         const char *path,
+         gint64 time)
 {
     g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(time);
     g_autofree char *stamp = g_date_time_format(when, "%Y%m%dT%H%M%SZ");
@@ -106,7 +107,7 @@ sign_now(gpointer data)
     const DrvFetchS3 keys = { .access_key_id = self->access_key_id,
                               .secret_access_key = self->secret_access_key };
 
-    return drv_fetch_s3_sign(
+    return sign_get(
         &keys, self->region, self->host, self->path, g_get_real_time() / G_USEC_PER_SEC);
 }
 

@@ -237,14 +237,3 @@ drv_fetch_open(const DrvFetchRequest *request, GError **error)
         return NULL;
     }
 }
-
-gboolean
-drv_fetch_size(const DrvFetchRequest *request, guint64 *size, GError **error)
-{
-    g_autoptr(DrvSource) source = drv_fetch_open(request, error);
-
-    if (source == NULL)
-        return FALSE;
-    *size = drv_source_size_hint(source);
-    return TRUE;
-}

@@ -96,14 +96,6 @@ char *drv_fetch_display_name(const char *url);
 DrvSource *drv_fetch_open(const DrvFetchRequest *request,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The size that the origin tells, DRV_SOURCE_SIZE_UNKNOWN when it tells none.  This is
- * open and size hint in one: a GET that ends after its headers, since what answers a GET
- * does not always answer a HEAD.
- */
-gboolean drv_fetch_size(const DrvFetchRequest *request,
-                        guint64 *size,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* Check a LIMIT_TRANSFER_BW ("2m", "500k", "1048576") and give bytes per second;
  * NULL and "" are 0, no limit.  DRV_ERROR_DUMP otherwise.
  */

@@ -100,8 +100,8 @@ is_skippable(const guint8 *data, gsize size, gsize *after)
     return TRUE;
 }
 
-DrvUnpackFilter
-drv_unpack_detect(const guint8 *data, gsize size)
+static DrvUnpackFilter
+detect_filter(const guint8 *data, gsize size)
 {
     for (guint i = DRV_UNPACK_GZIP; i < G_N_ELEMENTS(filters); i++) {
         if (size < filters[i].magic_size ||
@@ -302,7 +302,7 @@ find_filter(DrvSource *inner, DrvUnpackFilter *filter, GError **error)
             wanted = at + HEAD;
             continue;
         }
-        *filter = drv_unpack_detect(head + at, left);
+        *filter = detect_filter(head + at, left);
         bad = find_refused(head + at, left);
         if (at > 0 && *filter != DRV_UNPACK_ZSTD && *filter != DRV_UNPACK_LZ4)
             bad = "what follows a skippable frame";

@@ -24,9 +24,6 @@ typedef enum {
     DRV_UNPACK_LZ4,
 } DrvUnpackFilter;
 
-/* What begins with these bytes (16 are enough). */
-DrvUnpackFilter drv_unpack_detect(const guint8 *data, gsize size);
-
 /* The decompressed stream of @inner (taken, freed on failure too), or @inner itself when
  * it is not compressed.  @filter (may be NULL) tells which.  At its end @inner was read
  * to its own end, so that a digest in it has been compared.

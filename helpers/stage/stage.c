@@ -272,12 +272,6 @@ drv_stage_path(const DrvStage *stage)
     return stage->path;
 }
 
-int
-drv_stage_dir_fd(const DrvStage *stage)
-{
-    return stage->dir_fd;
-}
-
 gboolean
 drv_stage_link(DrvStage *stage, const char *name, const char *target, GError **error)
 {

@@ -49,9 +49,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStage, drv_stage_free)
 int drv_stage_fd(const DrvStage *stage);
 const char *drv_stage_path(const DrvStage *stage);
 
-/* The directory the stage is in. */
-int drv_stage_dir_fd(const DrvStage *stage);
-
 /* Plan: @name in the stage becomes @target in the directory ("disk.0" or, one level down,
  * "disk.0.snap/1"), in place of a file or link of that name.
  */

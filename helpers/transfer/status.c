@@ -49,8 +49,8 @@ is_private(const char *path)
            (info.st_mode & 022) == 0 && access(path, W_OK) == 0;
 }
 
-char *
-drv_status_dir(void)
+static char *
+status_dir(void)
 {
     g_autofree char *in_var = g_build_filename(drv_action_var_dir(), ".drv-status", NULL);
     g_autofree char *in_run = g_strdup_printf("/run/user/%d/drv-status", (int)geteuid());
@@ -169,7 +169,7 @@ drv_status_begin(const char *action, const char *object, const char *from, const
     status.began_us = g_get_monotonic_time();
     status.started_s = g_get_real_time() / G_USEC_PER_SEC;
     status.next_us = status.began_us + FIRST_US;
-    status.dir = drv_status_dir();
+    status.dir = status_dir();
     status.id = g_strdup_printf("%d-%08x", (int)getpid(), g_random_int());
     drv_pace_begin(&status.pace);
     if (status.dir && !lock_own())

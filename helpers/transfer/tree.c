@@ -30,8 +30,8 @@ entry_free(gpointer data)
     g_free(entry);
 }
 
-DrvTree *
-drv_tree_new(void)
+static DrvTree *
+tree_new(void)
 {
     DrvTree *tree = g_new0(DrvTree, 1);
 
@@ -212,7 +212,7 @@ walk(Walk *at, const char *source, const char *path, guint depth, GError **error
 DrvTree *
 drv_tree_read(const DrvSend *send, GError **error)
 {
-    g_autoptr(DrvTree) tree = drv_tree_new();
+    g_autoptr(DrvTree) tree = tree_new();
     Walk at = { .tree = tree, .send = send };
 
     tree->nonce = g_strdup(send->nonce ? send->nonce : "");
@@ -326,7 +326,7 @@ take_entries(DrvTree *tree, GVariant *list, GError **error)
 DrvTree *
 drv_tree_unpack(GBytes *bytes, GError **error)
 {
-    g_autoptr(DrvTree) tree = drv_tree_new();
+    g_autoptr(DrvTree) tree = tree_new();
     g_autoptr(GVariant) wire =
         g_variant_ref_sink(g_variant_new_from_bytes(WIRE_TYPE, bytes, FALSE));
     g_autoptr(GVariant) list = NULL;

@@ -35,7 +35,6 @@ typedef struct {
     char *source_dir;
 } DrvTree;
 
-DrvTree *drv_tree_new(void);
 void drv_tree_free(DrvTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvTree, drv_tree_free)
 

@@ -86,19 +86,6 @@ do_job_info(DrvVirtCall *call)
     return call->out_number2 >= 0;
 }
 
-gboolean
-drv_block_job(DrvDomain *domain, const char *target, gboolean *active, GError **error)
-{
-    g_autoptr(DrvVirtCall) call =
-        drv_virt_call_on(domain, "read the disk's job", do_job_info);
-
-    call->text = g_strdup(target);
-    if (!drv_virt_call(call, error))
-        return drv_prefix(error, "disk '%s'", target);
-    *active = call->out_number2 > 0;
-    return TRUE;
-}
-
 static gboolean
 do_job_end(DrvVirtCall *call)
 {

@@ -86,9 +86,3 @@ gboolean drv_block_resize(DrvDomain *domain,
                           const char *target,
                           guint64 size,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* TRUE and *active when a block job has the disk now. */
-gboolean drv_block_job(DrvDomain *domain,
-                       const char *target,
-                       gboolean *active,
-                       GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -88,49 +88,6 @@ drv_disk_find(DrvDomain *domain, const char *target, GError **error)
     return NULL;
 }
 
-static gboolean
-same_text(const char *a, const char *b)
-{
-    g_autofree char *left = drv_path_collapse(a);
-    g_autofree char *right = drv_path_collapse(b);
-
-    return strcmp(left, right) == 0;
-}
-
-static gboolean
-same_file(const char *a, const char *b)
-{
-    struct stat left, right;
-
-    return stat(a, &left) == 0 && stat(b, &right) == 0 && left.st_dev == right.st_dev &&
-           left.st_ino == right.st_ino;
-}
-
-DrvDisk *
-drv_disk_find_by_path(DrvDomain *domain, const char *path, GError **error)
-{
-    static gboolean (*const same[])(const char *, const char *) = { same_text,
-                                                                    same_file };
-    g_autoptr(GPtrArray) disks = drv_disk_list(domain, error);
-
-    if (disks == NULL)
-        return NULL;
-    for (guint how = 0; how < G_N_ELEMENTS(same); how++) {
-        for (guint i = 0; i < disks->len; i++) {
-            DrvDisk *disk = g_ptr_array_index(disks, i);
-
-            if (*disk->source == '/' && same[how](disk->source, path))
-                return g_ptr_array_steal_index(disks, i);
-        }
-    }
-    (void)drv_throw(error,
-                    DRV_ERROR_FAILED,
-                    "domain '%s' has no disk with source '%s'",
-                    drv_domain_id(domain),
-                    path);
-    return NULL;
-}
-
 char *
 drv_disk_chain_name(
     DrvDomain *domain, const char *target, guint depth, char **file, GError **error)

@@ -24,11 +24,6 @@ GPtrArray *drv_disk_list(DrvDomain *domain, GError **error);
 /* The disk with this target; NULL and DRV_ERROR_FAILED when the domain has none. */
 DrvDisk *drv_disk_find(DrvDomain *domain, const char *target, GError **error);
 
-/* The disk whose source is @path: compared as text without double slashes, then by what
- * the paths lead to (links followed).  NULL and DRV_ERROR_FAILED when there is none.
- */
-DrvDisk *drv_disk_find_by_path(DrvDomain *domain, const char *path, GError **error);
-
 /* What libvirt calls the file that is @depth files below the one disk @target writes to
  * ("vda[2]").  By depth, since its paths say little: a disk that was started by a link is
  * known by that link, wherever that leads now.  @file (may be NULL) gets the path that

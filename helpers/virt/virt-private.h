@@ -106,12 +106,6 @@ gboolean drv_virt_call(DrvVirtCall *call, GError **error) G_GNUC_WARN_UNUSED_RES
  */
 void drv_virt_call_note(DrvVirtCall *call);
 
-/* Set @error from call->code and message, and return FALSE. */
-gboolean drv_virt_throw(const DrvVirtCall *call, GError **error);
-
-/* TRUE when it failed because another job has the domain or disk. */
-gboolean drv_virt_call_is_busy(const DrvVirtCall *call);
-
 /* Call like drv_virt_call(); as long as a block job is in the way, wait for it to end, up
  * to 15 s.  @watch: the caller's own for block jobs, since libvirt allows only one of a
  * kind per domain, or NULL.

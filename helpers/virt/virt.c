@@ -67,6 +67,57 @@ start_library(GError **error)
     return TRUE;
 }
 
+/* --- errors --------------------------------------------------------------------------
+ */
+
+static gboolean
+is_busy(const DrvVirtCall *call)
+{
+    if (call->ok)
+        return FALSE;
+    return call->code == VIR_ERR_BLOCK_COPY_ACTIVE ||
+           call->code == VIR_ERR_RESOURCE_BUSY ||
+           (call->message && (strstr(call->message, "active block job") ||
+                              strstr(call->message, "is in use")));
+}
+
+static DrvErrorCode
+meaning_of(const DrvVirtCall *call)
+{
+    if (call->code == VIR_ERR_NO_DOMAIN)
+        return DRV_ERROR_NOT_FOUND;
+    if (is_busy(call))
+        return DRV_ERROR_BUSY;
+    if (strstr(call->message, "No space left on device") ||
+        strstr(call->message, "Disk quota exceeded"))
+        return DRV_ERROR_NO_SPACE;
+    switch (call->code) {
+    case VIR_ERR_OPERATION_TIMEOUT:
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+    case VIR_ERR_AGENT_UNSYNCED:
+        return DRV_ERROR_TIMEOUT;
+    case VIR_ERR_ACCESS_DENIED:
+    case VIR_ERR_AUTH_FAILED:
+    case VIR_ERR_AUTH_CANCELLED:
+    case VIR_ERR_AUTH_UNAVAILABLE:
+        return DRV_ERROR_PERMISSION;
+    case VIR_ERR_NO_SUPPORT:
+    case VIR_ERR_ARGUMENT_UNSUPPORTED:
+    case VIR_ERR_OPERATION_UNSUPPORTED:
+        return DRV_ERROR_UNSUPPORTED;
+    default:
+        return DRV_ERROR_VIRT;
+    }
+}
+
+/* Set @error from call->code and message, and return FALSE. */
+static gboolean
+throw_libvirt(const DrvVirtCall *call, GError **error)
+{
+    return drv_throw(
+        error, meaning_of(call), "cannot %s: libvirt: %s", call->what, call->message);
+}
+
 /* --- calls -------------------------------------------------------------------------- */
 
 DrvVirtCall *
@@ -250,57 +301,7 @@ drv_virt_call(DrvVirtCall *call, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return drv_prefix(error, "%s", call->what);
     }
-    return call->ok || drv_virt_throw(call, error);
-}
-
-/* --- errors --------------------------------------------------------------------------
- */
-
-gboolean
-drv_virt_call_is_busy(const DrvVirtCall *call)
-{
-    if (call->ok)
-        return FALSE;
-    return call->code == VIR_ERR_BLOCK_COPY_ACTIVE ||
-           call->code == VIR_ERR_RESOURCE_BUSY ||
-           (call->message && (strstr(call->message, "active block job") ||
-                              strstr(call->message, "is in use")));
-}
-
-static DrvErrorCode
-meaning_of(const DrvVirtCall *call)
-{
-    if (call->code == VIR_ERR_NO_DOMAIN)
-        return DRV_ERROR_NOT_FOUND;
-    if (drv_virt_call_is_busy(call))
-        return DRV_ERROR_BUSY;
-    if (strstr(call->message, "No space left on device") ||
-        strstr(call->message, "Disk quota exceeded"))
-        return DRV_ERROR_NO_SPACE;
-    switch (call->code) {
-    case VIR_ERR_OPERATION_TIMEOUT:
-    case VIR_ERR_AGENT_UNRESPONSIVE:
-    case VIR_ERR_AGENT_UNSYNCED:
-        return DRV_ERROR_TIMEOUT;
-    case VIR_ERR_ACCESS_DENIED:
-    case VIR_ERR_AUTH_FAILED:
-    case VIR_ERR_AUTH_CANCELLED:
-    case VIR_ERR_AUTH_UNAVAILABLE:
-        return DRV_ERROR_PERMISSION;
-    case VIR_ERR_NO_SUPPORT:
-    case VIR_ERR_ARGUMENT_UNSUPPORTED:
-    case VIR_ERR_OPERATION_UNSUPPORTED:
-        return DRV_ERROR_UNSUPPORTED;
-    default:
-        return DRV_ERROR_VIRT;
-    }
-}
-
-gboolean
-drv_virt_throw(const DrvVirtCall *call, GError **error)
-{
-    return drv_throw(
-        error, meaning_of(call), "cannot %s: libvirt: %s", call->what, call->message);
+    return call->ok || throw_libvirt(call, error);
 }
 
 /* --- connection ----------------------------------------------------------------------

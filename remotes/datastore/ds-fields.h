@@ -28,13 +28,12 @@
         DRV_FIELD(DsCp, limit_rate, .xpath = DS_TEMPLATE_AT "LIMIT_TRANSFER_BW"),        \
         DRV_FIELD(DsCp,                                                                  \
                   s3_access_key,                                                         \
-                  .xpath = DS_MARKET_AT "ACCESS_KEY_ID|" DS_TEMPLATE_AT "ACCESS_KEY_ID", \
-                  .flags = DRV_SECRET),                                                  \
+                  .xpath =                                                               \
+                      DS_MARKET_AT "ACCESS_KEY_ID|" DS_TEMPLATE_AT "ACCESS_KEY_ID"),     \
         DRV_FIELD(DsCp,                                                                  \
                   s3_secret_key,                                                         \
                   .xpath = DS_MARKET_AT "SECRET_ACCESS_KEY|" DS_TEMPLATE_AT              \
-                                        "SECRET_ACCESS_KEY",                             \
-                  .flags = DRV_SECRET),                                                  \
+                                        "SECRET_ACCESS_KEY"),                            \
         DRV_FIELD(                                                                       \
             DsCp, s3_region, .xpath = DS_MARKET_AT "REGION|" DS_TEMPLATE_AT "REGION"),   \
         DRV_FIELD(DsCp,                                                                  \

@@ -6,7 +6,7 @@
 
 #define DEPLOY_ID(type, n) DRV_FIELD(type, deploy_id, .arg = n, .flags = DRV_REQUIRED)
 #define VM_ID(type, n) DRV_FIELD(type, vm_id, .arg = n)
-#define DOCUMENT(type) DRV_FIELD(type, xml, .flags = DRV_SECRET) /* set by vmm_main() */
+#define DOCUMENT(type) DRV_FIELD(type, xml) /* set by vmm_main() */
 #define TM_MAD "DATASTORE/TM_MAD"
 
 static const DrvField domain_fields[] = { DEPLOY_ID(VmmHead, 1),

@@ -29,8 +29,7 @@ check_request(gconstpointer request)
     const DrvRequestType *type = ((const DrvRequest *)request)->type;
     g_autoptr(DrvRequest) other = drv_request_new(type);
     g_autoptr(GVariant) packed = g_variant_ref_sink(drv_request_pack(request));
-    g_autofree char *one = drv_request_explain(request);
-    g_autofree char *two = NULL;
+    g_autoptr(GVariant) again = NULL;
     g_autoptr(GError) error = NULL;
 
     for (guint i = 0; i < type->n_fields; i++) {
@@ -46,6 +45,6 @@ check_request(gconstpointer request)
         g_assert_nonnull(strstr(error->message, " is missing")); /* only half is filled */
         return;
     }
-    two = drv_request_explain(other);
-    g_assert_cmpstr(one, ==, two);
+    again = g_variant_ref_sink(drv_request_pack(other));
+    g_assert_true(g_variant_equal(packed, again));
 }

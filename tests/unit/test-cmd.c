@@ -397,40 +397,6 @@ test_detach(void)
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
 }
 
-/* --- dry run ---------------------------------------------------------------------------
- */
-
-static int
-pretend(const char *const *argv, GString *out, GString *err, gpointer data)
-{
-    g_autofree char *line = g_strjoinv(" ", (char **)argv);
-
-    g_string_append_printf(data, "%s;", line);
-    g_string_append(out, "answer");
-    g_string_append(err, "complaint\n");
-    return g_str_equal(argv[1], "fail") ? 2 << 8 : 0;
-}
-
-static void
-test_dry_run(void)
-{
-    g_autoptr(DrvCmd) good = drv_cmd_new("no-such-tool", "work", NULL);
-    g_autoptr(DrvCmd) bad = drv_cmd_new("no-such-tool", "fail", NULL);
-    g_autoptr(GString) seen = g_string_new(NULL);
-    g_autoptr(GString) out = g_string_new(NULL);
-    g_autoptr(GError) error = NULL;
-
-    drv_cmd_set_dry_run(pretend, seen);
-    must(drv_cmd_run(good, &error));
-    must(drv_cmd_capture(good, out, 100, &error));
-    g_assert_false(drv_cmd_run(bad, &error));
-    drv_cmd_set_dry_run(NULL, NULL);
-    g_assert_cmpstr(out->str, ==, "answer");
-    g_assert_cmpstr(
-        seen->str, ==, "no-such-tool work;no-such-tool work;no-such-tool fail;");
-    assert_error_text(error, DRV_ERROR_COMMAND, "no-such-tool: complaint");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -463,6 +429,5 @@ main(int argc, char **argv)
     g_test_add_func("/cmd/spawn", test_spawn);
     g_test_add_func("/cmd/clear", test_clear);
     g_test_add_func("/cmd/detach", test_detach);
-    g_test_add_func("/cmd/dry-run", test_dry_run);
     return g_test_run();
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define DRV_ALLOW_PRIVATE
 #include <string.h>
 
-#include "cmd/cmd-private.h"
 #include "image/df.h"
 #include "image/mkfs.h"
 #include "scratch.h"
@@ -149,14 +147,18 @@ test_no_overwrite(void)
     g_assert_error(error, DRV_ERROR, DRV_ERROR_EXISTS);
 }
 
-static int
-note(const char *const *argv, GString *out, GString *err, gpointer data)
+/* A program that writes down what it was called with, a line a call. */
+static void
+put_tool(const char *dir, const char *name, const char *log)
 {
-    g_autofree char *line = g_strjoinv("|", (char **)argv);
+    g_autofree char *file = g_build_filename(dir, name, NULL);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\n{ printf %%s '%s'\n"
+                                            "printf '|%%s' \"$@\"\necho\n} >>'%s'\n",
+                                            name,
+                                            log);
 
-    (void)out, (void)err;
-    g_string_append_printf(data, "%s\n", line);
-    return 0;
+    scratch_put(dir, name, text);
+    g_assert_cmpint(chmod(file, 0755), ==, 0);
 }
 
 static void
@@ -166,16 +168,24 @@ test_commands(void)
     DrvMkfs ext4 = { "raw", "ext4", MIB, supported, options };
     DrvMkfs xfs = { "raw", "xfs", MIB, supported, NULL };
     DrvMkfs swap = { "swap", NULL, MIB, supported, options };
-    g_autoptr(GString) seen = g_string_new(NULL);
+    g_autoptr(Scratch) tools = scratch_new();
+    g_autofree char *log = g_build_filename(tools, "log", NULL);
+    g_autofree char *before = g_strdup(g_getenv("PATH"));
+    g_autofree char *path = g_strconcat(tools, ":", before, NULL);
+    g_autofree char *seen = NULL;
     g_autoptr(GError) error = NULL;
     PLACE();
 
-    drv_cmd_set_dry_run(note, seen);
+    put_tool(tools, "mkfs.ext4", log);
+    put_tool(tools, "mkfs.xfs", log);
+    put_tool(tools, "mkswap", log);
+    g_setenv("PATH", path, TRUE);
     must(drv_mkfs(place.fd, "-a", &ext4, &error));
     must(drv_mkfs(place.fd, "b", &xfs, &error));
     must(drv_mkfs(place.fd, "c", &swap, &error));
-    drv_cmd_set_dry_run(NULL, NULL);
-    g_assert_cmpstr(seen->str,
+    g_setenv("PATH", before, TRUE);
+    must(g_file_get_contents(log, &seen, NULL, &error));
+    g_assert_cmpstr(seen,
                     ==,
                     "mkfs.ext4|-F|-m|0|-L|a b|./-a\n"
                     "mkfs.xfs|-f|./b\n"

@@ -224,8 +224,8 @@ test_parts(void)
     struct stat one, two;
 
     g_assert_cmpstr(drv_stage_path(stage), ==, path);
-    g_assert_cmpint(fstat(drv_stage_dir_fd(stage), &one), ==, 0);
-    g_assert_cmpint(fstat(place.fd, &two), ==, 0);
+    g_assert_cmpint(fstat(drv_stage_fd(stage), &one), ==, 0);
+    g_assert_cmpint(stat(path, &two), ==, 0);
     g_assert_cmpuint(one.st_ino, ==, two.st_ino);
     make_file(stage, "new", "");
     g_assert_cmpint(drv_stage_create(stage, "new", &error), ==, -1);

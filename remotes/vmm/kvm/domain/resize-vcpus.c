@@ -7,8 +7,8 @@
 
 #define LOOK_AGAIN_MS 500
 
-gboolean
-kvm_vcpus(DrvDomain *domain, guint *n, GError **error)
+static gboolean
+count_vcpus(DrvDomain *domain, guint *n, GError **error)
 {
     g_autoptr(DrvXml) live = vmm_domain_xml(domain, error);
     g_autofree char *text = NULL;
@@ -32,7 +32,8 @@ wait_for_vcpus(DrvDomain *domain, guint before, gint64 end_us)
     guint left = before;
 
     while (left >= before && g_get_monotonic_time() < end_us) {
-        if (drv_poll(NULL, 0, LOOK_AGAIN_MS, NULL) < 0 || !kvm_vcpus(domain, &left, NULL))
+        if (drv_poll(NULL, 0, LOOK_AGAIN_MS, NULL) < 0 ||
+            !count_vcpus(domain, &left, NULL))
             return FALSE;
     }
     return left < before;
@@ -47,7 +48,7 @@ kvm_set_vcpus(DrvDomain *domain, guint n, GError **error)
     for (;;) {
         g_autoptr(GError) why = NULL;
 
-        if (!kvm_vcpus(domain, &left, error))
+        if (!count_vcpus(domain, &left, error))
             return FALSE;
         if (left == n || drv_domain_set_vcpus(domain, n, &why))
             return TRUE;

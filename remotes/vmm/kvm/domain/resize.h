@@ -12,9 +12,6 @@ typedef struct {
     guint64 before; /* as it was; 0: not told */
 } KvmChange;
 
-/* How many are plugged in. */
-gboolean kvm_vcpus(DrvDomain *domain, guint *n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* Plug or unplug CPUs until there are @n.  libvirt gives a guest 5 s to release one; here
  * it has VMM_UNPLUG_MS for all of them, as for a device.
  */
