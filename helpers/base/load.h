@@ -20,6 +20,7 @@
 /* DRV_ERROR_FAILED when the library is not installed, or lacks a function we use. */
 gboolean drv_load_curl(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean drv_load_archive(GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean drv_load_isal(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean drv_load_crypto(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How such a table is made of a list of functions, each as _(name). */

@@ -10,10 +10,10 @@
 /* How much compressed data is asked for at once. */
 #define DRV_UNPACK_INPUT_SIZE ((gsize)256 * 1024)
 
-/* gzip by zlib, which compares checksum and length of each member; libarchive's filter
- * does not.  Takes @inner.
+/* gzip by ISA-L, or by zlib where that is missing or @by_zlib says so; both compare
+ * checksum and length of each member, libarchive's filter does not.  Takes @inner.
  */
-DrvSource *drv_unpack_new_gzip(DrvSource *inner);
+DrvSource *drv_unpack_new_gzip(DrvSource *inner, gboolean by_zlib);
 
 /* xz by liblzma, in at most 256 MiB of memory.  Takes @inner. */
 DrvSource *drv_unpack_new_xz(DrvSource *inner);

@@ -324,7 +324,7 @@ drv_source_new_unpacked(DrvSource *inner, DrvUnpackFilter *filter, GError **erro
     if (found == DRV_UNPACK_NONE)
         return inner;
     if (found == DRV_UNPACK_GZIP)
-        return drv_unpack_new_gzip(inner);
+        return drv_unpack_new_gzip(inner, FALSE);
     if (found == DRV_UNPACK_XZ)
         return drv_unpack_new_xz(inner);
     return new_by_archive(inner, found, error);

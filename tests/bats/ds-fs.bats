@@ -25,6 +25,17 @@ load lib/ds
     cmp "$SAFE/os.raw.gz" "$SOURCE"
 }
 
+@test "cp: gzip is decompressed by zlib where ISA-L is missing" {
+    DRV_ENV=(ONE_MAD_DEBUG=1)
+    register os.raw.gz
+    [[ $stderr != *"decompressed by zlib"* ]]
+    echo none >"$BATS_TEST_TMPDIR/libisal.so.2"
+    DRV_ENV+=(LD_LIBRARY_PATH="$BATS_TEST_TMPDIR")
+    register os.raw.gz
+    [[ $stderr == *"gzip is decompressed by zlib: "* ]]
+    cmp "$SAFE/os.raw" "$SOURCE"
+}
+
 @test "cp: the digests are of the file as it came" {
     register os.raw.gz MD5="$(md5sum <"$SAFE/os.raw.gz" | cut -d ' ' -f 1)" \
         SHA1="$(sha1sum <"$SAFE/os.raw.gz" | cut -d ' ' -f 1)"

@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 import statistics
+import subprocess
 import time
-import zlib
 
 from connections import HOST, close_drivers, close_ours, open_ours, ssh_true
 from measure import Command, Problem, all_at_once, durable, must, reflink
@@ -117,15 +117,6 @@ def stage_hash(path):
     return digest.hexdigest()
 
 
-def stage_decompress(path):
-    engine = zlib.decompressobj(wbits=31)
-    with open(path, "rb", buffering=0) as file:
-        while block := file.read(MIB // 4):
-            while block:
-                engine.decompress(block, MIB)
-                block = engine.unconsumed_tail
-
-
 def stage_write(extents, path):
     """Write @extents of (offset, bytes), and make them last."""
     with open(path, "xb", buffering=0) as file:
@@ -142,25 +133,9 @@ def timed(function, *args):
     return time.perf_counter() - start
 
 
-def cp(report):
-    name = "ds.fs.cp_4g_512m"
-    if not report.wants(name):
-        return
-    plain, packed = f"{SCRATCH}/4g", f"{SCRATCH}/4g.gz"
-    data_mb, extents = 512, 128
-    clear(plain, packed)
-    write_extents(plain, 4096 * MIB, extents, data_mb * MIB, b"cp")
-    # Not through our memory: what we have used counts as our children's.
-    must("gzip", "-1", "-k", plain)
-    piece = data_mb * MIB // extents
-    block = os.pread(os.open(plain, os.O_RDONLY), piece, 0)
-    pieces = [(n * 4096 * MIB // extents, block) for n in range(extents)]
-    command = ds("cp", 7, dump(PATH=packed, SAFE_DIRS="/", SHA256=stage_hash(packed)))
+def measure_stages(report, command, stages):
+    """Medians, in ms, of @command and of each of @stages, by turns; and what was used."""
     memory, allocated = [], []
-    stages = {"read": (stage_read, packed), "hash": (stage_hash, packed),
-              "decompress": (stage_decompress, packed),
-              "gzip": (lambda: must("gzip", "-t", packed),),
-              "write": (stage_write, pieces, f"{DS}/stage")}
     times = {stage: [] for stage in stages} | {"all": []}
     for turn in range(report.runs + 1):
         clear(*glob.glob(DS + "/*"))
@@ -168,21 +143,82 @@ def cp(report):
         seconds = command.run()
         memory.append(command.usage.ru_maxrss / 1024)
         allocated.append(os.stat(*glob.glob(DS + "/*")).st_blocks * 512 / MIB)
-        clear(*glob.glob(DS + "/*"))
-        os.sync()
         for stage, what in stages.items():
+            clear(*glob.glob(DS + "/*"))
+            os.sync()
             times[stage].append(timed(*what) * 1000)
         times["all"].append(seconds * 1000)
+    clear(*glob.glob(DS + "/*"))
     medians = {stage: statistics.median(t[1:]) for stage, t in times.items()}
-    # Of two ways to decompress, the faster one is the floor.
-    medians["decompress"] = min(medians["decompress"], medians.pop("gzip"))
-    whole = medians.pop("all")
+    return medians.pop("all"), medians, max(memory), max(allocated)
+
+
+def report_stages(report, name, whole, medians):
+    """The floor is the slowest stage."""
     report.line(name, whole, "ms", max(medians.values()))
     for stage, median in medians.items():
         report.line(f"{name}.{stage}_alone", median, "ms", median)
-    report.line(f"{name}.memory", max(memory), "MiB", 64)
-    report.line(f"{name}.allocated", max(allocated), "MiB", data_mb)
-    clear(plain, packed, *glob.glob(DS + "/*"))
+
+
+def cp(report, packed, write):
+    name, data_mb = "ds.fs.cp_4g_512m", CP_DATA_MB
+    if not report.wants(name):
+        return
+    command = ds("cp", 7, dump(PATH=packed, SAFE_DIRS="/", SHA256=stage_hash(packed)))
+    whole, medians, memory, allocated = measure_stages(report, command, {
+        "read": (stage_read, packed), "hash": (stage_hash, packed),
+        "decompress": (must, "igzip", "-t", packed), "write": write})
+    report_stages(report, name, whole, medians)
+    report.line(f"{name}.memory", memory, "MiB", 64)
+    report.line(f"{name}.allocated", allocated, "MiB", data_mb)
+
+
+def cp_http(report, packed, write):
+    """The same over the network, and how a pipe of tools does it: that is the second floor."""
+    name = "ds.fs.cp_http_gz"
+    if not report.wants(name):
+        return
+    server = subprocess.Popen(
+        ["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory",
+         os.path.dirname(packed), "0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+    try:
+        port = server.stdout.readline().decode().split("port ")[1].split(" ")[0]
+        url = f"http://127.0.0.1:{port}/{os.path.basename(packed)}"
+        pipe = f"curl -sf '{url}' | gunzip -c | dd of={DS}/stage bs=64k conv=sparse"
+        command = ds("cp", 7, dump(PATH=url, SAFE_DIRS="/"))
+        whole, medians, _, _ = measure_stages(report, command, {
+            "fetch": (must, "curl", "-sf", "-o", "/dev/null", url),
+            "decompress": (must, "igzip", "-t", packed), "write": write,
+            "pipe": (must, "/bin/bash", "-o", "pipefail", "-c", pipe)})
+    finally:
+        server.kill()
+        server.wait()
+    by_tools = medians.pop("pipe")
+    report_stages(report, name, whole, medians)
+    report.line(f"{name}.tools", whole, "ms", by_tools)
+
+
+CP_DATA_MB = 512
+
+
+def cps(report):
+    """An image of 4 GiB with 512 MiB of data, compressed."""
+    if not any(map(report.wants, ("ds.fs.cp_4g_512m", "ds.fs.cp_http_gz"))):
+        return
+    plain, packed = f"{SCRATCH}/4g", f"{SCRATCH}/4g.gz"
+    extents = 128
+    clear(plain, packed)
+    write_extents(plain, 4096 * MIB, extents, CP_DATA_MB * MIB, b"cp")
+    # Not through our memory: what we have used counts as our children's.
+    must("gzip", "-1", "-k", plain)
+    piece = CP_DATA_MB * MIB // extents
+    block = os.pread(os.open(plain, os.O_RDONLY), piece, 0)
+    pieces = [(n * 4096 * MIB // extents, block) for n in range(extents)]
+    write = (stage_write, pieces, f"{DS}/stage")
+    cp(report, packed, write)
+    cp_http(report, packed, write)
+    clear(plain, packed)
 
 
 # --- the transfer manager --------------------------------------------------------------
@@ -299,7 +335,7 @@ def run(group, report, core):
     try:
         if group == "ds":
             datastore(report)
-            cp(report)
+            cps(report)
         elif group == "tm":
             transfer(report, core)
             concurrent(report, core)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define DRV_ALLOW_PRIVATE
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/load.h"
 #include "scratch.h"
 #include "source/digest.h"
-#include "source/unpack.h"
+#include "source/unpack-private.h"
 
 #define PLAIN_SIZE 2100000 /* more than two blocks of bzip2 */
 
@@ -112,6 +114,47 @@ test_good(gconstpointer data)
     g_string_append_len(both, packed->str, (gssize)packed->len);
     g_string_append_len(plain, plain->str, (gssize)plain->len);
     assert_unpacks(both, plain, kind->filter);
+}
+
+/* Both ways to decompress gzip, with input and output in pieces of any size. */
+static GString *
+unpack_pieces(const GString *packed, gsize room, gboolean by_zlib, GError **error)
+{
+    DrvSource *inner = drv_source_new_memory(packed->str, packed->len, "x");
+    g_autoptr(DrvSource) source = drv_unpack_new_gzip(inner, by_zlib);
+    g_autofree char *buffer = g_malloc(room);
+    GString *plain = g_string_new(NULL);
+    gssize got;
+
+    while ((got = drv_source_read(source, buffer, room, error)) > 0)
+        g_string_append_len(plain, buffer, got);
+    return plain;
+}
+
+static void
+test_gzip_both(void)
+{
+    static const gsize rooms[] = { 1, 7, 258, 32768, 1 << 20 };
+    g_autoptr(GString) packed = g_string_new(NULL);
+    g_autoptr(GString) all = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    must(drv_load_isal(&error));              /* or both were the same */
+    for (gsize size = 0; size < 40; size++) { /* the next one begins at any bit */
+        g_autoptr(GString) plain = make_plain((guint32)size, size * size);
+        g_autoptr(GString) member = compress(&kinds[0], plain);
+
+        g_string_append_len(packed, member->str, (gssize)member->len);
+        g_string_append_len(all, plain->str, (gssize)plain->len);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(rooms); i++) {
+        for (gboolean by_zlib = FALSE; by_zlib <= TRUE; by_zlib++) {
+            g_autoptr(GString) out = unpack_pieces(packed, rooms[i], by_zlib, &error);
+
+            g_assert_no_error(error);
+            g_assert_true(g_string_equal(out, all));
+        }
+    }
 }
 
 static void
@@ -394,5 +437,6 @@ main(int argc, char **argv)
     g_test_add_func("/unpack/no-disk", test_no_disk);
     g_test_add_func("/unpack/skippable", test_skippable);
     g_test_add_func("/unpack/no-archive", test_no_archive);
+    g_test_add_func("/unpack/gzip/both", test_gzip_both);
     return g_test_run();
 }
