@@ -136,7 +136,7 @@ $(OUT)/o/agent/%.o: ALL_CFLAGS += -I.
 # The core, its simulated back end, and the command for people need no libvirt.
 AGENT_CORE := $(OUT)/agent/drv-agentd $(OUT)/agent/drv-agent-simulator $(OUT)/agent/drv
 PROGS += $(AGENT_CORE)
-$(OUT)/agent/drv-agentd: $(call obj,agent/agentd/*.c)
+$(OUT)/agent/drv-agentd: $(call obj,agent/agentd/*.c agent/common/*.c)
 $(OUT)/agent/drv-agent-simulator: $(call obj,agent/simulator/*.c agent/common/*.c)
 $(OUT)/agent/drv: $(call obj,agent/drv/*.c)
 $(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)

@@ -45,7 +45,7 @@ typedef struct {
 } Device;
 
 struct Vm {
-    char *id;
+    char *id, *uuid;     /* of its domain */
     json_object *record; /* NULL: its file is damaged and kept aside */
     json_object *state;  /* facts of the last worker */
     GHashTable *devices; /* "vbd,xvda" -> Device */
@@ -86,10 +86,13 @@ struct Agent {
     guint deadline_s, grace_s, stuck_s;
     char *trigger_dbg; /* DEBUG.trigger: cancel that task at this point */
     guint trigger_point;
-    GHashTable *vms;   /* id -> Vm */
-    GHashTable *tasks; /* id -> Task */
-    GQueue final;      /* Task, oldest first */
-    GQueue ready;      /* Vm with something to do and nothing running */
+    GHashTable *vms;     /* id -> Vm */
+    GHashTable *by_uuid; /* of the domain -> Vm */
+    GHashTable *domains; /* UUID -> facts (watcher.h), of all that libvirt has */
+    Vm *host;            /* whose operations are no VM's */
+    GHashTable *tasks;   /* id -> Task */
+    GQueue final;        /* Task, oldest first */
+    GQueue ready;        /* Vm with something to do and nothing running */
     GHashTable *workers;
     GPtrArray *damaged; /* char *, files put aside */
     GHashTable *conns;
@@ -142,6 +145,10 @@ gboolean class_of(const char *prefix, Class *class); /* of "VBD" */
 /* --- object.c: VMs and their devices ---------------------------------------------------
  */
 Vm *vm_new(Agent *agent, const char *id);
+/* NULL: there is none; "" is the host. */
+Vm *vm_find(Agent *agent, const char *id);
+/* To be called when the record is another. */
+void vm_index(Agent *agent, Vm *vm);
 gboolean vm_store(Agent *agent, Vm *vm, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean device_store(Agent *agent, Vm *vm, Device *device, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
@@ -196,6 +203,26 @@ void queue_done(Agent *agent, Vm *vm);
 /* Look at the VM, unless that is waiting already. */
 void queue_check(Agent *agent, Vm *vm, const char *why, gboolean first);
 
+/* --- events.c: the watcher
+ * ---------------------------------------------------------------
+ */
+gboolean events_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Look at @vm, if it is not as libvirt says. */
+void events_reconcile(Agent *agent, Vm *vm);
+json_object *events_state(void);
+json_object *events_list(Call *call);
+json_object *events_subscribe(Call *call);
+json_object *events_capabilities(Call *call);
+
+/* --- adopt.c: domains that are not ours
+ * ---------------------------------------------------
+ */
+/* [record, state] of a domain that no VM owns. */
+json_object *foreign_entry(json_object *facts);
+gboolean foreign_is_known(Agent *agent, const char *uuid);
+/* @rows of HOST.init_model: own those that @options name.  The rows, without secrets. */
+json_object *adopt_rows(Agent *agent, json_object *options, json_object *rows);
+
 /* --- process.c -------------------------------------------------------------------------
  */
 
@@ -207,6 +234,9 @@ process_spawn(Agent *agent, const char *name, int in, int out, pid_t *pid, GErro
  * or it is a zombie.
  */
 guint64 process_start_time(pid_t pid);
+
+/* A pidfd of it; -1 with errno. */
+int process_open(pid_t pid);
 
 /* --- worker.c: the process of one operation --------------------------------------------
  */
@@ -290,6 +320,8 @@ json_object *query(Call *call);
 json_object *get_diagnostics(Call *call);
 json_object *get_metrics(Call *call);
 json_object *set_worker_pool_size(Call *call);
+json_object *host_operation(Call *call);
+json_object *vm_adopt(Call *call);
 json_object *debug_trigger(Call *call);
 
 /* --- rpc-json.c, rpc-xml.c, http.c: pure, without sockets ------------------------------

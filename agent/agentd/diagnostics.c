@@ -53,6 +53,7 @@ diagnostics_text(Agent *agent)
             damaged, json_object_new_string(g_ptr_array_index(agent->damaged, i)));
     json_object_object_add(object, "queues", queues_json(agent));
     json_object_object_add(object, "workers", workers);
+    json_object_object_add(object, "events", events_state());
     json_object_object_add(object, "pool", json_object_new_int((int)agent->pool));
     json_object_object_add(object, "damaged", damaged);
     json_object_object_add(

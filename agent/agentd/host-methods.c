@@ -52,6 +52,27 @@ set_worker_pool_size(Call *call)
     return NULL;
 }
 
+json_object *
+host_operation(Call *call)
+{
+    return enqueue(call, call->agent->host, call->operation, options_of(call));
+}
+
+json_object *
+vm_adopt(Call *call)
+{
+    const char *id = arg_text(call, "id");
+    json_object *options;
+
+    if (id == NULL)
+        return NULL;
+    if (!foreign_is_known(call->agent, id))
+        return call_fail_pair(call, "Does_not_exist", "VM", id);
+    options = json_object_new_object();
+    json_object_object_add(options, "adopt", json_object_new_string(id));
+    return enqueue(call, call->agent->host, "HOST.init_model", options);
+}
+
 /* For tests: (dbg, n) cancels the task with that debug_info at its nth point. */
 json_object *
 debug_trigger(Call *call)

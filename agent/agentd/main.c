@@ -102,10 +102,12 @@ look_at_all(void)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm)) {
         if (vm->record == NULL)
             continue;
-        if (vm->unsurvivable == NULL && strcmp(agent.backend, "simulator") == 0)
-            continue; /* the records are all there is of a simulated VM */
-        vm_set_unknown(&agent, vm, "the agent was started");
-        queue_check(&agent, vm, "the agent was started", TRUE);
+        if (vm->running)
+            continue;
+        if (strcmp(agent.backend, "libvirt") == 0)
+            vm_set_unknown(&agent, vm, "the agent was started");
+        if (vm->unsurvivable) /* the others when libvirt has said what it has */
+            queue_check(&agent, vm, "the agent was started", TRUE);
     }
 }
 
@@ -117,7 +119,8 @@ open_all(GError **error)
     agent.changed = g_hash_table_new(g_str_hash, g_str_equal);
     return lock_directory(error) && store_open(&agent, error) &&
            workers_watch(&agent, error) && objects_load(&agent, error) &&
-           tasks_load(&agent, error) && conns_listen(&agent, socket_path, group, error);
+           tasks_load(&agent, error) && events_open(&agent, error) &&
+           conns_listen(&agent, socket_path, group, error);
 }
 
 static gboolean

@@ -94,7 +94,9 @@ arg_vm(Call *call, const char *key)
     const char *id = arg_text(call, key);
     Vm *vm = id ? g_hash_table_lookup(call->agent->vms, id) : NULL;
 
-    if (id && vm == NULL)
+    if (id && vm == NULL && foreign_is_known(call->agent, id))
+        (void)call_fail_text(call, "the VM is foreign; adopt it first");
+    else if (id && vm == NULL)
         (void)call_fail_pair(call, "Does_not_exist", "VM", id);
     if (vm && vm->record == NULL) {
         (void)call_fail(call,
@@ -116,6 +118,14 @@ static const Method methods[] = {
     { "get_diagnostics", get_diagnostics, NULL },
     { "get_metrics", get_metrics, NULL },
     { "HOST.set_worker_pool_size", set_worker_pool_size, NULL },
+    { "HOST.info", host_operation, NULL },
+    { "HOST.statistics", host_operation, NULL },
+    { "HOST.init_model", host_operation, NULL },
+    { "EVENTS.list", events_list, NULL },
+    { "EVENTS.subscribe", events_subscribe, NULL },
+    { "EVENTS.capabilities", events_capabilities, NULL },
+    { "VM.adopt", vm_adopt, NULL },
+    { "VM.set_ip", vm_set_ip, NULL },
     { "DEBUG.trigger", debug_trigger, NULL },
     { "Task.stat", task_stat, NULL },
     { "Task.cancel", task_cancel, NULL },

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* object.c - VMs and devices: in memory, and in one file each. */
 #include "agent/agentd/agentd.h"
+
+#include "agent/common/vm-uuid.h"
+#include "base/json.h"
 #include "base/log.h"
 
 Device *
@@ -36,6 +39,7 @@ vm_free(gpointer data)
     g_hash_table_unref(vm->devices);
     g_free(vm->unsurvivable);
     g_free(vm->last_error);
+    g_free(vm->uuid);
     g_free(vm->id);
     g_free(vm);
 }
@@ -52,7 +56,24 @@ vm_new(Agent *agent, const char *id)
     vm->id = g_strdup(id);
     vm->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, device_free);
     g_hash_table_insert(agent->vms, vm->id, vm);
+    vm_index(agent, vm);
     return vm;
+}
+
+Vm *
+vm_find(Agent *agent, const char *id)
+{
+    return *id ? g_hash_table_lookup(agent->vms, id) : agent->host;
+}
+
+void
+vm_index(Agent *agent, Vm *vm)
+{
+    if (vm->uuid && g_hash_table_lookup(agent->by_uuid, vm->uuid) == vm)
+        g_hash_table_remove(agent->by_uuid, vm->uuid);
+    g_free(vm->uuid);
+    vm->uuid = agent_uuid(drv_json_text(vm->record, "uuid", vm->id));
+    g_hash_table_replace(agent->by_uuid, vm->uuid, vm);
 }
 
 gboolean
@@ -120,6 +141,8 @@ vm_remove(Agent *agent, Vm *vm)
     store_remove(agent, "objects", file);
     store_remove(agent, "damaged", file);
     updates_removed(agent, CLASS_VM, vm->id, NULL);
+    if (g_hash_table_lookup(agent->by_uuid, vm->uuid) == vm)
+        g_hash_table_remove(agent->by_uuid, vm->uuid);
     g_hash_table_remove(agent->vms, vm->id);
 }
 
@@ -307,6 +330,7 @@ load_vm(Agent *agent, const char *id, json_object *object)
     if (json_object_object_get_ex(object, "unsurvivable", &value))
         vm->unsurvivable = g_strdup(json_object_get_string(value));
     json_object_put(object);
+    vm_index(agent, vm);
 }
 
 static void
@@ -355,6 +379,13 @@ gboolean
 objects_load(Agent *agent, GError **error)
 {
     agent->vms = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, vm_free);
+    agent->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
+    agent->host = g_new0(Vm, 1);
+    agent->host->agent = agent;
+    agent->host->id = g_strdup("");
+    agent->host->uuid = g_strdup("");
+    agent->host->record = json_object_new_object();
+    agent->host->devices = g_hash_table_new(g_str_hash, g_str_equal);
     if (!store_load(agent, "objects", load_object, error))
         return drv_prefix(error, "cannot read the records");
     drop_orphans(agent);

@@ -122,6 +122,10 @@ finish_badly(Agent *agent, Vm *vm, Task *task, json_object *answer, const char *
 {
     gboolean check = strcmp(task->operation, "VM.check_state") == 0;
 
+    if (vm == agent->host) {
+        task_finish(agent, task, TASK_FAILED, answer, message);
+        return;
+    }
     set_error(vm, message);
     if (check || vm->record == NULL)
         vm_set_unknown(agent, vm, message);
@@ -164,7 +168,8 @@ finish_lost(Agent *agent, Vm *vm, Task *task)
             ? variant("Cancelled", json_object_new_string(task->id))
             : variant("Internal_error", json_object_new_string("the worker was killed"));
 
-    vm_set_unknown(agent, vm, message);
+    if (vm != agent->host)
+        vm_set_unknown(agent, vm, message);
     finish_badly(agent, vm, task, answer, message);
 }
 
@@ -179,6 +184,9 @@ outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end)
         finish_lost(agent, vm, task);
     } else if (json_object_object_get_ex(end, "result", &result)) {
         gone = strcmp(task->operation, "VM.delete") == 0;
+        if (strcmp(task->operation, "HOST.init_model") == 0 &&
+            json_object_is_type(result, json_type_array))
+            result = adopt_rows(agent, task->options, result);
         finish_well(agent, vm, task, result);
     } else {
         task->undone = g_strdup(text_of(end, "undone"));

@@ -4,6 +4,9 @@
  */
 #include "agent/agentd/agentd.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 /* Field 22 of /proc/PID/stat; 0: there is no such process, or it is a zombie. */
 guint64
 process_start_time(pid_t pid)
@@ -22,6 +25,12 @@ process_start_time(pid_t pid)
     if (g_strv_length(fields) < 20 || fields[0][0] == 'Z')
         return 0;
     return g_ascii_strtoull(fields[19], NULL, 10);
+}
+
+int
+process_open(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 /* A group of its own: it is killed with all it started, and a signal to the core's group

@@ -74,7 +74,7 @@ delay_is_over(gpointer data)
 {
     Task *task = data;
     Agent *agent = task->agent;
-    Vm *vm = g_hash_table_lookup(agent->vms, task->vm_id);
+    Vm *vm = vm_find(agent, task->vm_id);
 
     task->timer = 0;
     task_finish(agent, task, TASK_COMPLETED, NULL, NULL);
@@ -180,7 +180,7 @@ queue_done(Agent *agent, Vm *vm)
 void
 queue_cancel(Agent *agent, Task *task)
 {
-    Vm *vm = g_hash_table_lookup(agent->vms, task->vm_id);
+    Vm *vm = vm_find(agent, task->vm_id);
 
     if (task->state != TASK_PENDING || !task->cancellable)
         return;

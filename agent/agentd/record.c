@@ -46,6 +46,7 @@ static const Field vm_fields[] = {
     { "uuid", json_type_string, OPTIONAL, NULL },
     { "xml", json_type_string, OPTIONAL, NULL },
     { "persistent", json_type_boolean, OPTIONAL, NULL },
+    { "ip", json_type_string, OPTIONAL, NULL },
 };
 
 static const Field vbd_fields[] = {

@@ -199,7 +199,9 @@ next_instance(Agent *agent, GError **error)
 gboolean
 store_open(Agent *agent, GError **error)
 {
-    static const char *const kinds[] = { "objects", "tasks", "damaged", "output" };
+    static const char *const kinds[] = {
+        "objects", "tasks", "domains", "damaged", "output"
+    };
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *path = path_of(agent, kinds[i], NULL);

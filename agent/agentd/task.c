@@ -250,13 +250,13 @@ load_task(Agent *agent, const char *name, json_object *object)
 static void
 resume_task(Agent *agent, Task *task)
 {
-    Vm *vm = task->vm_id ? g_hash_table_lookup(agent->vms, task->vm_id) : NULL;
+    Vm *vm = task->vm_id ? vm_find(agent, task->vm_id) : NULL;
 
     if (vm && task->pid && worker_adopt(agent, vm, task))
         return;
     if (vm && task->pid && worker_read_end(agent, vm, task))
         return;
-    if (vm && task->pid) {
+    if (vm && vm != agent->host && task->pid) {
         vm_set_unknown(agent, vm, "the worker ended while the agent was down");
         queue_check(agent, vm, task->id, TRUE);
     }

@@ -31,6 +31,8 @@ vm_add(Call *call)
         return call_fail_text(call, error->message);
     }
     json_object_put(old);
+    vm_index(call->agent, vm);
+    events_reconcile(call->agent, vm);
     updates_changed(call->agent, CLASS_VM, vm->id, NULL);
     return json_object_new_string(vm->id);
 }
@@ -70,8 +72,14 @@ vm_entry(const Vm *vm)
 json_object *
 vm_stat(Call *call)
 {
-    Vm *vm = arg_vm(call, "id");
+    json_object *id = arg(call, "id");
+    Vm *vm;
 
+    if (json_object_is_type(id, json_type_string) &&
+        foreign_is_known(call->agent, json_object_get_string(id)))
+        return foreign_entry(
+            g_hash_table_lookup(call->agent->domains, json_object_get_string(id)));
+    vm = arg_vm(call, "id");
     return vm ? vm_entry(vm) : NULL;
 }
 
@@ -87,14 +95,20 @@ vm_exists(Call *call)
 json_object *
 vm_list(Call *call)
 {
-    json_object *all = json_object_new_array();
+    json_object *all = json_object_new_array(), *facts;
     GHashTableIter iter;
+    const char *uuid;
     Vm *vm;
 
     g_hash_table_iter_init(&iter, call->agent->vms);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm)) {
         if (vm->record)
             json_object_array_add(all, vm_entry(vm));
+    }
+    g_hash_table_iter_init(&iter, call->agent->domains);
+    while (g_hash_table_iter_next(&iter, (gpointer *)&uuid, (gpointer *)&facts)) {
+        if (!g_hash_table_contains(call->agent->by_uuid, uuid))
+            json_object_array_add(all, foreign_entry(facts));
     }
     return all;
 }
@@ -148,5 +162,24 @@ vm_check_state(Call *call)
 
     if (vm)
         queue_check(call->agent, vm, "asked for", FALSE);
+    return NULL;
+}
+
+/* What is known of the guest only by who gave it the address. */
+json_object *
+vm_set_ip(Call *call)
+{
+    Vm *vm = arg_vm(call, "id");
+    const char *ip = vm ? arg_text(call, "ip") : NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (ip == NULL)
+        return NULL;
+    if (!g_hostname_is_ip_address(ip))
+        return call_fail_argument(call, "parameter 'ip' has to be an address");
+    json_object_object_add(vm->record, "ip", json_object_new_string(ip));
+    if (!vm_store(call->agent, vm, &error))
+        return call_fail_text(call, error->message);
+    updates_changed(call->agent, CLASS_VM, vm->id, NULL);
     return NULL;
 }

@@ -13,7 +13,6 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/inotify.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -176,9 +175,11 @@ ended(int fd, GIOCondition condition, gpointer data)
     vm->running = NULL;
     outcome_take(agent, vm, task, end);
     json_object_put(end);
-    vm = g_hash_table_lookup(agent->vms, id); /* a deleted one is gone */
-    if (vm)
+    vm = vm_find(agent, id); /* a deleted one is gone */
+    if (vm) {
         queue_done(agent, vm);
+        events_reconcile(agent, vm);
+    }
     queue_wake(agent);
     return G_SOURCE_REMOVE;
 }
@@ -220,7 +221,7 @@ static Worker *
 follow(Agent *agent, Vm *vm, Task *task, pid_t pid, gboolean ours)
 {
     g_autofree char *path = output_path(agent, task);
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int pidfd = process_open(pid);
     Worker *worker;
 
     if (pidfd < 0)

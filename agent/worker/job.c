@@ -6,45 +6,13 @@
 #include <time.h>
 
 #include "agent/common/json-line.h"
+#include "agent/common/vm-uuid.h"
 #include "base/cancel.h"
 #include "base/fd.h"
 #include "base/log.h"
 
 /* --- reading ---------------------------------------------------------------------------
  */
-
-/* A version 5 UUID of the id, so that the same VM has the same one at each start. */
-static char *
-uuid_of(const char *id)
-{
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-    guint8 digest[20];
-    gsize size = sizeof digest;
-
-    g_checksum_update(sum, (const guchar *)AGENT_METADATA_URI, -1);
-    g_checksum_update(sum, (const guchar *)id, -1);
-    g_checksum_get_digest(sum, digest, &size);
-    digest[6] = (guint8)((digest[6] & 0x0f) | 0x50);
-    digest[8] = (guint8)((digest[8] & 0x3f) | 0x80);
-    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-                           "%02x%02x%02x%02x%02x%02x",
-                           digest[0],
-                           digest[1],
-                           digest[2],
-                           digest[3],
-                           digest[4],
-                           digest[5],
-                           digest[6],
-                           digest[7],
-                           digest[8],
-                           digest[9],
-                           digest[10],
-                           digest[11],
-                           digest[12],
-                           digest[13],
-                           digest[14],
-                           digest[15]);
-}
 
 /* At the deadline, the process is told to stop as by anybody else. */
 static gboolean
@@ -114,8 +82,7 @@ job_read(Job *job, GError **error)
     job->id = drv_json_text(job->vm, "id", "");
     uuid = drv_json_text(job->vm, "uuid", job->id);
     if (*uuid)
-        job->uuid =
-            g_uuid_string_is_valid(uuid) ? g_ascii_strdown(uuid, -1) : uuid_of(uuid);
+        job->uuid = agent_uuid(uuid);
     return arm(job, drv_json_number(job->document, "deadline_s", 0), error);
 }
 
