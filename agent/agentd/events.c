@@ -242,9 +242,9 @@ take_line(Agent *agent, const char *line)
 static void
 is_reaped(GPid pid, gint status, gpointer data)
 {
-    (void)data;
+    (void)pid;
     (void)status;
-    g_spawn_close_pid(pid);
+    (void)data;
 }
 
 /* All that it said has been read. */
