@@ -333,7 +333,7 @@ ok("VM.start", id="u1")'
     py '
 add("u1", sim_hang="build"), add("u2")
 one = call("VM.start", id="u1")
-until(lambda: call("Task.stat", id=one)["phase"] == "build")
+until(lambda: call("Task.stat", id=one).get("phase") == "build")
 began = time.monotonic()
 call("Task.cancel", id=one)
 ok("VM.start", id="u2")

@@ -200,6 +200,7 @@ assert power('u1') == 'Halted' and state('u1')['domids'] == [], state('u1')"
 }
 
 @test "who may connect: the group, root, nobody else" {
+    lab_root host01 chmod 711 /run
     lab_root host01 chmod 666 "$HOST_AGENT_SOCKET"
     run lab_root host01 setpriv --reuid 65534 --regid 65534 --clear-groups \
         curl -sS --unix-socket "$HOST_AGENT_SOCKET" -o /dev/null -w '%{http_code}' http://x/ -d '{"method":"query"}'
