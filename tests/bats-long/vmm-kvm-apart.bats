@@ -21,7 +21,7 @@ start_ticking_apart() {
 assert_disk() { # HOST DIRECTORY
     lab_exec "$1" qemu-img check -q "$2/1/disk.0"
     run lab_exec "$1" sh -c "qemu-img convert -O raw $2/1/disk.0 /var/tmp/look &&
-        e2fsck -p /var/tmp/look >&2; debugfs -R 'cat /kept' /var/tmp/look 2>/dev/null"
+        /usr/sbin/e2fsck -p /var/tmp/look >&2; /usr/sbin/debugfs -R 'cat /kept' /var/tmp/look 2>/dev/null"
     assert_output --partial kept-1
 }
 
