@@ -118,7 +118,8 @@ $(OUT)/remotes/im/qemu-probes.d:
 	ln -sfn kvm-probes.d $@
 
 # --- what programs say to --help, from the comment on top of their source ----
-MAINS := $(foreach f,$(FAMILIES),$(wildcard remotes/$(f)/main/*.c)) $(IM_SOURCES) helpers/worker/main.c
+MAINS := $(foreach f,$(FAMILIES),$(wildcard remotes/$(f)/main/*.c)) $(IM_SOURCES) helpers/worker/main.c \
+         agent/worker/main.c agent/watcher/main.c
 $(MAINS:%.c=$(OUT)/help/%.h): $(OUT)/help/%.h: %.c packaging/help-text
 	@mkdir -p $(@D)
 	packaging/help-text $< >$@

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drv-agent-watcher - libvirt's events for the host agent; watcher.h has the lines. */
+/* drv-agent-watcher - libvirt's events for the host agent, until stdin ends.
+ *
+ *   drv-agent-watcher < settings        lines of JSON on stdout, see agent/watcher/watcher.h
+ */
 #include <fcntl.h>
 #include <string.h>
 
 #include "agent/watcher/watcher.h"
+#include "base/action.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/help.h"
 #include "base/log.h"
 
 #define RELIST_S 60
@@ -305,12 +310,14 @@ run(Watcher *watcher, GError **error)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     Watcher watcher = { 0 };
     g_autoptr(GError) error = NULL;
     gboolean ok;
 
+    if (drv_help_answer(argc, argv))
+        return drv_action_reply_text(drv_help_answer(argc, argv));
     drv_log_set_name("drv-agent-watcher");
     watcher.known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
     ok = drv_cancel_init(&error) && configure(&watcher, &error) && run(&watcher, &error);

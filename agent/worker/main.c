@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drv-agent-worker - one operation of the host agent, in a process of its own: whatever
- * hangs in libvirt hangs here, and can be ended.  See job.h for what it reads and writes.
+/* drv-agent-worker - one operation of the host agent on a VM of this host.
+ *
+ *   drv-agent-worker < document        lines of JSON on stdout, see agent/worker/job.h
+ *
+ * A process of its own: whatever hangs in libvirt hangs here, and can be ended.
  */
 #include "agent/worker/ops.h"
+#include "base/action.h"
 #include "base/cancel.h"
+#include "base/help.h"
 #include "base/log.h"
 
 static const struct {
@@ -54,12 +59,14 @@ run(Job *job, GError **error)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     g_auto(Job) job = { .operation = "", .task = "", .id = "" };
     g_autoptr(GError) error = NULL;
     gboolean ok;
 
+    if (drv_help_answer(argc, argv))
+        return drv_action_reply_text(drv_help_answer(argc, argv));
     drv_log_set_name("drv-agent-worker");
     ok = drv_cancel_init(&error) && job_read(&job, &error) && run(&job, &error);
     return job_answer(&job, ok, error);

@@ -205,11 +205,11 @@ unsupported() {
         assert_success
         [[ ${lines[0]} == "$name - "* ]] || fail "$program --help: ${lines[0]}"
         assert_line --regexp "^  (.*/)?$name( |$)"
-        page=$(sed -n 's/^Manual: man 7 //p' <<<"$output")
-        [ -e "$MAN/$page.7" ] || fail "$program --help: no manual '$page'"
+        page=$(sed -nE 's/^Manual: man ([0-9]) (.*)/\2.\1/p' <<<"$output")
+        [ -e "$MAN/$page" ] || fail "$program --help: no manual '$page'"
         run --separate-stderr timeout 20 "$program" --version
         assert_success
         assert_output "one-native $(cat "$REMOTES/../build-id")"
-    done < <(find "$REMOTES" -type f -perm -u+x ! -name '*.sh')
+    done < <(find "$REMOTES" "$DRV_OUT"/agent/drv-* -type f -perm -u+x ! -name '*.sh')
     [ "$count" -gt 100 ]
 }
