@@ -117,6 +117,31 @@ load lib/ds
     assert_only "$DS"
 }
 
+@test "cp: seldom forms of compression are unpacked, or refused with what to do" {
+    local raw=$SAFE/plain
+    head -c 100000 /dev/urandom >"$raw"
+    truncate -s 3M "$raw"
+    zstd -q "$raw" -o "$SAFE/a.zst"
+    (printf '\x51\x2a\x4d\x18\x05\0\0\0abcde' && cat "$SAFE/a.zst") >"$SAFE/odd.zst"
+    lz4 -q "$raw" "$SAFE/a.lz4"
+    (printf '\x5f\x2a\x4d\x18\x03\0\0\0abc' && cat "$SAFE/a.lz4") >"$SAFE/odd.lz4"
+    lz4 -q -l "$raw" "$SAFE/old.lz4"
+    for file in odd.zst odd.lz4 old.lz4; do
+        dump_path "$SAFE/$file"
+        run_ds fs/stat 7
+        assert_output 3
+        run_ds fs/cp 7
+        assert_success
+        cmp "${output% *}" "$raw"
+        rm "${output% *}"
+    done
+    xz --format=lzma -c "$raw" >"$SAFE/a.lzma"
+    dump_path "$SAFE/a.lzma"
+    run_ds fs/cp 7
+    assert_error "^cannot register image 7: lzma is not supported, unpack"
+    assert_only "$DS"
+}
+
 @test "cp and stat: nothing is neither a size nor an image" {
     : >"$SAFE/empty.raw"
     gzip -k "$SAFE/empty.raw"
