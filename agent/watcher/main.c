@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-agent-watcher - libvirt's events for the host agent, until stdin ends.
  *
- *   drv-agent-watcher < settings        lines of JSON on stdout, see agent/watcher/watcher.h
+ *   drv-agent-watcher < settings      lines of JSON on stdout, agent/watcher/watcher.h
  */
 #include <fcntl.h>
 #include <string.h>

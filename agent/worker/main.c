@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drv-agent-worker - one operation of the host agent on a VM of this host.
  *
- *   drv-agent-worker < document        lines of JSON on stdout, see agent/worker/job.h
+ *   drv-agent-worker < document       lines of JSON on stdout, agent/worker/job.h
  *
  * A process of its own: whatever hangs in libvirt hangs here, and can be ended.
  */

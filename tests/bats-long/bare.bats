@@ -5,51 +5,9 @@
 # missing there, as a library, as one that is loaded when needed, or as a tool.
 load ../bats/lib/drv
 
-ROLES='front-end host'
+load ../bats/lib/bare
 
-setup_file() {
-    need_root
-    need debootstrap
-    "$DRV_ROOT/packaging/strip-tree" "$DRV_OUT/remotes" "$BATS_FILE_TMPDIR/stripped"
-    for role in $ROLES; do
-        make_root "$role" >"$BATS_FILE_TMPDIR/$role.log" 2>&1 ||
-            { tail -n 20 "$BATS_FILE_TMPDIR/$role.log" && return 1; }
-    done
-}
-
-# The packages of a role, as README has them.
-packages() { # front-end|host
-    sed -nE "s/^ *apt-get install (.*[^ ]) +# (all|$1s?\b.*)\$/\1/p" "$DRV_ROOT/README.md" |
-        grep -v rbd | tr -s ' \n' ','
-}
-
-make_root() { # ROLE
-    local root=$BATS_FILE_TMPDIR/$1 names
-    names=$(packages "$1")
-    echo "$1: $names" >&3
-    debootstrap --variant=minbase --include="${names%,}" bookworm "$root" \
-        http://deb.debian.org/debian 3>&- || return
-    echo oneadmin:x:9869:9869::/var/lib/one:/bin/bash >>"$root/etc/passwd"
-    echo oneadmin:x:9869: >>"$root/etc/group"
-    mkdir -p "$root"/var/lib/one/{remotes,datastores/{0,1},.one} "$root/var/tmp/one" "$root/core"
-    cp -a "$BATS_FILE_TMPDIR/stripped/remotes/." "$root/var/lib/one/remotes/"
-    cp -a "$BATS_FILE_TMPDIR/stripped/remotes/." "$root/var/tmp/one/"
-    echo 7.4.0 | tee "$root/var/lib/one/remotes/VERSION" >"$root/var/tmp/one/VERSION"
-    echo oneadmin:opennebula >"$root/var/lib/one/.one/one_auth"
-    chown -R 9869:9869 "$root/var/lib/one" "$root/var/tmp/one"
-}
-
-# As oneadmin of that system, with sshd's PATH.
-inside() { # ROLE cmd...
-    local root=$BATS_FILE_TMPDIR/$1
-    shift
-    # shellcheck disable=SC2016 # for the shell there
-    unshare --mount --pid --fork --propagation private sh -c '
-        root=$1; shift
-        mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" &&
-        exec chroot --userspec=9869:9869 "$root" env -i HOME=/var/lib/one USER=oneadmin \
-            PATH=/usr/local/bin:/usr/bin:/bin:/usr/games timeout 60 "$@"' sh "$root" "$@"
-}
+setup_file() { bare_setup_suite; }
 
 dump() { "$LAB_TOOLS/make-dump" ds BASE_PATH=/var/lib/one/datastores/1 "$@" | base64 -w 0; }
 

@@ -426,50 +426,38 @@ add_rows(void)
     }
 }
 
+/* Places in the guest, "domain:bus:slot.function", and whether it can have them. */
+#define BRIDGE "<controller type='pci' index='1' model='pci-bridge'/>"
+#define ROOT_PORT "<controller type='pci' index='3' model='pcie-root-port'/>"
+
+static const struct {
+    const char *controllers, *place;
+    gboolean kept;
+} places[] = {
+    { BRIDGE, "0000:01:05.0", TRUE },
+    { BRIDGE, "0000:01:1f.7", TRUE },
+    { BRIDGE, "0000:01:00.0", FALSE },
+    { BRIDGE, "0000:01:20.0", FALSE },
+    { BRIDGE, "0000:01:05.8", FALSE },
+    { BRIDGE, "0000:02:05.0", FALSE },
+    { BRIDGE, "0001:01:05.0", FALSE },
+    { BRIDGE "<sound><address type='pci' "
+             "domain='0x0000' bus='0x01' slot='0x05' function='0x0'/></sound>",
+      "0000:01:05.0",
+      FALSE },
+    { ROOT_PORT, "0000:03:00.0", TRUE },
+    { ROOT_PORT, "0000:03:01.0", FALSE },
+    { "<controller type='usb' index='1' model='piix3-uhci'/>", "0000:01:05.0", FALSE },
+    { "", "0000:01:05.0", FALSE },
+    { "<controller type='pci' index='0' model='pci-root'/>", "0000:00:05.0", FALSE },
+};
+
 /* A place that the guest cannot have is left out, and libvirt finds one. */
 static void
 test_pci_place(void)
 {
-    static const struct {
-        const char *controllers, *place; /* domain:bus:slot.function */
-        gboolean kept;
-    } cases[] = {
-        { "<controller type='pci' index='1' model='pci-bridge'/>", "0000:01:05.0", TRUE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>", "0000:01:1f.7", TRUE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>",
-          "0000:01:00.0",
-          FALSE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>",
-          "0000:01:20.0",
-          FALSE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>",
-          "0000:01:05.8",
-          FALSE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>",
-          "0000:02:05.0",
-          FALSE },
-        { "<controller type='pci' index='1' model='pci-bridge'/>",
-          "0001:01:05.0",
-          FALSE },
-        { "<controller type='pci' index='1' model='pci-bridge'/><sound><address type='pci' "
-          "domain='0x0000' bus='0x01' slot='0x05' function='0x0'/></sound>",
-          "0000:01:05.0",
-          FALSE },
-        { "<controller type='pci' index='3' model='pcie-root-port'/>",
-          "0000:03:00.0",
-          TRUE },
-        { "<controller type='pci' index='3' model='pcie-root-port'/>",
-          "0000:03:01.0",
-          FALSE },
-        { "<controller type='usb' index='1' model='piix3-uhci'/>",
-          "0000:01:05.0",
-          FALSE },
-        { "", "0000:01:05.0", FALSE },
-        { "<controller type='pci' index='0' model='pci-root'/>", "0000:00:05.0", FALSE },
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_auto(GStrv) at = g_strsplit_set(cases[i].place, ":.", -1);
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_auto(GStrv) at = g_strsplit_set(places[i].place, ":.", -1);
         g_autofree char *text = g_strdup_printf(
             "<D><VM><TEMPLATE><PCI><ATTACH>YES</ATTACH><DOMAIN>0000</DOMAIN><BUS>0a</BUS>"
             "<SLOT>00</SLOT><FUNCTION>0</FUNCTION><VM_DOMAIN>%s</VM_DOMAIN><VM_BUS>%s</VM_BUS>"
@@ -479,7 +467,7 @@ test_pci_place(void)
             at[2],
             at[3]);
         g_autofree char *domain = g_strdup_printf(
-            "<domain><devices>%s</devices></domain>", cases[i].controllers);
+            "<domain><devices>%s</devices></domain>", places[i].controllers);
         g_autoptr(DrvXml) document = parse(text);
         g_autoptr(DrvXml) live = parse(domain);
         g_autoptr(DrvConfig) settings = config();
@@ -495,8 +483,8 @@ test_pci_place(void)
         g_assert_true(facts.is_pci);
         got = kvm_pci_xml(&facts, &error);
         g_assert_no_error(error);
-        g_test_message("%s on %s", cases[i].place, cases[i].controllers);
-        g_assert_cmpint(strstr(got, "<address type=\"pci\"") != NULL, ==, cases[i].kept);
+        g_test_message("%s on %s", places[i].place, places[i].controllers);
+        g_assert_cmpint(strstr(got, "<address type=\"pci\"") != NULL, ==, places[i].kept);
     }
 }
 
