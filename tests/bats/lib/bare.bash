@@ -29,11 +29,11 @@ bare_packages() { # front-end|host
 bare_root() { # ROLE [PACKAGE...]
     local role=$1 root=$BATS_FILE_TMPDIR/$1 names
     shift
-    names=$(bare_packages "$role")$(printf '%s,' "$@")
-    names=${names%,}
+    names=$(bare_packages "$role")
     echo "$role: ${names%,}" >&3
     debootstrap --variant=minbase --include="${names%,}" bookworm "$root" \
         http://deb.debian.org/debian 3>&- || return
+    [ $# = 0 ] || bare_add "$root" "$@" || return
     echo oneadmin:x:9869:9869::/var/lib/one:/bin/bash >>"$root/etc/passwd"
     echo oneadmin:x:9869: >>"$root/etc/group"
     mkdir -p "$root"/var/lib/one/{remotes,datastores/{0,1},.one} "$root/var/tmp/one" "$root/core"
@@ -42,6 +42,21 @@ bare_root() { # ROLE [PACKAGE...]
     echo 7.4.0 | tee "$root/var/lib/one/remotes/VERSION" >"$root/var/tmp/one/VERSION"
     echo oneadmin:opennebula >"$root/var/lib/one/.one/one_auth"
     chown -R 9869:9869 "$root/var/lib/one" "$root/var/tmp/one"
+}
+
+# More packages, whose services nobody starts.
+bare_add() { # ROOT PACKAGE...
+    local root=$1
+    shift
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    cp /etc/resolv.conf "$root/etc/"
+    # shellcheck disable=SC2016 # for the shell there
+    unshare --mount --pid --fork --propagation private sh -ec '
+        root=$1; shift
+        mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev"
+        exec chroot "$root" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -q -y --no-install-recommends "$@"' sh "$root" "$@" 3>&-
 }
 
 # As oneadmin of that system, with sshd's PATH and the umask of the daemons.
