@@ -269,8 +269,8 @@ else
 	cd $(DEBUGDIR) && xargs -r rm -f <$$(ls one-native.list 2>/dev/null || echo /dev/null)
 endif
 	cp -a $(STRIPPED)/debug/. $(DESTDIR)$(DEBUGDIR)/
-	set -e; for n in 1 7 8; do install -d $(DESTDIR)$(MANDIR)/man$$n; \
-	    install -m 644 docs/man/*.$$n $(DESTDIR)$(MANDIR)/man$$n/; done
+	set -e; for page in docs/man/*.[1-8]; do \
+	    install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
 # Debian packages, in $(OUT)/deb.
 deb: deps
