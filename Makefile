@@ -100,7 +100,10 @@ IM_PROGS   := $(IM_SOURCES:%.c=$(OUT)/%)
 LIBIM      := $(OUT)/libim.a
 $(LIBIM): $(call obj,$(IM_ROOMS:%=remotes/im/%/*.c))
 PROGS += $(IM_PROGS) $(OUT)/remotes/im/qemu-probes.d
-$(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $(LIBIM) $(LIBDRV) $(SAN_OPTIONS)
+# The client, and what starts and ends it, have all probes, which register themselves; a
+# probe's program has what it reaches.
+IM_PROBES  := $(call obj,remotes/im/probes/*.c)
+$(IM_PROGS): $(OUT)/%: $(OUT)/o/%.o $$(if $$(findstring -probes.d/,$$@),,$(IM_PROBES)) $(LIBIM) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(VIRTLIBS)
 # Stock probes and ours in their place: one list for the client and install-remotes.

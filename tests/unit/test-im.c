@@ -7,6 +7,14 @@
 #include "im/client/client.h"
 #include "template.h"
 
+extern const ImProbe im_cpu;
+extern const ImProbe im_linux_host;
+extern const ImProbe im_linux_usage;
+extern const ImProbe im_monitor_ds;
+extern const ImProbe im_numa_host;
+extern const ImProbe im_numa_usage;
+extern const ImProbe im_pci;
+
 /* A context whose machine is a directory. */
 typedef struct {
     char *dir;
@@ -40,12 +48,12 @@ tear_down(Fake *fake, gconstpointer data)
 }
 
 static void
-run(Fake *fake, ImProbe probe)
+run(Fake *fake, const ImProbe *probe)
 {
     GError *error = NULL;
 
     g_string_truncate(fake->out, 0);
-    must(probe(fake->im, fake->out, &error));
+    must(probe->run(fake->im, fake->out, &error));
     g_assert_true(template_is_good(fake->out->str));
 }
 
@@ -136,9 +144,9 @@ test_host(Fake *fake, gconstpointer data)
     scratch_put(
         fake->dir, "proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 2 3 4\nintr 0\n");
     scratch_put(fake->dir, "sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
-    run(fake, im_cpu);
+    run(fake, &im_cpu);
     g_assert_cmpstr(fake->out->str, ==, "MODELNAME=\"Foo \\\"9\\\"\"\n");
-    run(fake, im_linux_host);
+    run(fake, &im_linux_host);
     g_assert_cmpstr(fake->out->str,
                     ==,
                     "HYPERVISOR=kvm\nTOTALCPU=200\nCPUSPEED=2596\nTOTALMEMORY=1000\n"
@@ -161,12 +169,12 @@ test_usage(Fake *fake, gconstpointer data)
     scratch_put(fake->dir, "sys/class/net/eth0/statistics/tx_bytes", "2000\n");
     scratch_put(fake->dir, "sys/class/net/eth0/device/uevent", "");
     scratch_put(fake->dir, "sys/class/net/br0/statistics/rx_bytes", "7\n");
-    run(fake, im_linux_usage); /* nothing changes within the moment: nothing is used */
+    run(fake, &im_linux_usage); /* nothing changes within the moment: nothing is used */
     g_assert_nonnull(strstr(fake->out->str, "FREECPU=200\nUSEDCPU=0\n"));
     scratch_put(
         fake->dir, "proc/stat", "cpu  175 0 0 120 5 0 0 0 99 0\ncpu0 1\ncpu1 1\n");
     must(im_pause(110, &error));
-    run(fake, im_linux_usage);
+    run(fake, &im_linux_usage);
     g_assert_cmpstr(fake->out->str,
                     ==,
                     "HYPERVISOR=kvm\nUSEDMEMORY=850\nFREEMEMORY=150\nFREECPU=50\n"
@@ -194,7 +202,7 @@ test_numa(Fake *fake, gconstpointer data)
     scratch_put(fake->dir, NODE "node0/cpu4/topology/thread_siblings_list", "0,4\n");
     scratch_put(fake->dir, NODE "node2/cpu10/topology/core_id", "5\n");
     scratch_put(fake->dir, NODE "node2/cpu10/topology/thread_siblings_list", "10-11\n");
-    run(fake, im_numa_host);
+    run(fake, &im_numa_host);
     g_assert_cmpstr(
         fake->out->str,
         ==,
@@ -203,7 +211,7 @@ test_numa(Fake *fake, gconstpointer data)
         "MEMORY_NODE = [ NODE_ID = \"0\", TOTAL = \"1000\", DISTANCE = \"0 2\" ]\n"
         "CORE = [ NODE_ID = \"2\", ID = \"5\", CPUS = \"10,11\" ]\n"
         "MEMORY_NODE = [ NODE_ID = \"2\", TOTAL = \"2000\", DISTANCE = \"2 0\" ]\n");
-    run(fake, im_numa_usage);
+    run(fake, &im_numa_usage);
     g_assert_cmpstr(
         fake->out->str,
         ==,
@@ -230,13 +238,13 @@ test_pci(Fake *fake, gconstpointer data)
         "usr/share/misc/pci.ids",
         "# comment\n10de  NVIDIA\n\t1eb8  TU104GL\n\t\t10de 12a2  sub\n8086  Intel\n"
         "C 03  Display\n\t02  3D controller\n");
-    run(fake, im_pci); /* without pci.conf nothing is given away */
+    run(fake, &im_pci); /* without pci.conf nothing is given away */
     g_assert_cmpstr(fake->out->str, ==, "");
     scratch_put(fake->dir,
                 "etc/im/kvm-probes.d/pci.conf",
                 "# what\n:filter:\n  - '0:0'\n  - '10de:*'\n");
     drv_action_set_remotes_dir(fake->dir);
-    run(fake, im_pci);
+    run(fake, &im_pci);
     g_assert_cmpstr(
         fake->out->str,
         ==,
@@ -262,7 +270,7 @@ test_replicas(Fake *fake, gconstpointer data)
     scratch_put(fake->dir, "ds/1/one.snap/0", mib);
     scratch_put(fake->dir, "ds/1/two", mib);
     scratch_put(fake->dir, "ds/2/image", mib);
-    run(fake, im_monitor_ds);
+    run(fake, &im_monitor_ds);
     g_assert_nonnull(strstr(fake->out->str,
                             "DS = [ ID = 1, REPLICA_CACHE = \"YES\", "
                             "REPLICA_CACHE_SIZE = 3, REPLICA_IMAGES = 2, USED_MB = "));
@@ -276,7 +284,7 @@ functions_of(Fake *fake)
 {
     const char *from, *to;
 
-    run(fake, im_pci);
+    run(fake, &im_pci);
     from = strstr(fake->out->str, "SRIOV");
     to = from ? strstr(from, ", DEVICE_NAME") : NULL;
     g_assert_nonnull(to);

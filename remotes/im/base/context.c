@@ -146,7 +146,7 @@ context_of(int argc, char **argv, const char *config, GError **error)
 }
 
 int
-im_main(int argc, char **argv, const char *name, ImProbe probe)
+im_main(int argc, char **argv, const char *mark, const ImProbe *probe)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) config = g_string_new(NULL);
@@ -157,8 +157,8 @@ im_main(int argc, char **argv, const char *name, ImProbe probe)
     if (!read_config(config, &error))
         return drv_action_fail(error);
     im = context_of(argc, argv, config->str, &error);
-    if (im == NULL || !probe(im, out, &error)) {
-        (void)drv_prefix(&error, "%s", name + strlen(IM_MARK));
+    if (im == NULL || !probe->run(im, out, &error)) {
+        (void)drv_prefix(&error, "%s", mark + strlen(IM_MARK));
         return drv_action_fail(error);
     }
     im_samples_save(im);

@@ -5,7 +5,8 @@
  * protocol, section 3.3) to a text.  Each is installed as an executable of its own, and
  * the monitoring client calls those that are ours without starting a process.
  *
- *     IM_PROBE(im_host_name)       the whole source of such an executable
+ *     IM_PROBE_REGISTER(im_fact, report_fact);   below the function, in im/probes
+ *     IM_PROBE(im_fact)                          the whole source of such an executable
  */
 #pragma once
 
@@ -67,21 +68,34 @@ char **im_conf_pairs(const char *file, const char *key);
 gboolean im_conf_flag(const char *file, const char *key, gboolean fallback);
 guint64 im_conf_number(const char *file, const char *key, guint64 fallback);
 
-typedef gboolean (*ImProbe)(ImContext *im, GString *out, GError **error);
+/* A probe registers itself, as an op does, and has a name of its own in the program. */
+typedef struct {
+    const char *name; /* "im_date", as its variable */
+    gboolean (*run)(ImContext *im, GString *out, GError **error);
+} ImProbe;
+
+/* All registered probes of a program lie in one section, so that the client needs no
+ * list.
+ */
+#define IM_PROBE_REGISTER(probe, function)                                               \
+    const ImProbe probe = { #probe, function };                                          \
+    static const ImProbe *const probe##_entry                                            \
+        __attribute__((section("im_probes"), used)) = &probe
 
 /* The tree these programs are of, told from argv[0]; call instead of drv_action_init().
  */
 void im_init(int argc, char **argv);
 
-/* All of a probe's process. */
-int im_main(int argc, char **argv, const char *name, ImProbe probe);
+/* All of a probe's process.  @mark: IM_MARK and the probe's name, see below. */
+int im_main(int argc, char **argv, const char *mark, const ImProbe *probe);
 
-/* Executables carry their probe's name and build, by which the client knows them. */
+/* Executables carry their probe's name, by which the client knows them. */
 #define IM_MARK "one-native probe="
-#define IM_PROBE(function)                                                               \
+#define IM_PROBE(probe)                                                                  \
+    extern const ImProbe probe;                                                          \
     int main(int argc, char **argv)                                                      \
     {                                                                                    \
-        return im_main(argc, argv, IM_MARK #function, function);                         \
+        return im_main(argc, argv, IM_MARK #probe, &probe);                              \
     }
 
 /* --- text ----------------------------------------------------------------------------
@@ -133,33 +147,6 @@ void im_samples_save(ImContext *im);
 
 /* --- probes --------------------------------------------------------------------------
  */
-
-gboolean im_date(ImContext *im, GString *out, GError **error);
-gboolean im_architecture(ImContext *im, GString *out, GError **error);
-gboolean im_cpu(ImContext *im, GString *out, GError **error);
-gboolean im_name(ImContext *im, GString *out, GError **error);
-gboolean im_version(ImContext *im, GString *out, GError **error);
-gboolean im_linux_host(ImContext *im, GString *out, GError **error);
-gboolean im_machines_models(ImContext *im, GString *out, GError **error);
-gboolean im_cpu_features(ImContext *im, GString *out, GError **error);
-gboolean im_memory_encryption(ImContext *im, GString *out, GError **error);
-gboolean im_monitor_ds(ImContext *im, GString *out, GError **error);
-gboolean im_nfs_automounted(ImContext *im, GString *out, GError **error);
-gboolean im_numa_host(ImContext *im, GString *out, GError **error);
-gboolean im_pci(ImContext *im, GString *out, GError **error);
-gboolean im_wild_vm(ImContext *im, GString *out, GError **error);
-gboolean im_linux_usage(ImContext *im, GString *out, GError **error);
-gboolean im_prediction(ImContext *im, GString *out, GError **error);
-gboolean im_numa_usage(ImContext *im, GString *out, GError **error);
-gboolean im_vm_poll(ImContext *im, GString *out, GError **error);
-gboolean im_vm_guest(ImContext *im, GString *out, GError **error);
-gboolean im_vm_disks(ImContext *im, GString *out, GError **error);
-gboolean im_vm_state(ImContext *im, GString *out, GError **error);
-gboolean im_vm_execution(ImContext *im, GString *out, GError **error);
-gboolean im_vm_recovery(ImContext *im, GString *out, GError **error);
-gboolean im_flat_linux(ImContext *im, GString *out, GError **error);
-gboolean im_flat_numa(ImContext *im, GString *out, GError **error);
-gboolean im_flat_poll(ImContext *im, GString *out, GError **error);
 
 /* Parts of them that look at text only. */
 gboolean im_parse_machines(const char *capabilities, GString *out, GError **error);

@@ -8,61 +8,28 @@
 #include "im/client/client.h"
 
 #define LARGEST (16 << 20) /* bytes; a larger program is not ours */
-#define PROBE(function)                                                                  \
-    {                                                                                    \
-#function, function                                                              \
-    }
-
-static const struct {
-    const char *name;
-    ImProbe probe;
-} probes[] = {
-    PROBE(im_date),
-    PROBE(im_architecture),
-    PROBE(im_cpu),
-    PROBE(im_name),
-    PROBE(im_version),
-    PROBE(im_linux_host),
-    PROBE(im_machines_models),
-    PROBE(im_cpu_features),
-    PROBE(im_memory_encryption),
-    PROBE(im_monitor_ds),
-    PROBE(im_nfs_automounted),
-    PROBE(im_numa_host),
-    PROBE(im_pci),
-    PROBE(im_wild_vm),
-    PROBE(im_linux_usage),
-    PROBE(im_numa_usage),
-    PROBE(im_prediction),
-    PROBE(im_vm_poll),
-    PROBE(im_vm_guest),
-    PROBE(im_vm_disks),
-    PROBE(im_vm_state),
-    PROBE(im_vm_execution),
-    PROBE(im_vm_recovery),
-    PROBE(im_flat_linux),
-    PROBE(im_flat_numa),
-    PROBE(im_flat_poll),
-};
+/* By the linker; all that register themselves in im/probes. */
+extern const ImProbe *const __start_im_probes[];
+extern const ImProbe *const __stop_im_probes[];
 
 /* What a file was found to be, as long as it stays that file. */
 typedef struct {
     struct timespec changed;
     guint64 inode;
-    ImProbe probe;
+    const ImProbe *probe;
 } Known;
 
-static ImProbe
+static const ImProbe *
 probe_named(const char *name)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(probes); i++) {
-        if (g_str_equal(probes[i].name, name))
-            return probes[i].probe;
+    for (const ImProbe *const *at = __start_im_probes; at < __stop_im_probes; at++) {
+        if (g_str_equal((*at)->name, name))
+            return *at;
     }
     return NULL;
 }
 
-static ImProbe
+static const ImProbe *
 look_into(const char *path, const struct stat *st)
 {
     g_autofree char *content = NULL;
@@ -76,14 +43,14 @@ look_into(const char *path, const struct stat *st)
     return mark ? probe_named(mark + strlen(IM_MARK)) : NULL;
 }
 
-ImProbe
+const ImProbe *
 im_builtin(const char *path)
 {
     static GMutex lock;
     static GHashTable *known;
     Known *found;
     struct stat st;
-    ImProbe probe;
+    const ImProbe *probe;
 
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return NULL;

@@ -166,10 +166,10 @@ im_run_dir(
 
     for (guint i = 0; i < files->len; i++) {
         const char *file = g_ptr_array_index(files, i);
-        ImProbe probe = im_builtin(file);
+        const ImProbe *probe = im_builtin(file);
         g_autofree char *name = g_path_get_basename(file);
 
-        if (probe && !probe(im, out, error))
+        if (probe && !probe->run(im, out, error))
             return drv_prefix(error, "Error executing %s", name);
         if (probe == NULL && !im_run_program(file, argv, client->config, out, error))
             return FALSE;

@@ -55,7 +55,7 @@ gboolean im_run_dir(ImContext *im,
                     GString *out,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The probe of ours that the executable @path is, or NULL: a stranger's. */
-ImProbe im_builtin(const char *path);
+const ImProbe *im_builtin(const char *path);
 
 /* Run @names in the directory @path below <remotes>/im, as processes, with @config on
  * stdin and @argv behind their names.

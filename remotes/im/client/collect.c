@@ -78,9 +78,9 @@ run_flat(ImContext *im, const ImClient *client, char **argv, GString *out, GErro
 
     for (guint i = 0; i < files->len; i++) {
         const char *file = g_ptr_array_index(files, i);
-        ImProbe probe = im_builtin(file);
+        const ImProbe *probe = im_builtin(file);
         gboolean ok =
-            probe ? probe(im, out, error)
+            probe ? probe->run(im, out, error)
                   : im_run_program(file, (const char *const *)argv + 1, NULL, out, error);
 
         if (!ok)

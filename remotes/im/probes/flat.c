@@ -5,19 +5,25 @@
 #include "im/base/im.h"
 #include "monitor/poll-text.h"
 
-gboolean
-im_flat_linux(ImContext *im, GString *out, GError **error)
+extern const ImProbe im_linux_host;
+extern const ImProbe im_wild_vm;
+extern const ImProbe im_linux_usage;
+
+static gboolean
+report_flat_linux(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GString) usage = g_string_new(NULL);
     const char *rest;
 
-    if (!im_linux_host(im, out, error) || !im_linux_usage(im, usage, error))
+    if (!im_linux_host.run(im, out, error) || !im_linux_usage.run(im, usage, error))
         return FALSE;
     /* HYPERVISOR is told already. */
     rest = strchr(usage->str, '\n');
     g_string_append(out, rest ? rest + 1 : "");
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_flat_linux, report_flat_linux);
 
 static void
 add_usage(ImContext *im, const DrvStats *vm, GHashTable *swapped, GString *out)
@@ -60,17 +66,19 @@ add_vm(ImContext *im,
     g_string_append(out, "\" ]\n");
 }
 
-gboolean
-im_flat_poll(ImContext *im, GString *out, GError **error)
+static gboolean
+report_flat_poll(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GPtrArray) all = im_sampled_stats(im, error);
     g_autoptr(GHashTable) swapped = all ? im_swapped(im) : NULL;
     g_autoptr(GString) wild = g_string_new(NULL);
 
-    if (all == NULL || !im_wild_vm(im, wild, error))
+    if (all == NULL || !im_wild_vm.run(im, wild, error))
         return FALSE;
     g_string_append(out, "VM_POLL=YES\n");
     for (guint i = 0; i < all->len; i++)
         add_vm(im, g_ptr_array_index(all, i), swapped, wild->str, out);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_flat_poll, report_flat_poll);

@@ -67,8 +67,8 @@ add_datastore(const ImContext *im, const char *id, const char *driver, GString *
                            df.free_mb);
 }
 
-gboolean
-im_monitor_ds(ImContext *im, GString *out, GError **error)
+static gboolean
+report_monitor_ds(ImContext *im, GString *out, GError **error)
 {
     gboolean all = !drv_release_at_least(drv_action_release(), 5, 12, 0);
     g_autoptr(GPtrArray) ids = datastores(im);
@@ -89,6 +89,8 @@ im_monitor_ds(ImContext *im, GString *out, GError **error)
     }
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_monitor_ds, report_monitor_ds);
 
 /* One datastore's disks, by its driver's monitor_ds.  One that fails is no reason to tell
  * nothing of the others.
@@ -119,8 +121,8 @@ add_disks(
     return FALSE;
 }
 
-gboolean
-im_vm_disks(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_disks(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GPtrArray) ids = datastores(im);
 
@@ -134,8 +136,10 @@ im_vm_disks(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-gboolean
-im_nfs_automounted(ImContext *im, GString *out, GError **error)
+IM_PROBE_REGISTER(im_vm_disks, report_vm_disks);
+
+static gboolean
+report_nfs_automounted(ImContext *im, GString *out, GError **error)
 {
     g_autofree char *text = im_read(im, "/proc/mounts");
     g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
@@ -155,3 +159,5 @@ im_nfs_automounted(ImContext *im, GString *out, GError **error)
         im_add(out, "AUTONFS_MOUNT", sources->str);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_nfs_automounted, report_nfs_automounted);

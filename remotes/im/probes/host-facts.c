@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "im/base/im.h"
 
-gboolean
-im_date(ImContext *im, GString *out, GError **error)
+static gboolean
+report_date(ImContext *im, GString *out, GError **error)
 {
     (void)im;
     (void)error;
@@ -17,14 +17,16 @@ im_date(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
+IM_PROBE_REGISTER(im_date, report_date);
+
 static gboolean
 ask_kernel(struct utsname *names, GError **error)
 {
     return uname(names) == 0 || drv_throw_errno(error, "uname");
 }
 
-gboolean
-im_architecture(ImContext *im, GString *out, GError **error)
+static gboolean
+report_architecture(ImContext *im, GString *out, GError **error)
 {
     struct utsname names;
 
@@ -35,8 +37,10 @@ im_architecture(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-gboolean
-im_name(ImContext *im, GString *out, GError **error)
+IM_PROBE_REGISTER(im_architecture, report_architecture);
+
+static gboolean
+report_name(ImContext *im, GString *out, GError **error)
 {
     struct utsname names;
 
@@ -46,6 +50,8 @@ im_name(ImContext *im, GString *out, GError **error)
     im_add(out, "HOSTNAME", names.nodename);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_name, report_name);
 
 /* "key<spaces>: value" of /proc/cpuinfo, the first; caller frees. */
 static char *
@@ -67,8 +73,8 @@ cpu_info(const ImContext *im, const char *key)
     return NULL;
 }
 
-gboolean
-im_cpu(ImContext *im, GString *out, GError **error)
+static gboolean
+report_cpu(ImContext *im, GString *out, GError **error)
 {
     static const char *const keys[] = { "model name", "Model", "cpu", "Processor" };
     g_autofree char *model = NULL;
@@ -80,8 +86,10 @@ im_cpu(ImContext *im, GString *out, GError **error)
     return TRUE;
 }
 
-gboolean
-im_version(ImContext *im, GString *out, GError **error)
+IM_PROBE_REGISTER(im_cpu, report_cpu);
+
+static gboolean
+report_version(ImContext *im, GString *out, GError **error)
 {
     g_autofree char *path = g_build_filename(drv_action_remotes_dir(), "VERSION", NULL);
     g_autofree char *text = NULL;
@@ -99,6 +107,8 @@ im_version(ImContext *im, GString *out, GError **error)
                 drv_action_release()->patch);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_version, report_version);
 
 /* MHz: what the processor can do at most, or what it does now. */
 static guint64
@@ -120,8 +130,8 @@ cgroups_version(const ImContext *im)
     return controllers ? 2 : 1;
 }
 
-gboolean
-im_linux_host(ImContext *im, GString *out, GError **error)
+static gboolean
+report_linux_host(ImContext *im, GString *out, GError **error)
 {
     g_autofree char *memory = im_read(im, "/proc/meminfo");
     g_autofree char *online = im_read(im, "/proc/stat");
@@ -138,3 +148,5 @@ im_linux_host(ImContext *im, GString *out, GError **error)
     im_add_number(out, "CGROUPS_VERSION", cgroups_version(im));
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_linux_host, report_linux_host);

@@ -177,23 +177,24 @@ add_nodes(const ImContext *im, gboolean facts, gboolean usage, GString *out)
     return TRUE;
 }
 
-gboolean
-im_numa_host(ImContext *im, GString *out, GError **error)
+static gboolean
+report_numa_host(ImContext *im, GString *out, GError **error G_GNUC_UNUSED)
 {
-    (void)error;
     return add_nodes(im, TRUE, FALSE, out);
 }
 
-gboolean
-im_numa_usage(ImContext *im, GString *out, GError **error)
+static gboolean
+report_numa_usage(ImContext *im, GString *out, GError **error G_GNUC_UNUSED)
 {
-    (void)error;
     return add_nodes(im, FALSE, TRUE, out);
 }
 
-gboolean
-im_flat_numa(ImContext *im, GString *out, GError **error)
+static gboolean
+report_flat_numa(ImContext *im, GString *out, GError **error G_GNUC_UNUSED)
 {
-    (void)error;
     return add_nodes(im, TRUE, TRUE, out);
 }
+
+IM_PROBE_REGISTER(im_numa_host, report_numa_host);
+IM_PROBE_REGISTER(im_numa_usage, report_numa_usage);
+IM_PROBE_REGISTER(im_flat_numa, report_flat_numa);

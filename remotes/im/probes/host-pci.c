@@ -143,8 +143,8 @@ add_device(const ImContext *im,
     g_string_append(out, " ]\n");
 }
 
-gboolean
-im_pci(ImContext *im, GString *out, GError **error)
+static gboolean
+report_pci(ImContext *im, GString *out, GError **error)
 {
     g_auto(GStrv) filters = im_conf_values("pci.conf", "filter");
     g_auto(GStrv) addresses = im_conf_values("pci.conf", "short_address");
@@ -166,3 +166,5 @@ im_pci(ImContext *im, GString *out, GError **error)
     }
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_pci, report_pci);

@@ -4,8 +4,8 @@
 
 #include "im/state/forecast.h"
 
-gboolean
-im_prediction(ImContext *im, GString *out, GError **error)
+static gboolean
+report_prediction(ImContext *im, GString *out, GError **error)
 {
     ImForecast *forecast = im_forecast(im, "host");
     ImHostUsage usage;
@@ -29,3 +29,5 @@ im_prediction(ImContext *im, GString *out, GError **error)
     im_forecast_save(im, forecast);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_prediction, report_prediction);

@@ -101,8 +101,8 @@ coded_template(DrvVirt *virt, const char *uuid, GError **error)
     return text ? g_base64_encode((const guchar *)text, strlen(text)) : NULL;
 }
 
-gboolean
-im_wild_vm(ImContext *im, GString *out, GError **error)
+static gboolean
+report_wild_vm(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
@@ -136,3 +136,5 @@ im_wild_vm(ImContext *im, GString *out, GError **error)
     drv_ignore(&why, "wild VMs are told of when libvirt is back");
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_wild_vm, report_wild_vm);

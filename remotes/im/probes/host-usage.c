@@ -111,8 +111,8 @@ im_host_usage(ImContext *im, const char *who, ImHostUsage *usage, GError **error
     return TRUE;
 }
 
-gboolean
-im_linux_usage(ImContext *im, GString *out, GError **error)
+static gboolean
+report_linux_usage(ImContext *im, GString *out, GError **error)
 {
     ImHostUsage usage;
 
@@ -127,3 +127,5 @@ im_linux_usage(ImContext *im, GString *out, GError **error)
     im_add_number(out, "NETTX", usage.net_tx);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_linux_usage, report_linux_usage);

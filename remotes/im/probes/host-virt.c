@@ -33,8 +33,8 @@ guest_capabilities(ImContext *im, DrvVirt *virt, GError **error)
     return text;
 }
 
-gboolean
-im_machines_models(ImContext *im, GString *out, GError **error)
+static gboolean
+report_machines_models(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
@@ -45,6 +45,8 @@ im_machines_models(ImContext *im, GString *out, GError **error)
         return no_answer(im, &why, error);
     return im_parse_machines(host, out, error) && im_parse_models(guests, out, error);
 }
+
+IM_PROBE_REGISTER(im_machines_models, report_machines_models);
 
 /* The host's own model as libvirt has it among the guests' capabilities, as <cpu>. */
 static char *
@@ -63,8 +65,8 @@ host_model(const char *guests, GError **error)
     return drv_xml_node_to_text(drv_xml_root(cpu));
 }
 
-gboolean
-im_cpu_features(ImContext *im, GString *out, GError **error)
+static gboolean
+report_cpu_features(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
@@ -83,8 +85,10 @@ im_cpu_features(ImContext *im, GString *out, GError **error)
     return cpu ? im_parse_features(cpu, out, error) : no_answer(im, &why, error);
 }
 
-gboolean
-im_memory_encryption(ImContext *im, GString *out, GError **error)
+IM_PROBE_REGISTER(im_cpu_features, report_cpu_features);
+
+static gboolean
+report_memory_encryption(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
@@ -92,3 +96,5 @@ im_memory_encryption(ImContext *im, GString *out, GError **error)
 
     return guests ? im_parse_encryption(guests, out, error) : no_answer(im, &why, error);
 }
+
+IM_PROBE_REGISTER(im_memory_encryption, report_memory_encryption);

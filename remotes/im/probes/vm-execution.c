@@ -132,8 +132,8 @@ put_back(int dir_fd, const char *name)
         drv_ignore(&error, "it is tried again");
 }
 
-gboolean
-im_vm_execution(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_execution(ImContext *im, GString *out, GError **error)
 {
     g_auto(DrvFd) dir_fd = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Look look = { im, out, dir_fd };
@@ -159,3 +159,5 @@ im_vm_execution(ImContext *im, GString *out, GError **error)
     }
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_vm_execution, report_vm_execution);

@@ -98,8 +98,8 @@ running(ImContext *im, const GPtrArray *all)
     return guests;
 }
 
-gboolean
-im_vm_guest(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_guest(ImContext *im, GString *out, GError **error)
 {
     gint64 end = g_get_monotonic_time() + BUDGET_US;
     g_auto(GuestConf) conf = { 0 };
@@ -126,3 +126,5 @@ im_vm_guest(ImContext *im, GString *out, GError **error)
     }
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_vm_guest, report_vm_guest);

@@ -142,8 +142,8 @@ look_at(ImContext *im, DrvVirt *virt, const DrvStats *usage, GString *out)
         im_add_vm(out, id, NULL, text->str);
 }
 
-gboolean
-im_vm_recovery(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_recovery(ImContext *im, GString *out, GError **error)
 {
     DrvVirt *virt = im_virt(im, error);
     g_autoptr(GPtrArray) all = virt ? drv_stats_all(virt, FALSE, error) : NULL;
@@ -160,3 +160,5 @@ im_vm_recovery(ImContext *im, GString *out, GError **error)
     }
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_vm_recovery, report_vm_recovery);

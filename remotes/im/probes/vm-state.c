@@ -49,8 +49,8 @@ save(ImContext *im, gint64 last_sync, gint64 now, GError **error)
     return drv_throw(error, DRV_ERROR_FAILED, "%s", why->message);
 }
 
-gboolean
-im_vm_state(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_state(ImContext *im, GString *out, GError **error)
 {
     ImStatesHow how = { .imported = im_has_imported() };
     gint64 sync_s = (gint64)im_config_number(im, "PROBES_PERIOD/SYNC_STATE_VM", SYNC_S);
@@ -70,3 +70,5 @@ im_vm_state(ImContext *im, GString *out, GError **error)
     im_states_compare(im->states, active, &how, out);
     return im->lasting || save(im, how.sync ? now : last_sync, now, error);
 }
+
+IM_PROBE_REGISTER(im_vm_state, report_vm_state);

@@ -129,8 +129,8 @@ add_counters(const Report *report, const DrvStats *vm)
     }
 }
 
-gboolean
-im_vm_poll(ImContext *im, GString *out, GError **error)
+static gboolean
+report_vm_poll(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GPtrArray) all = im_sampled_stats(im, error);
     g_autoptr(GHashTable) swapped = all ? im_swapped(im) : NULL;
@@ -156,3 +156,5 @@ im_vm_poll(ImContext *im, GString *out, GError **error)
     im_forecast_save(im, report.forecast);
     return TRUE;
 }
+
+IM_PROBE_REGISTER(im_vm_poll, report_vm_poll);
