@@ -13,6 +13,8 @@
  * "Holds it open" is asked of QEMU's own byte locks.  Where a file system knows no locks,
  * the answer is taken to be yes: an empty overlay too many harms nobody.
  */
+#include "image/relink.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +27,6 @@
 #include "image/chain.h"
 #include "image/snapshots.h"
 #include "stage/stage-private.h"
-#include "stage/stage.h"
 
 static char *
 escape(const char *text)

@@ -315,6 +315,27 @@ drv_stage_empty(DrvStage *stage, gboolean keep_promise, GError **error)
     return TRUE;
 }
 
+static DrvStageSettle settle;
+
+void
+drv_stage_set_settle(DrvStageSettle function)
+{
+    settle = function;
+}
+
+static gboolean
+settle_promise(DrvStage *stage, GError **error)
+{
+    if (!drv_path_exists(stage->fd, DRV_STAGE_PROMISE))
+        return TRUE;
+    if (settle == NULL)
+        return drv_throw(error,
+                         DRV_ERROR_UNSUPPORTED,
+                         "cannot settle a promise in '%s': not by this program",
+                         stage->path);
+    return settle(stage->fd, stage->dir_fd, stage->where, error);
+}
+
 gboolean
 drv_stage_recover(DrvStage *stage, GError **error)
 {
@@ -332,8 +353,7 @@ drv_stage_recover(DrvStage *stage, GError **error)
             return FALSE;
         g_ptr_array_set_size(stage->steps, 0);
     }
-    if (!drv_relink_settle(stage->fd, stage->dir_fd, stage->where, error) ||
-        !drv_stage_empty(stage, FALSE, error))
+    if (!settle_promise(stage, error) || !drv_stage_empty(stage, FALSE, error))
         return FALSE;
     stage->half_done = FALSE;
     return TRUE;

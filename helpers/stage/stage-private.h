@@ -81,13 +81,6 @@ gboolean drv_stage_sweep_unpublished(int dir_fd,
                                      const char *entry,
                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* --- image/relink.c
- * ---------------------------------------------------------------- */
-
-/* Settle the promise in the stage @stage_fd whose owner died, if there is one. */
-gboolean drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
-
 /* --- stage/stage-journal.c
  * --------------------------------------------------------------------- */
 

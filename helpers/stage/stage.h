@@ -111,19 +111,18 @@ int drv_stage_create(DrvStage *stage,
 /* Finish or discard what dead processes left in the directory.  Logs, never fails. */
 void drv_stage_sweep(int dir_fd, const char *where);
 
-/* A promise that only a later look can settle, for changes that a running domain takes
- * part in: "@link in the directory may have to become @target, if the file @path came
- * into use".  @fd is that file as it is now, still unused.  It is written down durably,
- * and outlives commits.  drv_relink_forget() ends it; if we die before, the next owner
- * asks who uses the file: see image/relink.c.
+/* A promise outlives commits: a change that only a later look can settle, written down
+ * durably by who knows what it means (image/relink.c).  If its owner dies, the next owner
+ * of the stage, whatever it came for, has it settled by this function; @stage_fd is where
+ * the promise is, DRV_STAGE_PROMISE, and @dir_fd the directory @where.
  */
-gboolean drv_relink_intend(DrvStage *stage,
-                           int fd,
-                           const char *path,
-                           const char *link,
-                           const char *target,
-                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean drv_relink_forget(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef gboolean (*DrvStageSettle)(int stage_fd,
+                                   int dir_fd,
+                                   const char *where,
+                                   GError **error);
+
+/* Once, where the program begins to run ops.  Without it, a promise is an error. */
+void drv_stage_set_settle(DrvStageSettle settle);
 
 /* We cannot tell what happened: leave the promise to the next owner. */
 void drv_stage_leave(DrvStage *stage);

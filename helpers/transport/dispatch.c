@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "image/relink.h"
 #include "transport/remote.h"
 
 gboolean
@@ -44,6 +45,7 @@ drv_dispatch(const char *host,
 
     if (where == DRV_NOWHERE)
         return TRUE;
+    drv_stage_set_settle(drv_relink_settle);
     if (where != DRV_ANYWHERE && !drv_dispatch_is_here(host))
         return run_there(host, actor, request, in, result, error);
     if (actor->worker == DRV_WORKER_PLAIN)

@@ -11,6 +11,7 @@
 
 #include "base/action.h"
 #include "base/error.h"
+#include "image/relink.h"
 #include "transport/build.h"
 #include "transport/remote.h"
 #include "worker/worker.h"
@@ -72,6 +73,7 @@ main(int argc, char **argv)
     if (port == NULL || uname(&here) < 0)
         return drv_action_fail(error);
     worker_port_hello(port, drv_build(), here.machine);
+    drv_stage_set_settle(drv_relink_settle);
     if (run_request(port, &error))
         return drv_action_done();
     worker_port_failed(port, error);

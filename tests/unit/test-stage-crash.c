@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/path.h"
+#include "image/relink.h"
 #include "stage.h"
 
 /* --- processes -------------------------------------------------------------------------
@@ -522,6 +523,28 @@ test_promise_ends(gconstpointer leave)
     assert_clean(&place);
 }
 
+/* A program that does not know what it means leaves it to one that does. */
+static void
+test_promise_unknown(void)
+{
+    PLACE();
+    g_autofree char *path = g_build_filename(place.dir, "b", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DrvStage) stage = open_stage(&place, "x");
+    g_auto(DrvFd) fd = openat(place.fd, "b", O_RDONLY | O_CLOEXEC);
+
+    must(drv_relink_intend(stage, fd, path, "link", "b", &error));
+    drv_stage_leave(stage);
+    g_clear_pointer(&stage, drv_stage_free);
+    drv_stage_set_settle(NULL);
+    g_assert_null(drv_stage_open(place.fd, place.dir, "x", &error));
+    assert_error_text(error, DRV_ERROR_UNSUPPORTED, "cannot settle a promise");
+    drv_stage_set_settle(drv_relink_settle);
+    assert_tree(&place, BEFORE);
+    stage = open_stage(&place, "x");
+    assert_tree(&place, "a=old link->old");
+}
+
 /* A note that somebody else wrote, of a file elsewhere. */
 static void
 test_promise_planted(void)
@@ -562,6 +585,7 @@ main(int argc, char **argv)
 
     if (argc == 4 && g_str_equal(argv[1], "--change"))
         return change_main(argv[2], argv[3]);
+    drv_stage_set_settle(drv_relink_settle);
     g_test_init(&argc, &argv, NULL);
     stage_tests_begin("");
     g_test_add_func("/stage-crash/contention", test_contention);
@@ -582,6 +606,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/stage-crash/promise/forgotten", NULL, test_promise_ends);
     g_test_add_data_func("/stage-crash/promise/left", "yes", test_promise_ends);
     g_test_add_func("/stage-crash/promise/planted", test_promise_planted);
+    g_test_add_func("/stage-crash/promise/unknown", test_promise_unknown);
     status = g_test_run();
     stage_tests_end();
     return status;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "image/relink.h"
 #include "tm/ops/tm-image.h"
 #include "tm/overlay/live.h"
 #include "tm/overlay/snapshot.h"
