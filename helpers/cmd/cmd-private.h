@@ -17,5 +17,6 @@ struct DrvCmd {
     GPtrArray *env;  /* "NAME=value", NULL-terminated between calls */
     GArray *fds;     /* DrvFdPair */
     int cwd_fd;      /* -1: ours */
+    int input_fd;    /* of drv_cmd_input(); -1: none */
     guint timeout_ms;
 };

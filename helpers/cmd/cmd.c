@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,6 +42,7 @@ drv_cmd_new(const char *program, ...)
     g_ptr_array_add(cmd->env, NULL);
     cmd->fds = g_array_new(FALSE, FALSE, sizeof(DrvFdPair));
     cmd->cwd_fd = -1;
+    cmd->input_fd = -1;
     drv_cmd_arg(cmd, program);
     va_start(args, program);
     while ((arg = va_arg(args, const char *)))
@@ -60,6 +62,7 @@ drv_cmd_free(DrvCmd *cmd)
     g_ptr_array_unref(cmd->argv);
     g_ptr_array_unref(cmd->env);
     g_array_unref(cmd->fds);
+    drv_fd_close_one(cmd->input_fd);
     g_free(cmd);
 }
 
@@ -100,6 +103,23 @@ drv_cmd_fd(DrvCmd *cmd, int child_fd, int fd)
     DrvFdPair pair = { child_fd, fd };
 
     g_array_append_val(cmd->fds, pair);
+}
+
+gboolean
+drv_cmd_input(DrvCmd *cmd, int child_fd, const char *text, GError **error)
+{
+    g_auto(DrvFd) fd = memfd_create("input", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return drv_throw_errno(error, "cannot pass on a text");
+    if (!drv_fd_write_all(fd, text, strlen(text), "a text to pass on", error))
+        return FALSE;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return drv_throw_errno(error, "cannot pass on a text");
+    g_assert(cmd->input_fd < 0);
+    cmd->input_fd = drv_fd_steal(&fd);
+    drv_cmd_fd(cmd, child_fd, cmd->input_fd);
+    return TRUE;
 }
 
 void

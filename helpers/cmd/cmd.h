@@ -36,6 +36,9 @@ void drv_cmd_option(DrvCmd *cmd, const char *option, const char *value);
 void drv_cmd_cwd(DrvCmd *cmd, int dir_fd);
 /* Give the child @fd as its @child_fd (0 and 1 allowed); stays the caller's. */
 void drv_cmd_fd(DrvCmd *cmd, int child_fd, int fd);
+/* Let the child read @text, and then the end, from its @child_fd; once a command. */
+gboolean drv_cmd_input(DrvCmd *cmd, int child_fd, const char *text, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 /* Pass this variable on from our environment, if it is set. */
 void drv_cmd_keep_env(DrvCmd *cmd, const char *name);
 void drv_cmd_env(DrvCmd *cmd, const char *name, const char *value);

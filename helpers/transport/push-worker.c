@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/push-worker.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/action.h"
@@ -41,15 +39,9 @@ run_batch(const DrvSsh *ssh, const char *batch, guint timeout_ms, GError **error
 {
     g_autoptr(DrvCmd) cmd = drv_ssh_cmd(ssh, "sftp", "-");
     g_auto(DrvFd) remotes = drv_path_open_dir(drv_action_remotes_dir(), error);
-    g_auto(DrvFd) batch_fd = memfd_create("sftp-batch", MFD_CLOEXEC);
 
-    if (remotes < 0)
+    if (remotes < 0 || !drv_cmd_input(cmd, STDIN_FILENO, batch, error))
         return FALSE;
-    if (batch_fd < 0 ||
-        !drv_fd_write_all(batch_fd, batch, strlen(batch), "a batch", error) ||
-        lseek(batch_fd, 0, SEEK_SET) < 0)
-        return drv_throw_errno(error, "cannot write sftp's batch");
-    drv_cmd_fd(cmd, 0, batch_fd);
     drv_cmd_cwd(cmd, remotes);
     drv_cmd_timeout(cmd, timeout_ms);
     return drv_cmd_run(cmd, error);

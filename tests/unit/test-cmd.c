@@ -397,6 +397,28 @@ test_detach(void)
     g_assert_error(error, DRV_ERROR, DRV_ERROR_NOT_FOUND);
 }
 
+/* --- a text as input
+ * --------------------------------------------------------------------
+ */
+
+static void
+test_input(void)
+{
+    g_autoptr(DrvCmd) cat = drv_cmd_new("cat", NULL);
+    g_autoptr(DrvCmd) third = drv_cmd_new("cat", "/proc/self/fd/3", NULL);
+    g_autofree char *large = g_strnfill(300000, 'x');
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    must(drv_cmd_input(cat, STDIN_FILENO, large, &error));
+    must(drv_cmd_capture(cat, out, 1 << 20, &error));
+    g_assert_cmpstr(out->str, ==, large);
+    g_string_truncate(out, 0);
+    must(drv_cmd_input(third, 3, "", &error));
+    must(drv_cmd_capture(third, out, 100, &error));
+    g_assert_cmpstr(out->str, ==, "");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -428,6 +450,7 @@ main(int argc, char **argv)
     g_test_add_func("/cmd/death", test_death);
     g_test_add_func("/cmd/spawn", test_spawn);
     g_test_add_func("/cmd/clear", test_clear);
+    g_test_add_func("/cmd/input", test_input);
     g_test_add_func("/cmd/detach", test_detach);
     return g_test_run();
 }

@@ -2,7 +2,6 @@
 /* Running the probes of a directory: ours as functions, those of others as processes. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/action.h"
@@ -81,22 +80,6 @@ im_executables(const char *path)
     return files;
 }
 
-/* A descriptor with the text; -1 with @error. */
-static int
-text_fd(const char *text, GError **error)
-{
-    g_auto(DrvFd) fd = memfd_create("configuration", MFD_CLOEXEC);
-
-    if (fd < 0) {
-        (void)drv_throw_errno(error, "memfd_create");
-        return -1;
-    }
-    if (!drv_fd_write_all(fd, text, strlen(text), "the configuration", error))
-        return -1;
-    lseek(fd, 0, SEEK_SET);
-    return drv_fd_steal(&fd);
-}
-
 gboolean
 im_run_program(const char *path,
                const char *const *argv,
@@ -107,16 +90,14 @@ im_run_program(const char *path,
     g_autofree char *name = g_path_get_basename(path);
     g_autofree char *directory =
         g_build_filename(drv_action_remotes_dir(), "im", "kvm.d", NULL);
-    g_auto(DrvFd) in = text_fd(config ? config : "", error);
     g_auto(DrvFd) cwd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DrvCmd) cmd = drv_cmd_new(path, NULL);
     g_autoptr(GString) said = g_string_new(NULL);
 
-    if (in < 0)
+    if (!drv_cmd_input(cmd, STDIN_FILENO, config ? config : "", error))
         return FALSE;
     for (guint i = 0; argv[i]; i++)
         drv_cmd_arg(cmd, argv[i]);
-    drv_cmd_fd(cmd, STDIN_FILENO, in);
     if (cwd >= 0)
         drv_cmd_cwd(cmd, cwd);
     drv_cmd_keep_env(cmd, "SSH_CLIENT");

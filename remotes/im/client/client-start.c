@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -78,16 +77,9 @@ im_client_detach(const ImClient *client, GError **error)
                                         "--stay",
                                         client->address,
                                         NULL);
-    g_auto(DrvFd) config = memfd_create("configuration", MFD_CLOEXEC);
 
-    if (config < 0)
-        return drv_throw_errno(error, "memfd_create");
-    if (!drv_fd_write_all(
-            config, client->config, strlen(client->config), "the configuration", error))
-        return FALSE;
-    lseek(config, 0, SEEK_SET);
-    drv_cmd_fd(cmd, CONFIG_FD, config);
-    return drv_cmd_detach(cmd, error);
+    return drv_cmd_input(cmd, CONFIG_FD, client->config, error) &&
+           drv_cmd_detach(cmd, error);
 }
 
 /* --- predecessors ---------------------------------------------------------------------

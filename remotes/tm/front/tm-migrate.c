@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/action.h"
@@ -47,19 +46,6 @@ read_input(MigrateInput *input, int argc, char **argv, GError **error)
 }
 
 static gboolean
-give_stdin(DrvCmd *cmd, const char *text, int *fd, GError **error)
-{
-    *fd = memfd_create("vm", MFD_CLOEXEC);
-    if (*fd < 0)
-        return drv_throw_errno(error, "cannot pass on the VM's XML");
-    if (!drv_fd_write_all(*fd, text, strlen(text), "the VM", error))
-        return FALSE;
-    lseek(*fd, 0, SEEK_SET);
-    drv_cmd_fd(cmd, 0, *fd);
-    return TRUE;
-}
-
-static gboolean
 call_other(const MigrateInput *input, const char *mad, char **argv, GError **error)
 {
     g_autofree char *program =
@@ -67,7 +53,6 @@ call_other(const MigrateInput *input, const char *mad, char **argv, GError **err
     g_autoptr(DrvCmd) cmd = drv_cmd_new(program, NULL);
     g_autofree char *text = drv_dump_to_text(input->vm);
     g_autofree char *coded = g_base64_encode((const guchar *)text, strlen(text));
-    g_auto(DrvFd) fd = -1;
 
     for (int i = 1; i <= N_ARGS; i++)
         drv_cmd_arg(cmd, argv[i]);
@@ -78,7 +63,7 @@ call_other(const MigrateInput *input, const char *mad, char **argv, GError **err
     drv_cmd_keep_env(cmd, "SSH_AUTH_SOCK");
     if (!g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
         return TRUE; /* a driver without this step */
-    return (input->in_argv || give_stdin(cmd, coded, &fd, error)) &&
+    return (input->in_argv || drv_cmd_input(cmd, STDIN_FILENO, coded, error)) &&
            drv_cmd_run(cmd, error);
 }
 

@@ -2,12 +2,10 @@
 /* What an action does to the host besides libvirt. */
 #include "vmm/ops/host.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/action.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "vmm/ops/session.h"
@@ -71,25 +69,6 @@ vmm_keep_tpm(DrvXml *domain, const char *uuid, const char *directory)
 /* --- hooks -----------------------------------------------------------------------------
  */
 
-/* A file with @text and no name, read from its start. */
-static int
-text_fd(const char *text, GError **error)
-{
-    g_auto(DrvFd) fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    if (fd < 0) {
-        (void)drv_throw_errno(error, "cannot create a temporary file");
-        return -1;
-    }
-    if (!drv_fd_write_all(fd, text, strlen(text), "a temporary file", error))
-        return -1;
-    if (lseek(fd, 0, SEEK_SET) < 0) {
-        (void)drv_throw_errno(error, "cannot rewind a temporary file");
-        return -1;
-    }
-    return drv_fd_steal(&fd);
-}
-
 gboolean
 vmm_hook(const char *name,
          const char *tm_mad,
@@ -101,20 +80,17 @@ vmm_hook(const char *name,
     g_autofree char *file = g_strdup_printf("%s.%s", name, tm_mad);
     g_autofree char *path = g_build_filename(
         drv_action_remotes_dir(), "vmm", drv_action_driver(), file, NULL);
-    g_auto(DrvFd) fd = -1;
     g_autoptr(DrvCmd) cmd = NULL;
 
     *ran = FALSE;
     if (*tm_mad == '\0' || strchr(tm_mad, '/') ||
         !g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
         return TRUE;
-    fd = text_fd(document, error);
-    if (fd < 0)
-        return FALSE;
     cmd = drv_cmd_new(path, NULL);
+    if (!drv_cmd_input(cmd, STDIN_FILENO, document, error))
+        return FALSE;
     for (guint i = 0; args[i]; i++)
         drv_cmd_arg(cmd, args[i]);
-    drv_cmd_fd(cmd, 0, fd);
     *ran = TRUE;
     return drv_cmd_run(cmd, error) || drv_prefix(error, "%s", file);
 }
