@@ -5,7 +5,7 @@
 #include "tm/tm.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+link_device(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmClone *request = data;
     g_auto(TmDir) dir = TM_DIR_INIT;
@@ -18,8 +18,8 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (stage == NULL || !drv_stage_link(stage, "link", request->source, error))
         return FALSE;
     drv_stage_publish(stage, "link", dir.disk);
-    return drv_stage_commit(stage, error);
+    return drv_stage_commit(stage, error) && tm_dir_keep(&dir);
 }
 
-const DrvOp dev_link = { .name = "dev.link", .request = &tm_clone, .run = run };
+const DrvOp dev_link = { .name = "dev.link", .request = &tm_clone, .run = link_device };
 DRV_OP_REGISTER(dev_link);

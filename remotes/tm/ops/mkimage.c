@@ -8,11 +8,12 @@
 #include "tm/tm.h"
 
 static gboolean
-make_in(gconstpointer data, TmDir *dir, gpointer unused G_GNUC_UNUSED, GError **error)
+make_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmMake *request = data;
-    g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
-    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    g_auto(TmDir) dir = TM_DIR_INIT;
+    g_autofree char *snap = NULL;
+    g_autoptr(DrvStage) stage = NULL;
     DrvMkfs want = {
         .format = request->format,
         .fs = request->fs,
@@ -20,24 +21,26 @@ make_in(gconstpointer data, TmDir *dir, gpointer unused G_GNUC_UNUSED, GError **
         .fs_options = (const char *const *)request->fs_options,
     };
 
+    (void)in, (void)result;
+    if (!tm_dir_open(&dir, request->target, TRUE, error))
+        return FALSE;
+    stage = drv_stage_open(dir.fd, dir.path, dir.disk, error);
     if (stage == NULL || !tm_size_of_mb(request->size_mb, &want.size, error) ||
         !drv_mkfs(drv_stage_fd(stage), "new", &want, error))
         return FALSE;
-    if (drv_path_exists(dir->fd, snap))
+    snap = g_strconcat(dir.disk, ".snap", NULL);
+    if (drv_path_exists(dir.fd, snap))
         drv_stage_remove(stage, snap); /* of an earlier disk with this number */
-    drv_stage_publish(stage, "new", dir->disk);
-    return drv_stage_commit(stage, error);
+    drv_stage_publish(stage, "new", dir.disk);
+    return drv_stage_commit(stage, error) && tm_dir_keep(&dir);
 }
 
-static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
-{
-    (void)in, (void)result;
-    return tm_dir_work(((const TmMake *)data)->target, make_in, data, NULL, error);
-}
-
-const DrvOp tm_mkimage_op = { .name = "tm.mkimage", .request = &tm_mkimage, .run = run };
+const DrvOp tm_mkimage_op = { .name = "tm.mkimage",
+                              .request = &tm_mkimage,
+                              .run = make_disk };
 DRV_OP_REGISTER(tm_mkimage_op);
 
-const DrvOp tm_mkswap_op = { .name = "tm.mkswap", .request = &tm_mkswap, .run = run };
+const DrvOp tm_mkswap_op = { .name = "tm.mkswap",
+                             .request = &tm_mkswap,
+                             .run = make_disk };
 DRV_OP_REGISTER(tm_mkswap_op);

@@ -9,34 +9,32 @@
 #include "tm/tm.h"
 
 static gboolean
-put_in(gconstpointer data, TmDir *dir, gpointer in, GError **error)
+put_file(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmPut *request = data;
-    g_autoptr(DrvStage) stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
+    g_auto(TmDir) dir = TM_DIR_INIT;
+    g_autoptr(DrvStage) stage = NULL;
     g_auto(DrvFd) fd = -1;
 
+    (void)result;
+    if (!tm_dir_open(&dir, request->target, TRUE, error))
+        return FALSE;
+    stage = drv_stage_open(dir.fd, dir.path, dir.disk, error);
     if (stage == NULL)
         return FALSE;
     fd = drv_stage_create(stage, "new", error);
     if (fd < 0 || !drv_copy_source(in, fd, TRUE, NULL, error))
         return FALSE;
     if (request->iso_link) {
-        g_autofree char *iso = g_strconcat(dir->disk, ".iso", NULL);
+        g_autofree char *iso = g_strconcat(dir.disk, ".iso", NULL);
 
-        if (!drv_stage_link(stage, "iso", dir->disk, error))
+        if (!drv_stage_link(stage, "iso", dir.disk, error))
             return FALSE;
         drv_stage_publish(stage, "iso", iso);
     }
-    drv_stage_publish(stage, "new", dir->disk);
-    return drv_stage_commit(stage, error);
+    drv_stage_publish(stage, "new", dir.disk);
+    return drv_stage_commit(stage, error) && tm_dir_keep(&dir);
 }
 
-static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
-{
-    (void)result;
-    return tm_dir_work(((const TmPut *)data)->target, put_in, data, in, error);
-}
-
-const DrvOp tm_put_op = { .name = "tm.put", .request = &tm_put, .run = run };
+const DrvOp tm_put_op = { .name = "tm.put", .request = &tm_put, .run = put_file };
 DRV_OP_REGISTER(tm_put_op);

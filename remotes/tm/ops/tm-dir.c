@@ -11,6 +11,8 @@
 void
 tm_dir_clear(TmDir *dir)
 {
+    if (dir->made)
+        drv_path_remove_empty(dir->ds_fd, dir->vm);
     drv_fd_close_one(dir->ds_fd);
     drv_fd_close_one(dir->fd);
     g_free(dir->ds_path);
@@ -42,21 +44,10 @@ tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
 }
 
 gboolean
-tm_dir_work(const char *target,
-            TmDirWork work,
-            gconstpointer request,
-            gpointer data,
-            GError **error)
+tm_dir_keep(TmDir *dir)
 {
-    g_auto(TmDir) dir = TM_DIR_INIT;
-
-    if (!tm_dir_open(&dir, target, TRUE, error))
-        return FALSE;
-    if (work(request, &dir, data, error))
-        return TRUE;
-    if (dir.made)
-        drv_path_remove_empty(dir.ds_fd, dir.vm);
-    return FALSE;
+    dir->made = FALSE;
+    return TRUE;
 }
 
 char *

@@ -17,7 +17,7 @@ typedef struct {
     char *path;    /* "/var/lib/one/datastores/101/25" */
     char *vm;      /* "25" */
     char *disk;    /* "disk.0": last component of the target */
-    gboolean made; /* by us */
+    gboolean made; /* by us; it is removed again when this is cleared, if it is empty */
 } TmDir;
 #define TM_DIR_INIT                                                                      \
     {                                                                                    \
@@ -27,23 +27,16 @@ typedef struct {
 void tm_dir_clear(TmDir *dir);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TmDir, tm_dir_clear)
 
-/* Open the directory of @target ("…/101/25/disk.0"); with @create it is made if missing.
+/* Open the directory of @target ("…/101/25/disk.0"); with @create it is made if missing,
+ * and goes again unless tm_dir_keep() is called.  Declare @dir before the stage in it,
+ * which is then gone by that time.
  */
 gboolean tm_dir_open(TmDir *dir, const char *target, gboolean create, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* Do @work in the directory of @target, which is made if missing, and goes again if it
- * was and @work fails.
- */
-typedef gboolean (*TmDirWork)(gconstpointer request,
-                              TmDir *dir,
-                              gpointer data,
-                              GError **error);
-gboolean tm_dir_work(const char *target,
-                     TmDirWork work,
-                     gconstpointer request,
-                     gpointer data,
-                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The work in it is done: it stays, although we made it.  Always TRUE, for the end of an
+ * op. */
+gboolean tm_dir_keep(TmDir *dir);
 
 /* Where an image is on this host: last two components of @source below the directory that
  * holds the datastores of @dir, so that hosts may mount them elsewhere.  Caller frees.

@@ -111,11 +111,12 @@ make_copy(const TmClone *request,
     return drv_stage_commit(stage, error);
 }
 
-/* Kernels, initrds and CDROMs are what they are; else the front-end's word counts. */
+/* Kernels, initrds and CDROMs are what they are; else the front-end's word counts.
+ * @qcow2: an image of which it has none may be one.
+ */
 static gboolean
-clone_in(gconstpointer data, TmDir *dir, gpointer overlay_if_unsaid, GError **error)
+clone_image(const TmClone *request, TmDir *dir, gboolean qcow2, GError **error)
 {
-    const TmClone *request = data;
     g_autofree char *source = tm_dir_image_path(dir, request->source);
     g_autofree char *path = drv_snapshots_newest(source);
     gboolean is_disk = request->disk_id >= 0;
@@ -126,8 +127,7 @@ clone_in(gconstpointer data, TmDir *dir, gpointer overlay_if_unsaid, GError **er
 
     if (!tm_image_open(&image, path, is_disk ? request->format : "raw", error))
         return FALSE;
-    overlay = is_disk && (unsaid ? overlay_if_unsaid != NULL &&
-                                       g_str_equal(request->disk_type, "FILE")
+    overlay = is_disk && (unsaid ? qcow2 && g_str_equal(request->disk_type, "FILE")
                                  : image.is_qcow2);
     stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
     if (stage == NULL || !tm_dir_unmonitor(dir, error))
@@ -137,27 +137,34 @@ clone_in(gconstpointer data, TmDir *dir, gpointer overlay_if_unsaid, GError **er
 }
 
 static gboolean
-run_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    const TmClone *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
     (void)in, (void)result;
-    return tm_dir_work(
-        ((const TmClone *)data)->target, clone_in, data, GINT_TO_POINTER(TRUE), error);
+    return tm_dir_open(&dir, request->target, TRUE, error) &&
+           clone_image(request, &dir, TRUE, error) && tm_dir_keep(&dir);
 }
 
 /* Up to 6.0.2 "shared" knew raw disks only, and those front-ends tell no format. */
 static gboolean
-run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    const TmClone *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
     (void)in, (void)result;
-    return tm_dir_work(((const TmClone *)data)->target, clone_in, data, NULL, error);
+    return tm_dir_open(&dir, request->target, TRUE, error) &&
+           clone_image(request, &dir, FALSE, error) && tm_dir_keep(&dir);
 }
 
 const DrvOp overlay_clone = { .name = "overlay.clone",
                               .request = &tm_clone,
-                              .run = run_qcow2 };
+                              .run = clone_qcow2 };
 DRV_OP_REGISTER(overlay_clone);
 
 const DrvOp overlay_clone_shared = { .name = "overlay.clone_shared",
                                      .request = &tm_clone,
-                                     .run = run_shared };
+                                     .run = clone_shared };
 DRV_OP_REGISTER(overlay_clone_shared);

@@ -82,15 +82,14 @@ link_newest(const TmDir *dir, const TmImage *image, DrvStage *stage, GError **er
            drv_stage_commit_both(image_stage, stage, error);
 }
 
+/* @qcow2: an image whose format nobody said may be one. */
 static gboolean
-link_in(gconstpointer data, TmDir *dir, gpointer layout_if_unsaid, GError **error)
+link_image(const TmClone *request, TmDir *dir, gboolean qcow2, GError **error)
 {
-    const TmClone *request = data;
     g_autofree char *path = tm_dir_image_path(dir, request->source);
     gboolean unsaid = *request->format == '\0';
-    gboolean layout =
-        unsaid ? layout_if_unsaid != NULL && g_str_equal(request->disk_type, "FILE")
-               : g_str_equal(request->format, "qcow2");
+    gboolean layout = unsaid ? qcow2 && g_str_equal(request->disk_type, "FILE")
+                             : g_str_equal(request->format, "qcow2");
     g_auto(TmImage) image = TM_IMAGE_INIT;
     g_autoptr(DrvStage) stage = NULL;
 
@@ -106,24 +105,33 @@ link_in(gconstpointer data, TmDir *dir, gpointer layout_if_unsaid, GError **erro
 }
 
 static gboolean
-run_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
+link_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    const TmClone *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
     (void)in, (void)result;
-    return tm_dir_work(
-        ((const TmClone *)data)->target, link_in, data, GINT_TO_POINTER(TRUE), error);
+    return tm_dir_open(&dir, request->target, TRUE, error) &&
+           link_image(request, &dir, TRUE, error) && tm_dir_keep(&dir);
 }
 
 static gboolean
-run_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
+link_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    const TmClone *request = data;
+    g_auto(TmDir) dir = TM_DIR_INIT;
+
     (void)in, (void)result;
-    return tm_dir_work(((const TmClone *)data)->target, link_in, data, NULL, error);
+    return tm_dir_open(&dir, request->target, TRUE, error) &&
+           link_image(request, &dir, FALSE, error) && tm_dir_keep(&dir);
 }
 
-const DrvOp overlay_ln = { .name = "overlay.ln", .request = &tm_clone, .run = run_qcow2 };
+const DrvOp overlay_ln = { .name = "overlay.ln",
+                           .request = &tm_clone,
+                           .run = link_qcow2 };
 DRV_OP_REGISTER(overlay_ln);
 
 const DrvOp overlay_ln_shared = { .name = "overlay.ln_shared",
                                   .request = &tm_clone,
-                                  .run = run_shared };
+                                  .run = link_shared };
 DRV_OP_REGISTER(overlay_ln_shared);
