@@ -58,6 +58,11 @@ run(Job *job, GError **error)
         error, DRV_ERROR_UNSUPPORTED, "operation '%s' is not known", job->operation);
 }
 
+/* Settings are where the front-end synchronises them to: kvmrc's LIBVIRT_URI and
+ * MIGRATE_OPTIONS hold for the agent, too.
+ */
+#define REMOTES "/var/tmp/one"
+
 int
 main(int argc, char **argv)
 {
@@ -68,6 +73,7 @@ main(int argc, char **argv)
     if (drv_help_answer(argc, argv))
         return drv_action_reply_text(drv_help_answer(argc, argv));
     drv_log_set_name("drv-agent-worker");
+    drv_action_set_remotes_dir(REMOTES);
     ok = drv_cancel_init(&error) && job_read(&job, &error) && run(&job, &error);
     return job_answer(&job, ok, error);
 }
