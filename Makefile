@@ -9,6 +9,10 @@ CC      ?= cc
 PREFIX  ?= /var/lib/one
 MANDIR  ?= /usr/share/man
 DEBUGDIR ?= /usr/lib/debug
+BINDIR  ?= /usr/bin
+LIBEXECDIR ?= /usr/libexec/one-native
+UNITDIR ?= /usr/lib/systemd/system
+COMPDIR ?= /usr/share/bash-completion/completions
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
@@ -175,10 +179,15 @@ UNITS    += $(FUZZ:%=$(OUT)/tests/unit/%)
 $(OUT)/tests/unit/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(OUT)/o/tests/fuzz/replay-main.o \
     $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
+	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
 $(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer $^ $(LIBS) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
+	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
+# Those of the agent link what it parses with.
+AGENT_FUZZ := $(filter fuzz-agent-%,$(FUZZ))
+AGENT_PARSERS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c))
+$(AGENT_FUZZ:%=$(OUT)/tests/unit/%) $(AGENT_FUZZ:%=$(OUT)/tests/fuzz/%): $(AGENT_PARSERS)
+$(AGENT_FUZZ:%=$(OUT)/o/tests/fuzz/%.o): ALL_CFLAGS += -I.
 fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
 fuzz-programs:
 	$(MAKE) CC=clang OUT=out-fuzz HARD='-fPIE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \
@@ -263,7 +272,24 @@ STRIPPED := $(OUT)/stripped
 stripped: all
 	packaging/strip-tree $(OUT)/remotes $(STRIPPED)
 
-install: stripped
+# The host agent: a command, a service, which is not enabled, and its programs.
+AGENT_PROGS = $(filter $(OUT)/agent/drv-agent%,$(PROGS))
+install-agent: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(COMPDIR))
+	install -s -m 755 $(OUT)/agent/drv $(DESTDIR)$(BINDIR)/drv
+	install -s -m 755 $(AGENT_PROGS) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 packaging/systemd/drv-agentd.socket $(DESTDIR)$(UNITDIR)/
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/systemd/drv-agentd.service \
+	    >$(DESTDIR)$(UNITDIR)/drv-agentd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/drv-agentd.service
+	install -m 644 packaging/drv.bash-completion $(DESTDIR)$(COMPDIR)/drv
+
+uninstall-agent:
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+	rm -f $(DESTDIR)$(BINDIR)/drv $(DESTDIR)$(COMPDIR)/drv \
+	    $(addprefix $(DESTDIR)$(UNITDIR)/drv-agentd,.socket .service)
+
+install: stripped install-agent
 	install -d $(DESTDIR)$(PREFIX)/remotes $(DESTDIR)$(DEBUGDIR)
 ifdef DESTDIR
 	cp -a $(STRIPPED)/remotes/. $(DESTDIR)$(PREFIX)/remotes/
@@ -279,7 +305,7 @@ endif
 deb: deps
 	packaging/make-deb $(OUT)/deb
 
-uninstall:
+uninstall: uninstall-agent
 	packaging/install-remotes --undo $(PREFIX)/remotes
 	cd $(DEBUGDIR) && xargs -r rm -f one-native.list <$$(ls one-native.list 2>/dev/null || echo /dev/null)
 	rm -f $(foreach n,1 7 8,$(patsubst docs/man/%,$(MANDIR)/man$(n)/%,$(wildcard docs/man/*.$(n))))
@@ -287,6 +313,6 @@ uninstall:
 clean:
 	rm -rf out out-*
 
-.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb stripped install uninstall clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb stripped install install-agent uninstall uninstall-agent clean
 .DELETE_ON_ERROR:
 .SECONDARY:

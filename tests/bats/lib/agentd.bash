@@ -47,3 +47,42 @@ fake_agent_stop() {
     FAKE_JOB=
     rm -f "$DRV_SOCKET"
 }
+
+# --- the agent --------------------------------------------------------------------------
+
+AGENTD=$DRV_OUT/agent/drv-agentd
+AGENTD_DIR=$BATS_TEST_TMPDIR/records
+AGENTD_OPTIONS=(--backend simulator --directory "$AGENTD_DIR" --group "$(id -gn)")
+
+# Start it, and wait until it answers; its messages are in $BATS_TEST_TMPDIR/messages.
+agentd_start() { # [option...]
+    "$AGENTD" "${AGENTD_OPTIONS[@]}" --socket "$DRV_SOCKET" "$@" \
+        2>>"$BATS_TEST_TMPDIR/messages" 3>&- &
+    AGENTD_JOB=$!
+    wait_until 20 drv vm list || fail "$(cat "$BATS_TEST_TMPDIR/messages")"
+}
+
+# Its workers outlive it, by design; not this test.
+agentd_stop() {
+    [ -n "${AGENTD_JOB-}" ] || return 0
+    kill "$AGENTD_JOB" 2>/dev/null || true
+    end_job "$AGENTD_JOB"
+    AGENTD_JOB=
+    agentd_workers | xargs -r kill -KILL
+}
+
+agentd_kill() {
+    kill -KILL "$AGENTD_JOB"
+    end_job "$AGENTD_JOB"
+    AGENTD_JOB=
+}
+
+# Pids of the workers whose answers go to this test's directory.
+agentd_workers() {
+    local out
+    for out in /proc/[0-9]*/fd/1; do
+        case $(readlink "$out" 2>/dev/null) in
+        "$AGENTD_DIR"/*) out=${out#/proc/} && echo "${out%%/*}" ;;
+        esac
+    done
+}

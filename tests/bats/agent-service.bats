@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# run as root: systemd-analyze wants a directory in /run, which it gets in a place of its own
+# The agent as a service: what is installed, its units, socket activation, the watchdog.
+# shellcheck disable=SC2154,SC2034 # run sets variables
+load lib/drv
+load lib/agentd
+
+teardown() { agentd_stop; }
+
+# What make install puts onto a host, without building anything.
+installed_tree() {
+    TREE=$BATS_TEST_TMPDIR/tree
+    make -s -C "$DRV_ROOT" OUT="$DRV_OUT" DESTDIR="$TREE" -o all install-agent
+}
+
+@test "install: the command, the programs, units and completion; uninstall removes them" {
+    installed_tree
+    (cd "$TREE" && find . -type f | sort) >"$BATS_TEST_TMPDIR/files"
+    diff - "$BATS_TEST_TMPDIR/files" <<'END'
+./usr/bin/drv
+./usr/lib/systemd/system/drv-agentd.service
+./usr/lib/systemd/system/drv-agentd.socket
+./usr/libexec/one-native/drv-agent-simulator
+./usr/libexec/one-native/drv-agent-watcher
+./usr/libexec/one-native/drv-agent-worker
+./usr/libexec/one-native/drv-agentd
+./usr/share/bash-completion/completions/drv
+END
+    "$TREE/usr/bin/drv" --version
+    make -s -C "$DRV_ROOT" OUT="$DRV_OUT" DESTDIR="$TREE" uninstall-agent
+    assert_equal "$(find "$TREE" -type f)" ""
+}
+
+@test "units: systemd finds nothing wrong with them" {
+    installed_tree
+    sed -i "s|=/usr/libexec|=$TREE/usr/libexec|; /^Documentation/d" \
+        "$TREE"/usr/lib/systemd/system/drv-agentd.*
+    run "$LAB_TOOLS/installed" --root systemd-analyze verify --recursive-errors=no "$TREE"/usr/lib/systemd/system/drv-agentd.{service,socket}
+    assert_success
+    refute_output --partial drv-agentd
+}
+
+@test "units: the service is exposed to little" {
+    installed_tree
+    run "$LAB_TOOLS/installed" --root systemd-analyze security --offline=yes --threshold=20 \
+        "$TREE/usr/lib/systemd/system/drv-agentd.service"
+    assert_success
+}
+
+@test "socket activation: the first client starts the agent, which serves it" {
+    mkdir "$BATS_TEST_TMPDIR/records"
+    systemd-socket-activate -l "$DRV_SOCKET" "$AGENTD" "${AGENTD_OPTIONS[@]}" \
+        2>"$BATS_TEST_TMPDIR/messages" 3>&- &
+    AGENTD_JOB=$!
+    wait_until 20 test -S "$DRV_SOCKET"
+    run_drv vm list
+    assert_success
+    run_drv vm add --name web
+    assert_success
+    assert_equal "$(cat /proc/$AGENTD_JOB/comm)" drv-agentd
+}
+
+# Receive what the agent notifies, a line each, in $BATS_TEST_TMPDIR/notified.
+receive_notifications() {
+    python3 - "$BATS_TEST_TMPDIR/notify" "$BATS_TEST_TMPDIR/notified" 3>&- <<'END' &
+import os, socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+with open(sys.argv[2], "w") as file:
+    while True:
+        print(receiver.recv(4096).decode(), file=file, flush=True)
+END
+    RECEIVER_JOB=$!
+    wait_until 20 test -S "$BATS_TEST_TMPDIR/notify"
+}
+
+@test "notifications: ready when it serves, the watchdog is fed, with every worker hanging" {
+    receive_notifications
+    # of this shell's child only: the agent checks whom the watchdog is for
+    NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify WATCHDOG_USEC=400000 agentd_start --workers 1
+    wait_until 20 grep -q READY=1 "$BATS_TEST_TMPDIR/notified"
+    echo '{"name": "web", "id": "u1", "platform": {"sim-hang": "build"}}' | drv vm add -
+    drv --no-wait vm start --paused u1
+    wait_until 20 bash -c "'$DRV_OUT/agent/drv' --json task list | grep -q build"
+    : >"$BATS_TEST_TMPDIR/notified"
+    wait_until 20 bash -c "[ \$(grep -c WATCHDOG=1 '$BATS_TEST_TMPDIR/notified') -ge 4 ]"
+    kill "$RECEIVER_JOB"
+    wait "$RECEIVER_JOB" || true
+}
+
+@test "in the foreground, without systemd, it is the same agent" {
+    agentd_start
+    run_drv vm list
+    assert_success
+    kill "$AGENTD_JOB"
+    wait "$AGENTD_JOB"
+    AGENTD_JOB=
+}
+
+# listed NAME PAGE: the words behind .It of the list called NAME in the page.
+listed() {
+    awk -v name="$1" '/^\.\\" begin / { on = $3 == name; next } /^\.\\" end/ { on = 0 }
+        on && /^\.It / { print $3 }' "$DRV_ROOT/docs/man/$2" | sort
+}
+
+@test "every method is in the man page of the protocol, and nothing else" {
+    diff <(sed -nE 's/^ *\{ "([A-Za-z_.]+)", [a-z_]+, (NULL|"[A-Za-z_.]+"|FALSE|TRUE).*/\1/p' \
+        "$DRV_ROOT"/agent/agentd/methods.c | sort) <(listed agent-methods drv-agent-protocol.7)
+}
+
+@test "every option of the agent is in its man page, and nothing else" {
+    diff <("$AGENTD" --help | sed -nE 's/^ +--([a-z]+)=.*/\1/p' | sort) \
+        <(sed -nE 's/^\.It Fl \\-([a-z]+) Ar.*/\1/p' "$DRV_ROOT/docs/man/drv-agentd.8" | sort)
+}
