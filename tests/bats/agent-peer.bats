@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# A client that decodes strictly, as those of xenopsd do, finds the agent to be one.
+# shellcheck disable=SC2154,SC2034 # run sets variables
+load lib/drv
+load lib/agentd
+
+setup() { agentd_start; }
+teardown() { agentd_stop; }
+
+peer() { # STORY
+    run timeout -k 5 120 "$DRV_ROOT/tests/lib/reference-peer" "$DRV_SOCKET" "$1"
+    echo "$output"
+    assert_success
+    refute_output --partial "NOT SO"
+}
+
+@test "the life of a VM" { peer life; }
+
+@test "errors: each variant with its argument" { peer errors; }
+
+@test "a task is cancelled" { peer cancel; }
+
+@test "barriers and refresh" { peer barriers; }
+
+@test "a hundred VMs at once, followed by updates only" { peer many; }
