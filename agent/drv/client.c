@@ -173,10 +173,10 @@ client_call(Client *client,
     answer = read_json(client, g_get_monotonic_time() + limit_s * G_USEC_PER_SEC, error);
     if (answer == NULL)
         return FALSE;
-    refused = json_member(answer, "error");
+    refused = drv_json_member(answer, "error");
     if (refused)
         return client_error(refused, error);
-    *result = json_object_get(json_member(answer, "result"));
+    *result = json_object_get(drv_json_member(answer, "result"));
     return TRUE;
 }
 

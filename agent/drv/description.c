@@ -57,7 +57,7 @@ static gboolean
 read_count(
     json_object *brief, const char *key, gint64 fallback, gint64 *n, GError **error)
 {
-    *n = (gint64)json_number(brief, key, (double)fallback);
+    *n = (gint64)json_real(brief, key, (double)fallback);
     return (*n >= 1 && *n <= 4096) ||
            drv_throw(error, DRV_ERROR_USAGE, "'%s' is not from 1 to 4096", key);
 }
@@ -101,20 +101,21 @@ disk_record(const char *vm, json_object *given, guint number, GError **error)
 
     if (!check_keys(disk, "a disk", known, error))
         return NULL;
-    path = json_text(disk, "path", "");
+    path = drv_json_text(disk, "path", "");
     if (!g_path_is_absolute(path)) {
         (void)drv_throw(
             error, DRV_ERROR_USAGE, "a disk's path has to be absolute: '%s'", path);
         return NULL;
     }
-    cdrom = json_flag(disk, "cdrom");
+    cdrom = json_is_true(disk, "cdrom");
     format =
-        json_text(disk, "format", g_str_has_suffix(path, ".qcow2") ? "qcow2" : "raw");
+        drv_json_text(disk, "format", g_str_has_suffix(path, ".qcow2") ? "qcow2" : "raw");
     record = json_with(json_object_new_object(),
                        "id",
-                       device_id(vm, json_text(disk, "name", default_name)));
-    json_with_text(
-        record, "mode", cdrom || json_flag(disk, "readonly") ? "ReadOnly" : "ReadWrite");
+                       device_id(vm, drv_json_text(disk, "name", default_name)));
+    json_with_text(record,
+                   "mode",
+                   cdrom || json_is_true(disk, "readonly") ? "ReadOnly" : "ReadWrite");
     json_with_text(record, "ty", cdrom ? "CDROM" : "Disk");
     json_with(record, "backend", json_pair("Local", path));
     return json_with(record,
@@ -139,14 +140,15 @@ nic_record(const char *vm, json_object *given, guint number, GError **error)
 
     if (!check_keys(nic, "a network interface", known, error))
         return NULL;
-    if (*json_text(nic, "bridge", "") == '\0') {
+    if (*drv_json_text(nic, "bridge", "") == '\0') {
         (void)drv_throw(error, DRV_ERROR_USAGE, "a network interface has no 'bridge'");
         return NULL;
     }
     record = json_with(json_object_new_object(), "id", device_id(vm, name));
     json_with(record, "position", json_object_new_int((int)number));
-    json_with_text(record, "mac", json_text(nic, "mac", mac));
-    return json_with(record, "backend", json_pair("Local", json_text(nic, "bridge", "")));
+    json_with_text(record, "mac", drv_json_text(nic, "mac", mac));
+    return json_with(
+        record, "backend", json_pair("Local", drv_json_text(nic, "bridge", "")));
 }
 
 typedef json_object *(*MakeRecord)(const char *vm,
@@ -189,8 +191,8 @@ static json_object *
 guest_type(json_object *brief, GError **error)
 {
     static const char *const known[] = { "kernel", "initrd", "cmdline", NULL };
-    json_object *boot = json_member(brief, "boot"), *direct, *type;
-    const char *firmware = json_text(brief, "firmware", "bios");
+    json_object *boot = drv_json_member(brief, "boot"), *direct, *type;
+    const char *firmware = drv_json_text(brief, "firmware", "bios");
 
     type = json_object_new_array();
     if (boot == NULL) {
@@ -203,17 +205,18 @@ guest_type(json_object *brief, GError **error)
         json_object_array_add(type, guest);
         return type;
     }
-    if (!check_keys(boot, "'boot'", known, error) || !json_text(boot, "kernel", NULL)) {
+    if (!check_keys(boot, "'boot'", known, error) ||
+        !drv_json_text(boot, "kernel", NULL)) {
         if (error && *error == NULL)
             (void)drv_throw(error, DRV_ERROR_USAGE, "'boot' has no 'kernel'");
         json_object_put(type);
         return NULL;
     }
-    direct =
-        json_with_text(json_object_new_object(), "kernel", json_text(boot, "kernel", ""));
-    json_with_text(direct, "cmdline", json_text(boot, "cmdline", ""));
-    if (json_text(boot, "initrd", NULL))
-        json_with_text(direct, "ramdisk", json_text(boot, "initrd", ""));
+    direct = json_with_text(
+        json_object_new_object(), "kernel", drv_json_text(boot, "kernel", ""));
+    json_with_text(direct, "cmdline", drv_json_text(boot, "cmdline", ""));
+    if (drv_json_text(boot, "initrd", NULL))
+        json_with_text(direct, "ramdisk", drv_json_text(boot, "initrd", ""));
     boot = json_object_new_array();
     json_object_array_add(boot, json_object_new_string("Direct"));
     json_object_array_add(boot, direct);
@@ -236,25 +239,25 @@ vm_record(json_object *brief, const char *id, GError **error)
     if (type == NULL)
         return NULL;
     json_with(record, "ty", type);
-    if (json_member(brief, "memory")) {
+    if (drv_json_member(brief, "memory")) {
         json_object_put(memory);
-        memory = json_object_get(json_member(brief, "memory"));
+        memory = json_object_get(drv_json_member(brief, "memory"));
     }
     if (!read_size(memory, &bytes, error) ||
         !read_count(brief, "vcpus", 1, &vcpus, error) ||
         !read_count(brief, "max_vcpus", vcpus, &most, error))
         return NULL;
     json_with_text(record, "id", id);
-    json_with_text(record, "name", json_text(brief, "name", ""));
+    json_with_text(record, "name", drv_json_text(brief, "name", ""));
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
         json_with(record, sizes[i], json_object_new_int64(bytes));
     json_with(record, "vcpus", json_object_new_int64(vcpus));
     json_with(record, "vcpu_max", json_object_new_int64(MAX(most, vcpus)));
     json_with(
-        record, "persistent", json_object_new_boolean(json_flag(brief, "persistent")));
-    if (json_member(brief, "platform"))
+        record, "persistent", json_object_new_boolean(json_is_true(brief, "persistent")));
+    if (drv_json_member(brief, "platform"))
         json_with(
-            record, "platformdata", json_object_get(json_member(brief, "platform")));
+            record, "platformdata", json_object_get(drv_json_member(brief, "platform")));
     return g_steal_pointer(&record);
 }
 
@@ -266,12 +269,12 @@ description_complete(json_object *brief, GError **error)
                                          "persistent", "platform", "firmware", NULL };
     g_autofree char *random = g_uuid_string_random();
     g_autoptr(json_object) all = json_object_new_object();
-    const char *id = json_text(brief, "id", random);
+    const char *id = drv_json_text(brief, "id", random);
     json_object *vm;
 
     if (!check_keys(brief, "the description", known, error))
         return NULL;
-    if (*json_text(brief, "name", "") == '\0') {
+    if (*drv_json_text(brief, "name", "") == '\0') {
         (void)drv_throw(error, DRV_ERROR_USAGE, "the description has no 'name'");
         return NULL;
     }
@@ -279,8 +282,9 @@ description_complete(json_object *brief, GError **error)
     if (vm == NULL)
         return NULL;
     json_with(all, "vm", vm);
-    if (!put_devices(all, id, "vbds", json_member(brief, "disks"), disk_record, error) ||
-        !put_devices(all, id, "vifs", json_member(brief, "nics"), nic_record, error))
+    if (!put_devices(
+            all, id, "vbds", drv_json_member(brief, "disks"), disk_record, error) ||
+        !put_devices(all, id, "vifs", drv_json_member(brief, "nics"), nic_record, error))
         return NULL;
     return g_steal_pointer(&all);
 }
@@ -328,7 +332,7 @@ description_read(const char *what, const char *text, GError **error)
         (void)drv_throw(error, DRV_ERROR_USAGE, "%s is not valid JSON: %s", what, why);
         return NULL;
     }
-    if (json_member(document, "vm"))
+    if (drv_json_member(document, "vm"))
         return g_steal_pointer(&document);
     return description_complete(document, error);
 }

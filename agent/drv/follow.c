@@ -30,7 +30,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Follow, follow_clear)
 static const char *
 state_of(Follow *follow, json_object **argument)
 {
-    return json_variant(json_member(follow->task, "state"), argument);
+    return json_variant(drv_json_member(follow->task, "state"), argument);
 }
 
 static gboolean
@@ -47,7 +47,7 @@ show(Follow *follow)
     if (follow->drv->json) {
         print_json(follow->task, FALSE);
     } else if (strcmp(state_of(follow, &part), "Pending") == 0 && !follow->drv->quiet) {
-        const char *phase = json_text(follow->task, "phase", "waits");
+        const char *phase = drv_json_text(follow->task, "phase", "waits");
         g_autofree char *text = g_strdup_printf("%s: %s", follow->what, phase);
 
         bar_draw(json_object_get_double(part), text);
@@ -147,7 +147,7 @@ message_of(Follow *follow, json_object *variant)
 {
     return strcmp(json_variant(variant, NULL), "Bad_power_state") == 0
                ? NULL
-               : json_text(follow->task, "message", NULL);
+               : drv_json_text(follow->task, "message", NULL);
 }
 
 static gboolean
@@ -156,9 +156,9 @@ judge(Follow *follow, GError **error)
     json_object *argument;
     const char *state = state_of(follow, &argument);
     const char *message = message_of(follow, argument);
-    const char *undone = json_text(follow->task, "undone", NULL);
+    const char *undone = drv_json_text(follow->task, "undone", NULL);
     g_autoptr(GError) why = NULL;
-    double seconds = json_number(argument, "duration", 0);
+    double seconds = json_real(argument, "duration", 0);
 
     bar_clear();
     if (strcmp(state, "Completed") == 0) {

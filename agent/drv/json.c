@@ -3,16 +3,6 @@
 
 #define MAX_DEPTH 64
 
-json_object *
-json_member(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-
-    if (json_object_is_type(object, json_type_object))
-        (void)json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
 gsize
 json_size(json_object *array)
 {
@@ -26,19 +16,10 @@ json_element(json_object *array, gsize index)
     return index < json_size(array) ? json_object_array_get_idx(array, index) : NULL;
 }
 
-const char *
-json_text(json_object *object, const char *key, const char *fallback)
-{
-    json_object *value = json_member(object, key);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value)
-                                                        : fallback;
-}
-
 double
-json_number(json_object *object, const char *key, double fallback)
+json_real(json_object *object, const char *key, double fallback)
 {
-    json_object *value = json_member(object, key);
+    json_object *value = drv_json_member(object, key);
 
     return json_object_is_type(value, json_type_int) ||
                    json_object_is_type(value, json_type_double)
@@ -47,12 +28,9 @@ json_number(json_object *object, const char *key, double fallback)
 }
 
 gboolean
-json_flag(json_object *object, const char *key)
+json_is_true(json_object *object, const char *key)
 {
-    json_object *value = json_member(object, key);
-
-    return json_object_is_type(value, json_type_boolean) &&
-           json_object_get_boolean(value);
+    return drv_json_flag(object, key, FALSE);
 }
 
 json_object *

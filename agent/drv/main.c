@@ -144,9 +144,9 @@ offer_objects(WordKind kind)
 
         if (kind == WORD_VM)
             object = json_element(object, 0);
-        print_line("%s", json_text(object, "id", ""));
+        print_line("%s", drv_json_text(object, "id", ""));
         if (kind == WORD_VM)
-            print_line("%s", json_text(object, "name", ""));
+            print_line("%s", drv_json_text(object, "name", ""));
     }
 }
 

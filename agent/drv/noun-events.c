@@ -30,10 +30,10 @@ static const GOptionEntry options[] = {
 static void
 show(Drv *drv, json_object *event)
 {
-    double seconds = json_number(event, "time", 0);
+    double seconds = json_real(event, "time", 0);
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_local((gint64)seconds);
     g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("-");
-    const char *detail = json_text(event, "detail", "");
+    const char *detail = drv_json_text(event, "detail", "");
 
     if (drv->json) {
         print_json(event, FALSE);
@@ -42,9 +42,9 @@ show(Drv *drv, json_object *event)
     print_line("%s.%03d  %-12s %s  %s%s%s",
                when,
                (int)((seconds - (double)(gint64)seconds) * 1000),
-               json_text(event, "event", "?"),
-               json_text(event, "uuid", "-"),
-               json_text(event, "name", "-"),
+               drv_json_text(event, "event", "?"),
+               drv_json_text(event, "uuid", "-"),
+               drv_json_text(event, "name", "-"),
                *detail ? "  " : "",
                detail);
 }
@@ -53,11 +53,11 @@ show(Drv *drv, json_object *event)
 static json_object *
 event_of(json_object *line)
 {
-    json_object *result = json_member(line, "result");
+    json_object *result = drv_json_member(line, "result");
 
-    if (json_member(result, "event"))
+    if (drv_json_member(result, "event"))
         return result;
-    return json_member(line, "event") ? line : NULL;
+    return drv_json_member(line, "event") ? line : NULL;
 }
 
 static gboolean
@@ -71,8 +71,8 @@ stream(Drv *drv, GError **error)
 
         if (line == NULL)
             return FALSE;
-        if (json_member(line, "error"))
-            return client_error(json_member(line, "error"), error);
+        if (drv_json_member(line, "error"))
+            return client_error(drv_json_member(line, "error"), error);
         if (event)
             show(drv, event);
         if (!print_flush(&why))

@@ -25,7 +25,7 @@ ask(Drv *drv, const char *method, const char *what, GError **error)
     if (!ok)
         return NULL;
     return json_object_get(
-        json_member(json_element(json_member(task, "state"), 1), "result"));
+        drv_json_member(json_element(drv_json_member(task, "state"), 1), "result"));
 }
 
 static gboolean

@@ -19,18 +19,18 @@ find_task(Drv *drv, const char *id, GError **error)
 static char *
 what_of(json_object *task)
 {
-    const char *operation = json_text(task, "operation", "task");
+    const char *operation = drv_json_text(task, "operation", "task");
     const char *verb = strchr(operation, '.');
 
     return g_strdup_printf(
-        "%s VM '%s'", verb ? verb + 1 : operation, json_text(task, "vm", "?"));
+        "%s VM '%s'", verb ? verb + 1 : operation, drv_json_text(task, "vm", "?"));
 }
 
 static gint
 by_time(gconstpointer a, gconstpointer b)
 {
-    double first = json_number(*(json_object *const *)a, "ctime", 0);
-    double second = json_number(*(json_object *const *)b, "ctime", 0);
+    double first = json_real(*(json_object *const *)a, "ctime", 0);
+    double second = json_real(*(json_object *const *)b, "ctime", 0);
 
     return first < second ? -1 : first > second;
 }
@@ -47,19 +47,19 @@ static void
 add_row(Table *table, json_object *task)
 {
     json_object *argument;
-    const char *state = json_variant(json_member(task, "state"), &argument);
+    const char *state = json_variant(drv_json_member(task, "state"), &argument);
     gboolean pending = strcmp(state, "Pending") == 0;
-    g_autofree char *when = time_text(json_number(task, "ctime", 0));
+    g_autofree char *when = time_text(json_real(task, "ctime", 0));
     g_autofree char *text =
         pending ? g_strdup_printf("%.0f %%", json_object_get_double(argument) * 100)
                 : g_strdup(state);
-    const char *more = json_text(task, pending ? "phase" : "message", "");
+    const char *more = drv_json_text(task, pending ? "phase" : "message", "");
 
     table_row(table,
-              json_text(task, "id", "?"),
+              drv_json_text(task, "id", "?"),
               when,
-              json_text(task, "operation", "?"),
-              json_text(task, "vm", "-"),
+              drv_json_text(task, "operation", "?"),
+              drv_json_text(task, "vm", "-"),
               text,
               more,
               NULL);

@@ -16,13 +16,13 @@
 static const char *
 id_of(json_object *entry)
 {
-    return json_text(json_element(entry, 0), "id", "");
+    return drv_json_text(json_element(entry, 0), "id", "");
 }
 
 static const char *
 name_of(json_object *entry)
 {
-    const char *name = json_text(json_element(entry, 0), "name", "");
+    const char *name = drv_json_text(json_element(entry, 0), "name", "");
 
     return *name ? name : id_of(entry);
 }
@@ -82,12 +82,12 @@ static char *
 power_text(json_object *entry)
 {
     json_object *state = json_element(entry, 1);
-    const char *power = json_text(state, "power_state", "Halted");
-    g_autofree char *text = json_flag(state, "unknown")
+    const char *power = drv_json_text(state, "power_state", "Halted");
+    g_autofree char *text = json_is_true(state, "unknown")
                                 ? g_strdup_printf("unknown (was %s)", power)
                                 : g_strdup(power);
 
-    return g_strconcat(text, json_flag(state, "foreign") ? ", foreign" : "", NULL);
+    return g_strconcat(text, json_is_true(state, "foreign") ? ", foreign" : "", NULL);
 }
 
 static char *
@@ -110,9 +110,8 @@ vm_list(Drv *drv, char **words, GError **error)
     for (gsize i = 0; i < json_size(all); i++) {
         json_object *entry = json_element(all, i), *record = json_element(entry, 0);
         g_autofree char *power = power_text(entry);
-        g_autofree char *vcpus = g_strdup_printf("%.0f", json_number(record, "vcpus", 1));
-        g_autofree char *memory =
-            memory_text(json_number(record, "memory_dynamic_max", 0));
+        g_autofree char *vcpus = g_strdup_printf("%.0f", json_real(record, "vcpus", 1));
+        g_autofree char *memory = memory_text(json_real(record, "memory_dynamic_max", 0));
 
         if (drv->json)
             print_json(entry, FALSE);
@@ -123,7 +122,7 @@ vm_list(Drv *drv, char **words, GError **error)
                       power,
                       vcpus,
                       memory,
-                      json_text(record, "ip", "-"),
+                      drv_json_text(record, "ip", "-"),
                       NULL);
     }
     if (!drv->json)
@@ -159,7 +158,7 @@ vm_show(Drv *drv, char **words, GError **error)
         return FALSE;
     json_with(shown, "vm", json_object_get(json_element(entry, 0)));
     json_with(shown, "state", json_object_get(json_element(entry, 1)));
-    if (!json_flag(json_element(entry, 1), "foreign") &&
+    if (!json_is_true(json_element(entry, 1), "foreign") &&
         !add_devices(drv, shown, id_of(entry), error))
         return FALSE;
     if (drv->json)
@@ -286,7 +285,7 @@ add_all(Drv *drv, json_object *all, GError **error)
     static const char *const lists[][3] = { { "vbds", "VBD.add", "vbd" },
                                             { "vifs", "VIF.add", "vif" },
                                             { "pcis", "PCI.add", "pci" } };
-    json_object *vm = json_member(all, "vm"), *nothing = NULL;
+    json_object *vm = drv_json_member(all, "vm"), *nothing = NULL;
     g_autoptr(GError) ignored = NULL;
     g_autoptr(GError) why = NULL;
     gboolean ok = TRUE;
@@ -294,7 +293,7 @@ add_all(Drv *drv, json_object *all, GError **error)
     if (!add_one(drv, "VM.add", "vm", vm, error))
         return FALSE;
     for (guint i = 0; ok && i < G_N_ELEMENTS(lists); i++) {
-        json_object *list = json_member(all, lists[i][0]);
+        json_object *list = drv_json_member(all, lists[i][0]);
 
         for (gsize j = 0; ok && j < json_size(list); j++)
             ok = add_one(drv, lists[i][1], lists[i][2], json_element(list, j), &why);
@@ -303,7 +302,7 @@ add_all(Drv *drv, json_object *all, GError **error)
         return TRUE;
     if (client_call(&drv->client,
                     "VM.remove",
-                    client_args("id", json_text(vm, "id", "")),
+                    client_args("id", drv_json_text(vm, "id", "")),
                     0,
                     &nothing,
                     &ignored))
@@ -321,10 +320,10 @@ vm_add(Drv *drv, char **words, GError **error)
 {
     g_autoptr(json_object) all =
         words[0] ? describe_by_file(words[0], error) : describe_by_options(error);
-    json_object *vm = json_member(all, "vm");
+    json_object *vm = drv_json_member(all, "vm");
     g_autoptr(json_object) old = NULL;
     g_autoptr(GError) why = NULL;
-    const char *id = json_text(vm, "id", ""), *name = json_text(vm, "name", id);
+    const char *id = drv_json_text(vm, "id", ""), *name = drv_json_text(vm, "name", id);
 
     if (all == NULL)
         return FALSE;
@@ -561,7 +560,7 @@ static gboolean
 vm_resume(Drv *drv, char **words, GError **error)
 {
     g_autoptr(json_object) entry = find_vm(drv, words[0], error);
-    const char *known = json_text(json_element(entry, 1), "suspend_file", NULL);
+    const char *known = drv_json_text(json_element(entry, 1), "suspend_file", NULL);
     const char *path = words[1] ? words[1] : known;
 
     if (entry == NULL || (path && !check_path(path, error)))
