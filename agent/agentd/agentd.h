@@ -138,6 +138,10 @@ gboolean store_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * text converted.  NULL: *why says which key is wrong.
  */
 json_object *record_complete(Class class, json_object *given, char **why);
+/* The same of a record that was read from a file: takes @record, which is what comes back
+ * when this program thinks it is not complete.
+ */
+json_object *record_share(Class class, json_object *record);
 const char *class_name(Class class);                 /* "Vm", as in UPDATES */
 const char *class_word(Class class);                 /* "vm", as in file names */
 gboolean class_of(const char *prefix, Class *class); /* of "VBD" */

@@ -311,7 +311,7 @@ load_device(Agent *agent, char **parts, Class class, json_object *object)
 
     if (object == NULL || name == NULL)
         return;
-    device = device_new(class, name, object);
+    device = device_new(class, name, record_share(class, object));
     g_hash_table_replace(vm->devices, device_key(class, device->name), device);
 }
 
@@ -324,7 +324,7 @@ load_vm(Agent *agent, const char *id, json_object *object)
     if (object == NULL || vm->record != NULL)
         return;
     if (json_object_object_get_ex(object, "record", &value))
-        vm->record = json_object_get(value);
+        vm->record = record_share(CLASS_VM, json_object_get(value));
     if (json_object_object_get_ex(object, "state", &value))
         vm->state = json_object_get(value);
     if (json_object_object_get_ex(object, "unsurvivable", &value))
