@@ -14,7 +14,7 @@ import time
 import vmm
 from measure import Problem
 
-STAT_MS, WAKE_MS, START_MS = 0.3, 5, 15
+STAT_MS, WAKE_MS, START_MS, EVENT_MS = 0.3, 5, 15, 5
 TASKS_PER_S, RSS_MIB, IDLE_PERCENT, RESTART_S, FLAT = 2000, 64, 0.1, 1, 1.2
 KNOWN = 10000
 
@@ -256,6 +256,30 @@ def start(report, programs, floor):
     report.line("agent.start.over_libvirt", medians[0] - medians[1], "ms", START_MS)
 
 
+def events(report, programs, floor):
+    """From libvirt's own callback in a C program to the line at a client."""
+    domain, delays = vmm.Domain(floor), []
+    domain.present()
+    with Agent(programs, "--uri", "qemu:///system") as agent:
+        client = agent.client()
+        client("EVENTS.subscribe")
+        with subprocess.Popen([floor, "times", vmm.NAME], stdout=subprocess.PIPE) as callback:
+            if callback.stdout.readline() != b"ready\n":
+                raise Problem("agent: no events of libvirt")
+            for turn in range(report.runs * 2):
+                what, wanted = [("suspend", "SUSPENDED"), ("resume", "RESUMED")][turn % 2]
+                domain.floor(what, vmm.NAME).run()
+                seen = float(callback.stdout.readline())
+                while True:
+                    line = json.loads(client.file.readline())
+                    if line.get("event") == wanted:
+                        break
+                delays.append((time.time() - seen) * 1000)
+            domain.absent()
+    report.line("agent.event", statistics.median(delays), "ms", EVENT_MS)
+    report.line("agent.event.worst", max(delays), "ms", EVENT_MS)
+
+
 def run(report, out):
     programs, floor = f"{out}/agent", f"{out}/tests/virt-floor"
     for name, measure in (("agent.stat", stat), ("agent.updates", wake),
@@ -264,3 +288,5 @@ def run(report, out):
             measure(report, programs)
     if report.wants("agent.start"):
         start(report, programs, floor)
+    if report.wants("agent.event"):
+        events(report, programs, floor)

@@ -5,6 +5,7 @@
  *   virt-floor deploy FILE | cancel NAME | snapshot NAME XML | attach NAME XML
  *   virt-floor suspend NAME | resume NAME
  *   virt-floor await NAME           ends when NAME stops
+ *   virt-floor times NAME           seconds since the epoch of each event, until it stops
  *   virt-floor pause FILE           as deploy, but it does not run
  *   virt-floor usage TIMES          all domains' figures
  *   virt-floor cancel-all PREFIX    all domains of such names
@@ -14,8 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static int stopped;
+static int stopped, with_times;
 
 static void
 say_nothing(void *data, virErrorPtr error)
@@ -43,6 +45,13 @@ on_event(virConnectPtr conn, virDomainPtr domain, int event, int detail, void *d
     (void)domain;
     (void)detail;
     (void)data;
+    if (with_times) {
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        (void)printf("%lld.%09ld\n", (long long)now.tv_sec, now.tv_nsec);
+        (void)fflush(stdout);
+    }
     stopped = stopped || event == VIR_DOMAIN_EVENT_STOPPED;
     return 0;
 }
@@ -57,6 +66,10 @@ await_end(virConnectPtr conn, virDomainPtr domain)
                                          NULL,
                                          NULL) < 0)
         return -1;
+    if (with_times) {
+        (void)puts("ready");
+        (void)fflush(stdout);
+    }
     while (!stopped) {
         if (virEventRunDefaultImpl() < 0)
             return -1;
@@ -124,7 +137,8 @@ act(virConnectPtr conn, char **argv)
         return virDomainSuspend(domain);
     if (strcmp(argv[1], "resume") == 0)
         return virDomainResume(domain);
-    if (strcmp(argv[1], "await") == 0)
+    with_times = strcmp(argv[1], "times") == 0;
+    if (with_times || strcmp(argv[1], "await") == 0)
         return await_end(conn, domain);
     if (strcmp(argv[1], "snapshot") == 0)
         return virDomainSnapshotCreateXML(domain, argv[3], 0) ? 0 : -1;
