@@ -52,13 +52,13 @@ END
     mkdir "$BATS_TEST_TMPDIR/records"
     systemd-socket-activate -l "$DRV_SOCKET" "$AGENTD" "${AGENTD_OPTIONS[@]}" \
         2>"$BATS_TEST_TMPDIR/messages" 3>&- &
-    AGENTD_JOB=$!
+    agentd_is $!
     wait_until 20 test -S "$DRV_SOCKET"
     run_drv vm list
     assert_success
     run_drv vm add --name web
     assert_success
-    assert_equal "$(cat /proc/$AGENTD_JOB/comm)" drv-agentd
+    assert_equal "$(cat "/proc/$AGENTD_JOB/comm")" drv-agentd
 }
 
 # Receive what the agent notifies, a line each, in $BATS_TEST_TMPDIR/notified.
@@ -93,9 +93,7 @@ END
     agentd_start
     run_drv vm list
     assert_success
-    kill "$AGENTD_JOB"
-    wait "$AGENTD_JOB"
-    AGENTD_JOB=
+    agentd_end
 }
 
 # listed NAME PAGE: the words behind .It of the list called NAME in the page.

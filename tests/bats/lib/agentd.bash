@@ -71,6 +71,18 @@ agentd_stop() {
     agentd_workers | xargs -r kill -KILL
 }
 
+# It was started otherwise.
+agentd_is() { # PID
+    AGENTD_JOB=$1
+}
+
+# It ends by itself, with status 0, when told to.
+agentd_end() {
+    kill "$AGENTD_JOB"
+    wait "$AGENTD_JOB"
+    AGENTD_JOB=
+}
+
 agentd_kill() {
     kill -KILL "$AGENTD_JOB"
     end_job "$AGENTD_JOB"
