@@ -185,7 +185,7 @@ $(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
 	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
 # Those of the agent link what it parses with.
 AGENT_FUZZ := $(filter fuzz-agent-%,$(FUZZ))
-AGENT_PARSERS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c))
+AGENT_PARSERS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c agent/common/*.c))
 $(AGENT_FUZZ:%=$(OUT)/tests/unit/%) $(AGENT_FUZZ:%=$(OUT)/tests/fuzz/%): $(AGENT_PARSERS)
 $(AGENT_FUZZ:%=$(OUT)/o/tests/fuzz/%.o): ALL_CFLAGS += -I.
 fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
