@@ -60,10 +60,20 @@ event_of(json_object *line)
     return drv_json_member(line, "event") ? line : NULL;
 }
 
+static void
+show_all(Drv *drv, json_object *events)
+{
+    for (gsize i = 0; i < json_size(events); i++)
+        show(drv, json_element(events, i));
+}
+
+/* @answer has what happened since the number that was asked for. */
 static gboolean
-stream(Drv *drv, GError **error)
+stream(Drv *drv, json_object *answer, GError **error)
 {
     const char *why = NULL;
+
+    show_all(drv, drv_json_member(answer, "events"));
 
     for (;;) {
         g_autoptr(json_object) line = client_next(&drv->client, -1, error);
@@ -99,7 +109,7 @@ run(Drv *drv, char **words, GError **error)
                      error))
         return FALSE;
     if (follow && !capabilities)
-        return stream(drv, error);
+        return stream(drv, answer, error);
     if (capabilities) {
         if (drv->json)
             print_json(answer, FALSE);
@@ -107,8 +117,7 @@ run(Drv *drv, char **words, GError **error)
             print_tree(answer);
         return TRUE;
     }
-    for (gsize i = 0; i < json_size(answer); i++)
-        show(drv, json_element(answer, i));
+    show_all(drv, answer);
     return TRUE;
 }
 

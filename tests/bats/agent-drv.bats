@@ -202,7 +202,7 @@ no_commands() { # TEXT: nothing in it commands a terminal
 }
 
 @test "events are followed as they come, and the end of the stream is an error" {
-    fake_agent '{"EVENTS.subscribe": [{"result": {}, "then": [
+    fake_agent '{"EVENTS.subscribe": [{"result": {"events": [{"event": "DEFINED"}]}, "then": [
         {"result": {"event": "ADDED", "uuid": "5eed", "name": "web", "time": 1.25}},
         {"event": "STARTED", "uuid": "5eed", "name": "web", "detail": "booted"},
         {"note": 1}, {"error": ["Internal_error", "the client does not read"]}]}]}'
@@ -210,9 +210,10 @@ no_commands() { # TEXT: nothing in it commands a terminal
     assert_drv_error 1 "the client does not read"
     assert_line --regexp '^1970-01-01 .*\.250  ADDED  +5eed  web$'
     assert_line --regexp 'STARTED  +5eed  web  booted$'
-    assert_equal "${#lines[@]}" 2
+    assert_line --partial DEFINED
+    assert_equal "${#lines[@]}" 3
     run_drv --json events --follow
-    assert_equal "$(drv_json '[line["event"] for line in a]')" "['ADDED', 'STARTED']"
+    assert_equal "$(drv_json '[line["event"] for line in a]')" "['DEFINED', 'ADDED', 'STARTED']"
 }
 
 @test "add: a VM that cannot be added whole is taken back" {
