@@ -263,6 +263,14 @@ gboolean outcome_builds_domain(const Task *task);
  */
 void outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end);
 
+/* --- journal.c -------------------------------------------------------------------------
+ */
+
+/* If stderr is the journal, messages go there with fields. */
+void journal_open(void);
+/* The next message is about these; each may be NULL. */
+void journal_about(const char *task, const char *vm);
+
 /* --- methods.c -------------------------------------------------------------------------
  */
 typedef enum { FORM_V1, FORM_V2, FORM_XML } Form;

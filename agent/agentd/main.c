@@ -145,6 +145,7 @@ main(int argc, char **argv)
     uint64_t watchdog = 0;
 
     drv_log_set_name("drv-agentd");
+    journal_open();
     (void)signal(SIGPIPE, SIG_IGN);
     if (!read_options(argc, argv, &error) || !open_all(&error)) {
         drv_error_log("%s", error->message);

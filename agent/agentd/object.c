@@ -205,6 +205,7 @@ vm_set_unknown(Agent *agent, Vm *vm, const char *why)
     if (vm->unknown_since > 0)
         return;
     vm->unknown_since = (double)g_get_real_time() / G_USEC_PER_SEC;
+    journal_about(NULL, vm->id);
     drv_info("VM '%s' is unknown: %s", vm->id, why);
     updates_changed(agent, CLASS_VM, vm->id, NULL);
 }

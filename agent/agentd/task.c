@@ -146,6 +146,7 @@ task_finish(
         agent->completed++;
     else
         agent->failed++;
+    journal_about(task->id, task->vm_id);
     drv_info("task %s: %s of VM '%s' %s%s%s",
              task->id,
              task->operation,

@@ -62,6 +62,7 @@ take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
                 *object = json_parse(line, strlen(line), &why);
 
     if (!json_object_is_type(object, json_type_object)) {
+        journal_about(task->id, task->vm_id);
         drv_warn("task %s: its worker wrote what is not an object: %s",
                  task->id,
                  object ? "another type" : why);
@@ -89,6 +90,7 @@ is_stuck(gpointer data)
 {
     Worker *worker = data;
 
+    journal_about(worker->task->id, worker->task->vm_id);
     drv_warn("task %s: its worker has been silent for %u s",
              worker->task->id,
              worker->agent->stuck_s);
@@ -191,6 +193,7 @@ kill_it(gpointer data)
     Worker *worker = data;
 
     worker->grace = 0;
+    journal_about(worker->task->id, worker->task->vm_id);
     drv_warn("task %s: its worker does not end when told to; it is killed",
              worker->task->id);
     (void)kill(-worker->pid, SIGKILL);
@@ -370,6 +373,7 @@ worker_adopt(Agent *agent, Vm *vm, Task *task)
     worker = follow(agent, vm, task, task->pid, FALSE);
     if (worker == NULL)
         return FALSE;
+    journal_about(task->id, task->vm_id);
     drv_info("task %s goes on in process %d", task->id, task->pid);
     vm->running = task;
     agent->busy++;

@@ -96,6 +96,51 @@ END
     agentd_end
 }
 
+# In a place with a journal's socket of its own: start the agent with stderr as the journal
+# would have it, run a task, and print what the journal gets of it.
+journal_of_a_task() {
+    cat >"$BATS_TEST_TMPDIR/journal.py" <<'END'
+import os, socket, subprocess, sys
+agentd, drv, place = sys.argv[1:]
+os.makedirs("/run/systemd/journal", exist_ok=True)
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.bind("/run/systemd/journal/socket")
+journal.settimeout(30)
+stderr = open(place + "/stderr", "wb")
+st = os.fstat(stderr.fileno())
+env = dict(os.environ, JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}", DRV_SOCKET=place + "/s")
+agent = subprocess.Popen([agentd, "--backend", "simulator", "--directory", place + "/r",
+                          "--socket", place + "/s", "--group", "root"], stderr=stderr, env=env)
+try:
+    while "ready" not in (text := journal.recv(65536).decode()):
+        pass
+    subprocess.run([drv, "vm", "add", "--name", "web"], env=env, check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([drv, "vm", "start", "--paused", "web"], env=env, check=True,
+                   stdout=subprocess.DEVNULL)
+    while "VM.start" not in (text := journal.recv(65536).decode()):
+        pass
+    print(text)
+finally:
+    agent.terminate()
+    agent.wait()
+print(os.path.getsize(place + "/stderr"), "bytes on stderr")
+END
+    mkdir "$BATS_TEST_TMPDIR/place"
+    "$LAB_TOOLS/installed" --root python3 "$BATS_TEST_TMPDIR/journal.py" "$AGENTD" \
+        "$DRV_OUT/agent/drv" "$BATS_TEST_TMPDIR/place"
+}
+
+@test "journal: a task's messages have the task and the VM as fields" {
+    run journal_of_a_task
+    assert_success
+    assert_line --regexp '^MESSAGE=task .*: VM.start of VM .* completed$'
+    assert_line --regexp '^ONE_NATIVE_TASK=[0-9]+-[0-9]+$'
+    assert_line --regexp '^ONE_NATIVE_VM=[0-9a-f-]{36}$'
+    assert_line PRIORITY=6
+    assert_line "0 bytes on stderr"
+}
+
 # listed NAME PAGE: the words behind .It of the list called NAME in the page.
 listed() {
     awk -v name="$1" '/^\.\\" begin / { on = $3 == name; next } /^\.\\" end/ { on = 0 }
