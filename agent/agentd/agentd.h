@@ -366,7 +366,9 @@ int http_parse(const char *data, gsize size, HttpRequest *request);
 /* --- conn.c, listen.c
  * ----------------------------------------------------------------------------
  */
-void conn_new(Agent *agent, int fd);
+Conn *conn_new(Agent *agent, int fd);
+/* Answer this, whatever the client sends, and close. */
+void conn_refuse(Agent *agent, int fd, int status, const char *reason);
 /* A line of a stream, with its end. */
 void conn_put_line(Conn *conn, const char *line);
 void conn_subscribe(Conn *conn);

@@ -320,7 +320,7 @@ watch_in(Conn *conn)
         conn->fd, full || conn->ended ? G_IO_HUP : G_IO_IN | G_IO_HUP, can_read, conn);
 }
 
-void
+Conn *
 conn_new(Agent *agent, int fd)
 {
     Conn *conn = g_new0(Conn, 1);
@@ -331,4 +331,14 @@ conn_new(Agent *agent, int fd)
     conn->out = g_string_new(NULL);
     g_hash_table_add(agent->conns, conn);
     watch_in(conn);
+    return conn;
+}
+
+void
+conn_refuse(Agent *agent, int fd, int status, const char *reason)
+{
+    Conn *conn = conn_new(agent, fd);
+
+    conn->closing = TRUE;
+    conn_put_http(conn, status, reason, "text/plain", reason);
 }

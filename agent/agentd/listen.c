@@ -16,6 +16,7 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 32
+#define MAX_REFUSED 64
 #define KEPT_DESCRIPTORS 1024 /* two or three per worker, and records */
 
 /* --- who may --------------------------------------------------------------------------
@@ -45,19 +46,6 @@ is_allowed(Agent *agent, int fd)
     return FALSE;
 }
 
-/* Refused, with a reason in a form that either kind of client shows. */
-static void
-refuse(int fd, int status, const char *reason)
-{
-    g_autofree char *text = g_strdup_printf("HTTP/1.1 %d %s\r\nContent-Length: 0\r\n"
-                                            "Connection: close\r\n\r\n",
-                                            status,
-                                            reason);
-
-    (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
-}
-
 /* FALSE: nobody is waiting. */
 static gboolean
 accept_one(Agent *agent, int listener)
@@ -66,10 +54,12 @@ accept_one(Agent *agent, int listener)
 
     if (fd < 0)
         return FALSE;
-    if (!is_allowed(agent, fd))
-        refuse(fd, 403, "Forbidden");
+    if (g_hash_table_size(agent->conns) >= agent->max_clients + MAX_REFUSED)
+        close(fd); /* not even this many are told why */
+    else if (!is_allowed(agent, fd))
+        conn_refuse(agent, fd, 403, "Forbidden");
     else if (g_hash_table_size(agent->conns) >= agent->max_clients)
-        refuse(fd, 503, "Too many clients");
+        conn_refuse(agent, fd, 503, "Too many clients");
     else
         conn_new(agent, fd);
     return TRUE;

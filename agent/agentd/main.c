@@ -147,6 +147,7 @@ main(int argc, char **argv)
     drv_log_set_name("drv-agentd");
     journal_open();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* an error of write(), as a full disk is */
     if (!read_options(argc, argv, &error) || !open_all(&error)) {
         drv_error_log("%s", error->message);
         return error->domain == DRV_ERROR ? drv_error_exit_status(drv_error_code(error))

@@ -238,6 +238,7 @@ load_task(Agent *agent, const char *name, json_object *object)
     task->ctime = number_of(object, "ctime");
     task->pid = (int)number_of(object, "pid");
     task->pid_start = (guint64)number_of(object, "pid_start");
+    task->cancellable = number_of(object, "cancellable") > 0;
     task->destroy_on_finish = number_of(object, "destroy_on_finish") > 0;
     (void)json_object_object_get_ex(object, "options", &options);
     task->options = json_object_get(options);
