@@ -170,7 +170,12 @@ $(OUT)/remotes/scripts_common.sh: scripts_common.sh ci/self-contained
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 $(OUT)/tests/unit/%: $(OUT)/o/tests/unit/%.o $(FAMILY_LIBS) $(LIBIM) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(if $(findstring virt,$*)$(findstring im,$*),$(VIRTLIBS))
+	$(LINK) $(filter %.o,$^) $(filter-out %.o,$^) $(LIBS) $(if $(findstring virt,$*)$(findstring im,$*),$(VIRTLIBS))
+
+AGENT_PARTS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c agent/common/*.c))
+$(OUT)/tests/unit/test-agentd: $(AGENT_PARTS)
+$(OUT)/tests/unit/test-agentd: LIBS += -lsystemd
+$(OUT)/o/tests/unit/test-agentd.o: ALL_CFLAGS += -I.
 
 # Fuzz harnesses: with libFuzzer in out-fuzz (make fuzz), and as tests over their corpora.
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))

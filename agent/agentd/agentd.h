@@ -14,7 +14,7 @@
 
 /* --- limits ---------------------------------------------------------------------------
  */
-#define AGENT_MAX_BODY (4 * 1024 * 1024)
+#define AGENT_MAX_BODY (1024 * 1024) /* as values in memory: some 40 times as much */
 #define AGENT_MAX_HEAD (16 * 1024)
 #define AGENT_MAX_OUT (256 * 1024 * 1024) /* answers of all clients, not yet read */
 #define AGENT_MAX_BEHIND (1024 * 1024)    /* of a stream */
