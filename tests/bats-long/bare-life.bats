@@ -32,7 +32,7 @@ install_front_end() {
     echo "stock" >"$FE_ROOT$FE/tm/qcow2/clone"
     chown -R 9869:9869 "$FE_ROOT$FE" "$HOST_ROOT/var/tmp/one"
     cp -a "$DRV_ROOT/packaging" "$BATS_FILE_TMPDIR/stripped" "$FE_ROOT/root/"
-    chroot "$FE_ROOT" /root/packaging/install-remotes /root/stripped/remotes $FE
+    bare_admin "$FE_ROOT" /root/packaging/install-remotes /root/stripped/remotes $FE
 }
 
 # Users' keys, names, and settings of sshd and libvirtd as packages of a front-end have them.

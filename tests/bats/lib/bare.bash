@@ -51,12 +51,16 @@ bare_add() { # ROOT PACKAGE...
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     cp /etc/resolv.conf "$root/etc/"
+    bare_admin "$root" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends "$@"
+}
+
+bare_admin() { # ROOT cmd...: as root of that system
     # shellcheck disable=SC2016 # for the shell there
     unshare --mount --pid --fork --propagation private sh -ec '
         root=$1; shift
         mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev"
-        exec chroot "$root" env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -q -y --no-install-recommends "$@"' sh "$root" "$@" 3>&-
+        exec chroot "$root" "$@"' sh "$@" 3>&-
 }
 
 # As oneadmin of that system, with sshd's PATH and the umask of the daemons.
