@@ -260,6 +260,11 @@ def transfer(report, core):
             far = ssh_true(kind)
             report.compare(f"tm.qcow2.{action}.{kind}", as_kind(kind, prepare), command,
                            [lambda far=far, tool=tool: far.run() + (tool.run() if tool else 0)])
+    # What asking the core without libcurl saves: with a proxy in the environment it is
+    # libcurl that asks, which finds that this address needs none.
+    by_curl = Command(*clone.argv, env={"http_proxy": "http://127.0.0.1:1", "no_proxy": "*"})
+    report.compare("tm.qcow2.clone_by_libcurl.reused", nothing, by_curl, [clone.run])
+    report.compare("tm.qcow2.clone_by_libcurl.cpu", nothing, by_curl.cpu, [clone.cpu])
     nothing()
 
 

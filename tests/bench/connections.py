@@ -8,7 +8,7 @@ import time
 from measure import Command, must
 
 HOST = "host01"
-OURS = "/run/bench.ssh"  # our own shared connection
+OURS = "/var/tmp/bench.ssh"  # our own shared connection
 DRIVERS = ["/run/one/drv-ssh", f"/run/user/{os.geteuid()}/drv-ssh", "/var/lib/one/.drv-ssh"]
 
 
