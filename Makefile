@@ -30,7 +30,7 @@ LDHARD := -pie -Wl,--as-needed -fsanitize=address,undefined
 SAN_OPTIONS := $(OUT)/o/tests/san/options.o
 endif
 
-PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib liblzma yaml-0.1 json-c
+PKGS     := glib-2.0 libxml-2.0 libcurl libarchive libcrypto zlib liblzma yaml-0.1 json-c libpci
 PKG_INC  := $(shell pkg-config --cflags $(PKGS) libvirt 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl -lm
 VIRTLIBS := $(shell pkg-config --libs libvirt libvirt-qemu 2>/dev/null)

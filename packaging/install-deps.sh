@@ -5,7 +5,8 @@
 set -eu
 
 build=(gcc clang make pkg-config libglib2.0-dev libxml2-dev libcurl4-openssl-dev
-    libarchive-dev libssl-dev libvirt-dev librbd-dev zlib1g-dev liblzma-dev libisal-dev libyaml-dev libjson-c-dev libsystemd-dev git tar gzip findutils)
+    libarchive-dev libssl-dev libvirt-dev librbd-dev zlib1g-dev liblzma-dev libisal-dev
+    libyaml-dev libjson-c-dev libpci-dev libsystemd-dev git tar gzip findutils)
 check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients openssh-server
     openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 isal xfsprogs e2fsprogs

@@ -255,6 +255,27 @@ test_pci(Fake *fake, gconstpointer data)
         "DEVICE_NAME = \"TU104GL\" ]\n");
 }
 
+/* What stands before the damage counts, and the probe goes on. */
+static void
+test_pci_damaged(Fake *fake, gconstpointer data)
+{
+    (void)data;
+    drv_action_set_remotes_dir(fake->dir);
+    scratch_put(fake->dir, "etc/im/kvm-probes.d/pci.conf", ":filter: '10de:*'\n");
+    scratch_put(fake->dir, GPU "vendor", "0x10de\n");
+    scratch_put(fake->dir, GPU "device", "0x1eb8\n");
+    scratch_put(fake->dir, GPU "class", "0x030200\n");
+    run(fake, &im_pci);
+    g_assert_nonnull(strstr(fake->out->str, "VENDOR_NAME = \"10de\"")); /* no file */
+    g_assert_nonnull(strstr(fake->out->str, "CLASS_NAME = \"0302\""));
+    scratch_put(fake->dir, "usr/share/hwdata/pci.ids", "10de  NVIDIA\n\t1e\nx\377\n");
+    for (guint i = 0; i < 2; i++) {
+        run(fake, &im_pci);
+        g_assert_nonnull(strstr(fake->out->str, "VENDOR_NAME = \"NVIDIA\""));
+        g_assert_nonnull(strstr(fake->out->str, "DEVICE_NAME = \"1eb8\""));
+    }
+}
+
 static void
 test_replicas(Fake *fake, gconstpointer data)
 {
@@ -442,6 +463,7 @@ main(int argc, char **argv)
     g_test_add("/im/usage", Fake, NULL, set_up, test_usage, tear_down);
     g_test_add("/im/numa", Fake, NULL, set_up, test_numa, tear_down);
     g_test_add("/im/pci", Fake, NULL, set_up, test_pci, tear_down);
+    g_test_add("/im/pci-damaged", Fake, NULL, set_up, test_pci_damaged, tear_down);
     g_test_add("/im/replicas", Fake, NULL, set_up, test_replicas, tear_down);
     g_test_add("/im/vgpu", Fake, NULL, set_up, test_vgpu, tear_down);
     g_test_add("/im/swap", Fake, NULL, set_up, test_swap, tear_down);

@@ -150,6 +150,7 @@ report_pci(ImContext *im, GString *out, GError **error)
     g_auto(GStrv) addresses = im_conf_values("pci.conf", "short_address");
     g_auto(GStrv) device_names = im_conf_values("pci.conf", "device_name");
     g_autoptr(GPtrArray) all = im_list(im, IM_PCI_DEVICES, "");
+    g_autoptr(ImPciIds) ids = NULL; /* read when there is a device to name */
 
     (void)error;
     for (guint i = 0; i < all->len && filters[0]; i++) {
@@ -160,7 +161,9 @@ report_pci(ImContext *im, GString *out, GError **error)
         if (!read_device(im, address, &device) || !is_selected(filters, &device) ||
             !is_among(addresses, address))
             continue;
-        im_pci_names(im, device.vendor, device.device, device.class, &names);
+        if (ids == NULL)
+            ids = im_pci_ids_open(im);
+        im_pci_names(ids, device.vendor, device.device, device.class, &names);
         if (is_among(device_names, names.device))
             add_device(im, &device, &names, out);
     }

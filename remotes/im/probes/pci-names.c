@@ -1,85 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "im/probes/pci-names.h"
 
-#include <string.h>
+#include <pci/pci.h>
+#include <setjmp.h>
+#include <stdarg.h>
 
-static char *
-read_ids(const ImContext *im)
+#include "base/log.h"
+
+#define NAME_MAX_SIZE 256
+/* What the file says, and NULL for the rest; the local network and udev are not asked. */
+#define LOOKUP (PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB)
+
+struct ImPciIds {
+    struct pci_access *access;
+};
+
+/* libpci's only way to report a damaged file is a function that must not return, and that
+ * gets no data of ours.
+ */
+static _Thread_local jmp_buf damaged;
+
+static void __attribute__((noreturn, format(printf, 1, 2)))
+report_damage(char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    drv_warn("names of PCI devices: %s", g_strchomp(text));
+    g_clear_pointer(&text, g_free);
+    longjmp(damaged, 1);
+}
+
+static void __attribute__((format(printf, 1, 2))) be_quiet(char *format, ...)
+{
+    (void)format;
+}
+
+/* Without pci_init(), which looks for the bus as well: none of its functions is set yet.
+ */
+static void
+load(struct pci_access *access)
+{
+    access->error = report_damage;
+    access->warning = access->debug = be_quiet;
+    if (setjmp(damaged) == 0)
+        pci_load_name_list(access);
+}
+
+ImPciIds *
+im_pci_ids_open(const ImContext *im)
 {
     static const char *const files[] = { "/usr/share/misc/pci.ids",
                                          "/usr/share/hwdata/pci.ids",
                                          "/usr/share/pci.ids" };
-    char *text = NULL;
+    ImPciIds *ids = g_new0(ImPciIds, 1);
 
-    for (guint i = 0; i < G_N_ELEMENTS(files) && text == NULL; i++)
-        text = im_read(im, "%s", files[i]);
-    return text;
-}
+    ids->access = pci_alloc();
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_strconcat(im->root, files[i], NULL);
 
-/* The name behind "<prefix><hex>  " in the lines from @at on; the search ends at a line
- * that is less indented.  *below gets the lines under it.
- */
-static char *
-find_name(const char *at, const char *prefix, const char *id, const char **below)
-{
-    gsize indent = strlen(prefix);
-
-    for (; at && *at; at = strchr(at, '\n')) {
-        at += *at == '\n';
-        if (*at == '#' || *at == '\n')
-            continue;
-        if (strspn(at, "\t") < indent && *prefix == '\t')
-            return NULL;
-        if (strncmp(at, prefix, indent) == 0 &&
-            strncmp(at + indent, id, strlen(id)) == 0 && at[indent + strlen(id)] == ' ') {
-            const char *name = at + indent + strlen(id);
-            const char *end = name + strcspn(name, "\n");
-
-            *below = end;
-            return g_strstrip(g_strndup(name, (gsize)(end - name)));
-        }
+        pci_set_name_list_path(ids->access, strdup(path), 1); /* freed by free() */
+        if (g_file_test(path, G_FILE_TEST_EXISTS))
+            break;
     }
-    return NULL;
+    load(ids->access);
+    return ids;
 }
 
-/* @outer's name, and of @inner below it. */
-static void
-find_pair(const char *ids,
-          const char *prefix,
-          const char *outer,
-          const char *inner,
-          char **outer_name,
-          char **inner_name)
+void
+im_pci_ids_free(ImPciIds *ids)
 {
-    const char *below = NULL;
-
     if (ids)
-        *outer_name = find_name(ids, prefix, outer, &below);
-    if (below)
-        *inner_name = find_name(below, "\t", inner, &below);
+        pci_cleanup(ids->access);
+    g_free(ids);
+}
+
+static char *
+name_or_number(const char *name, guint number)
+{
+    return name ? g_strdup(name) : g_strdup_printf("%04x", number);
 }
 
 void
 im_pci_names(
-    const ImContext *im, guint vendor, guint device, guint class, ImPciNames *names)
+    const ImPciIds *ids, guint vendor, guint device, guint class, ImPciNames *names)
 {
-    g_autofree char *ids = read_ids(im);
-    g_autofree char *vendor_id = g_strdup_printf("%04x", vendor);
-    g_autofree char *device_id = g_strdup_printf("%04x", device);
-    g_autofree char *class_id = g_strdup_printf("%02x", class >> 8);
-    g_autofree char *subclass_id = g_strdup_printf("%02x", class & 0xff);
-    g_autofree char *class_name = NULL;
+    char buffer[NAME_MAX_SIZE];
+    struct pci_access *access = ids->access;
 
-    find_pair(ids, "", vendor_id, device_id, &names->vendor, &names->device);
-    find_pair(ids, "C ", class_id, subclass_id, &class_name, &names->class);
-    if (names->class == NULL)
-        names->class = g_steal_pointer(&class_name);
-    if (names->vendor == NULL)
-        names->vendor = g_steal_pointer(&vendor_id);
-    if (names->device == NULL)
-        names->device = g_steal_pointer(&device_id);
-    if (names->class == NULL)
-        names->class = g_strconcat(class_id, subclass_id, NULL);
+    names->vendor = name_or_number(
+        pci_lookup_name(
+            access, buffer, sizeof buffer, LOOKUP | PCI_LOOKUP_VENDOR, (int)vendor),
+        vendor);
+    names->device = name_or_number(pci_lookup_name(access,
+                                                   buffer,
+                                                   sizeof buffer,
+                                                   LOOKUP | PCI_LOOKUP_DEVICE,
+                                                   (int)vendor,
+                                                   (int)device),
+                                   device);
+    names->class = name_or_number(
+        pci_lookup_name(
+            access, buffer, sizeof buffer, LOOKUP | PCI_LOOKUP_CLASS, (int)class),
+        class);
 }
 
 void
