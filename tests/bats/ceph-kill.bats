@@ -28,7 +28,7 @@ setup() {
     prepare_pool clone
     echo "$point" >"$BATS_TEST_TMPDIR/at"
     do_clone
-    assert_failure
+    [ "$status" != 0 ] # killed, or an error of the worker's end
     echo 0 >"$BATS_TEST_TMPDIR/at"
     rbd info one/one-5-7-0
     # Its note is too new to be looked at: 10 leases.

@@ -38,6 +38,14 @@ teardown() {
 
 # --- a failed migration, and what people do then -------------------------------------------
 
+reason_of() { # CAUSE
+    case $1 in
+    full) echo "no room for" ;;
+    key | owner) echo "Permission denied" ;;
+    *) echo host02 ;; # it is gone
+    esac
+}
+
 fail_by() { # CAUSE
     case $1 in
     killed) arm host02 -k -n 12 ;;
@@ -80,7 +88,7 @@ disk_is_somewhere() {
         lab_root fe sh -c 'rm -rf /run/one/drv-ssh /run/user/*/drv-ssh /var/lib/one/.drv-ssh'
         fail_by "$cause"
         move host01 host02
-        assert_failure
+        assert_error "^cannot move the directory of VM 25 .*: .*$(reason_of "$cause")"
         mend "$cause"
         disk_is_somewhere
         # "recover --success": the front-end believes that it is on host02,

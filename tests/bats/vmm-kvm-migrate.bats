@@ -61,7 +61,7 @@ migrate() { # ID FROM TO
         "sh -c 'while [ ! -e /tmp/go ]; do sleep 0.1; done; exit 5'"
     assert_success
     migrate 1 host01 host09 # there is none: it stays, and so does its command
-    assert_failure
+    assert_error "^cannot migrate VM 1: host09: libvirt: Cannot recv data"
     lab_exec host01 test -e /run/one/one-1
     migrate 1 host01 host02
     assert_success

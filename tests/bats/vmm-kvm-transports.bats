@@ -82,7 +82,7 @@ deploy_by_stream() { # ID [guest-xml word...]
     local xml
     xml=$(vm_domain host01 1)
     STDIN=$xml call --cut 600 stream host01 deploy "$(vm_dir 1)/deployment.0" host01 1 host01
-    assert_failure
+    assert_failure # the front-end's shell says so: no action was run
     assert_state host01 1 ""
 }
 
