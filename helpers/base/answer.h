@@ -2,12 +2,12 @@
 /* base/answer.h - a result that stays only if the answer that names it gets out.
  *
  * A front-end learns the name of a new image from the answer.  So an op does not make it
- * permanent itself: it leaves that to who answers, in three steps that are the same in an
- * action and in a worker:
+ * permanent itself: it leaves that to the code that answers, in three steps that are the
+ * same in an action and in a worker:
  *
  *     drv_answer_prepare()   all that can fail; nothing has been said yet
  *     the answer             a line on stdout, or a frame that is confirmed
- *     drv_answer_keep()      at once after the last byte
+ *     drv_answer_keep()      immediately after the last byte
  *
  * Without the last one the result is taken back, now or, when the process is dead, by
  * who comes next.

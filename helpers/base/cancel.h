@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/cancel.h - being told to stop is an ordinary error.
+/* base/cancel.h - cancellation is an ordinary error.
  *
  * SIGTERM, SIGINT and SIGHUP are blocked in the whole process and read from a descriptor
  * that every wait watches.  A worker also counts the loss of its caller.  What waits

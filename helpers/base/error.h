@@ -7,7 +7,7 @@
  *     if (fd < 0)
  *         return drv_throw_errno(error, "cannot open '%s'", path);
  *
- * Each layer adds its own noun with drv_prefix(); nobody logs an error it also returns.
+ * Each layer adds its own noun with drv_prefix(); do not both log and return an error.
  * Messages start in lower case, quote values with '…', and have no full stop.
  */
 #pragma once
@@ -39,7 +39,7 @@ typedef enum {
 #define DRV_ERROR drv_error_quark()
 GQuark drv_error_quark(void);
 
-/* Set @error and return FALSE.  @format is a whole message. */
+/* Set @error and return FALSE.  @format is a complete message. */
 gboolean drv_throw(GError **error, DrvErrorCode code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 

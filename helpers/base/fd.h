@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/fd.h - descriptors that close themselves, and whole reads and writes. */
+/* base/fd.h - descriptors that close themselves, and complete reads and writes. */
 #pragma once
 
 #include <glib.h>
@@ -48,8 +48,8 @@ gboolean drv_fd_read_all(int fd,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* See some bytes of a file on its disk, or, without @wait, on their way; 0 (also where
- * that cannot be done in part), or -1 with errno.  Linux tells an error of the disk once
- * per descriptor: who does not obey it here has an fsync() that succeeds.
+ * that cannot be done in part), or -1 with errno.  Linux reports an error of the disk
+ * once per descriptor: if it is ignored here, fsync() succeeds later.
  */
 int drv_fd_sync_range(int fd, guint64 from, guint64 size, gboolean wait)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/help.h - what a program says of itself to a person who asks.
+/* base/help.h - the answers to --help and --version.
  *
  * The text is the comment that the source of its main() begins with; the build takes it
  * from there (packaging/help-text).

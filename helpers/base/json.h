@@ -16,7 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_object, json_object_put)
 
 /* Limits of a document.  A guest's agent may answer with 10 MiB, by libvirt's limit. */
 #define DRV_JSON_MAX_SIZE ((gsize)16 * 1024 * 1024) /* bytes */
-#define DRV_JSON_MAX_DEPTH 32 /* objects and arrays in one another */
+#define DRV_JSON_MAX_DEPTH 32                       /* of nested objects and arrays */
 
 /* The one document in @text, @size bytes (-1: up to its NUL), by json-c's strict
  * rules: valid UTF-8, nothing behind it.  @what is its name in messages.  DRV_ERROR_DUMP

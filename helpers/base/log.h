@@ -3,7 +3,7 @@
  *
  * The front-end knows ERROR, INFO, DEBUG (and WARN since 7.0); see docs/compatibility.md.
  * Control characters in the text are shown as \xNN, so one event is always one line.
- * Nobody logs secrets; drv-cmd is the only one who logs command lines, at debug level.
+ * Secrets are never logged; only cmd/cmd.h logs command lines, at debug level.
  */
 #pragma once
 

@@ -223,7 +223,7 @@ drv_path_keep_rights(
 
     if (fstatat(dir_fd, name, &own, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ||
         fstatat(like_fd, like, &origin, AT_EMPTY_PATH) < 0)
-        return drv_throw_errno(error, "cannot look at the rights of a file");
+        return drv_throw_errno(error, "cannot get the permissions of a file");
     wanted = own.st_mode & (origin.st_mode | S_IRWXU) & 0777;
     if (!S_ISREG(own.st_mode) || !S_ISREG(origin.st_mode) ||
         wanted == (own.st_mode & 0777))

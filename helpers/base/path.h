@@ -18,7 +18,7 @@ int drv_path_open_dir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESUL
 int drv_path_make_dir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* openat() of relative @name below @dir_fd, through real directories only.  @where is the
- * directory's path for messages.  Add O_NOFOLLOW-like safety is implied.
+ * directory's path for messages.  Symbolic links are never followed.
  */
 int drv_path_open_beneath(int dir_fd,
                           const char *where,
@@ -65,7 +65,7 @@ char *drv_path_read_link(int dir_fd, const char *name);
 gboolean drv_path_exists(int dir_fd, const char *name);
 
 /* The umask of this process, read without changing it: other threads may be making files.
- * 022 where /proc does not tell it (Linux < 4.7).
+ * 022 where /proc does not have it (Linux < 4.7).
  */
 mode_t drv_path_umask(void);
 

@@ -75,10 +75,10 @@ admit(const Link *link,
     if (link->format && !g_str_equal(link->format, format))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
-                         "'%s' is not %s, which it is said to be, but %s",
+                         "'%s' is %s, not %s as declared",
                          link->path,
-                         link->format,
-                         format);
+                         format,
+                         link->format);
     if (info->has_data_file || info->names_other_files)
         return drv_throw(
             error, DRV_ERROR_REFUSED, "'%s' has an external data file", link->path);

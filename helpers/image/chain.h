@@ -6,7 +6,7 @@
  * be reached through links, and so may each datastore right below it: admins mount
  * storage that way.  Below a datastore these links, and no others, are followed:
  *
- *     <x>.snap/<x>.snap   leads to the directory that it is in: "." or, from releases
+ *     <x>.snap/<x>.snap   points to its own directory: "." or, from releases
  * before 6.0.3, that directory's absolute path <x>.snap/<n>        leads to the image <x>
  * beside <x>.snap, by its absolute path <x>                 "<x>.snap/<n>": a disk or an
  * image with its active file
@@ -32,7 +32,7 @@ int drv_chain_open_dir(const char *root,
                        const char *path,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Look at all the files that a tool opens which is told to open @path as @format ("raw",
+/* Check all the files that a tool opens when it opens @path as @format ("raw",
  * "qcow2"), before one is: each is a regular file found as above, has the format that the
  * one before says, has no data elsewhere, and names as what it is backed by
  *

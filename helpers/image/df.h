@@ -16,7 +16,7 @@ gboolean drv_df(const char *path, DrvDf *df, GError **error) G_GNUC_WARN_UNUSED_
 /* "USED_MB=1 FREE_MB=2 TOTAL_MB=3"; caller frees. */
 char *drv_df_text(const DrvDf *df);
 
-/* MiB on disk, rounded up, of an open file; 0 when that cannot be told. */
+/* MiB on disk, rounded up, of an open file; 0 when that is not known. */
 guint64 drv_df_fd_mb(int fd);
 
 /* The same of @name in @dir_fd, of a link itself; 0 when it is missing. */

@@ -11,7 +11,7 @@ typedef struct {
     const char *fs;                  /* "" or NULL: none */
     guint64 size;                    /* bytes */
     const char *const *supported_fs; /* allowed values of fs */
-    const char *const *fs_options;   /* words for mkfs; may be NULL */
+    const char *const *fs_options;   /* options for mkfs; may be NULL */
 } DrvMkfs;
 
 /* What datastore/datastore.conf says: SUPPORTED_FS, and the words of FS_OPTS_<@fs>.  Both

@@ -16,7 +16,7 @@ DrvCmd *drv_qemu_img_create(const char *name,
                             const char *options);
 
 /* An empty qcow2 overlay of @size bytes on @backing (text as it is to stand in the
- * header, of format @backing_format), which is not opened.  @options: words for
+ * header, of format @backing_format), which is not opened.  @options: options for
  * qemu-img create, or NULL.
  */
 DrvCmd *drv_qemu_img_overlay(const char *name,

@@ -5,8 +5,8 @@
 #include "image/mkfs.h"
 #include "rbd/image.h"
 
-/* Build what @want says as a sparse file in @staging_dir and write it to @image, which is
- * new and of the same size.  Nothing to do where @want is an empty image.
+/* Create the file system @want in a sparse file in @staging_dir and write it to @image,
+ * which is new and of the same size.  Nothing is done if @want is an empty image.
  */
 gboolean drv_rbd_fill(DrvRbdPool *pool,
                       DrvRbdImage image,

@@ -83,7 +83,7 @@ gboolean drv_rbd_image_rename(DrvRbdPool *pool,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Remove an image without snapshots or, with @to_trash, put it away for a while.  Absent
- * is fine.  DRV_ERROR_BUSY names who has it open.
+ * is fine.  DRV_ERROR_BUSY names the client that has it open.
  */
 gboolean drv_rbd_image_remove(DrvRbdPool *pool,
                               const char *name,

@@ -38,5 +38,5 @@ gboolean drv_rbd_pool_df(DrvRbdPool *pool,
 /* The same as monitors report it, "USED_MB=1 FREE_MB=2 TOTAL_MB=3"; caller frees. */
 char *drv_rbd_pool_df_text(DrvRbdPool *pool, GError **error);
 
-/* For librbd's functions with progress: ends them when we are told to stop. */
+/* For librbd's functions with progress: aborts them on cancellation. */
 int drv_rbd_progress(uint64_t done, uint64_t total, void *data);

@@ -17,7 +17,7 @@ gboolean drv_rbd_tree_is_own_clone(const char *disk,
  */
 char *drv_rbd_tree_former_name(const char *disk, char **snapshots);
 
-/* Names without an image: what is being made, until it is whole. */
+/* Names without an image: images being created, until they are complete. */
 char *drv_rbd_tree_new_name(const char *disk);
 
 /* Remove snapshot @name, which may be gone; see drv_rbd_tree_snap_delete(). */

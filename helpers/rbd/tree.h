@@ -7,7 +7,7 @@
  *                           the disk is now a clone of one of them
  *
  * Names are those of the stock drivers, and trees made by them are used on.  Those of a
- * disk are "<disk>" and "<disk>-<number>[:<number>]…", exactly; who was cloned from whom
+ * disk are "<disk>" and "<disk>-<number>[:<number>]…", exactly; what was cloned from what
  * is asked of librbd.
  *
  * All functions may be repeated, take the image as rbd/step.h says, and settle what was
@@ -68,7 +68,7 @@ gboolean drv_rbd_tree_drop_base(DrvRbdPool *pool,
                                 const char *snapshot,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Of all notes of this file, and "make": an image that was not whole yet. */
+/* Of all notes of this file, and "make": an image that was not complete yet. */
 gboolean drv_rbd_tree_settle(DrvRbdPool *pool,
                              const char *image,
                              const char *note,

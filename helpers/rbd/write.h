@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rbd/write.h - bytes into RBD images: many writes under way at once, zeros left out.
+/* rbd/write.h - bytes into RBD images: many writes in flight, zeros skipped.
  * Memory: 8 blocks of 4 MiB.
  */
 #pragma once

@@ -46,7 +46,7 @@ struct DrvOp {
     const char *name; /* unique: "overlay.clone" */
     const DrvRequestType *request;
     DrvOpRun run; /* NULL (a weak symbol) where another program has it: @worker */
-    /* In place of @run, for ops that converse with who calls them: transport/remote.h. */
+    /* In place of @run, for ops that converse with their caller: transport/remote.h. */
     gboolean (*converse)(gconstpointer request,
                          DrvPeer *peer,
                          char **result,
@@ -54,7 +54,7 @@ struct DrvOp {
     DrvWorker worker;
     DrvWhere (*where)(gconstpointer request); /* NULL: DRV_AT_DATA for all requests */
     const DrvOp *live;                        /* for DRV_LIVE */
-    /* Fill in, on the front-end, what neither argv nor XML tells: settings; NULL:
+    /* Fill in, on the front-end, what neither argv nor XML contains: settings; NULL:
      * nothing. */
     gboolean (*prepare)(gpointer request, GError **error);
     /* Hosts that may do it in the front-end's place, the first that can be reached (a

@@ -51,7 +51,7 @@ DrvNode *drv_xml_node_add(DrvNode *parent, const char *name, const char *text);
 void drv_xml_node_set(DrvNode *node, const char *name, const char *value);
 void drv_xml_node_setf(DrvNode *node, const char *name, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
-/* Replace the whole content of an element, attribute or text node. */
+/* Replace the content of an element, attribute or text node. */
 void drv_xml_node_set_text(DrvNode *node, const char *text);
 void drv_xml_node_remove(DrvNode *node);
 /* Append a deep copy of @node, which may be of another document. */

@@ -146,7 +146,7 @@ check_keys(const DrvFetchS3 *s3, const char *name, GError **error)
             name);
     if (!is_graphic(s3->access_key_id))
         return drv_throw(
-            error, DRV_ERROR_DUMP, "cannot fetch '%s': ACCESS_KEY_ID is no key", name);
+            error, DRV_ERROR_DUMP, "cannot fetch '%s': invalid ACCESS_KEY_ID", name);
     if (s3->region && *s3->region && !is_made_of(s3->region, "-"))
         return drv_throw(
             error, DRV_ERROR_DUMP, "cannot fetch '%s': invalid REGION", name);

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 
-/* Types that who reads has to know, too. */
+/* Types that the reader needs, too. */
 enum { DRV_SFTP_READ = 5, DRV_SFTP_STATUS = 101, DRV_SFTP_DATA = 103 };
 enum { DRV_SFTP_STATUS_EOF = 1 };
 
@@ -39,7 +39,7 @@ void drv_sftp_clear(DrvSftp *sftp);
 /* From another thread: what waits for an answer ends with DRV_ERROR_CANCELLED. */
 void drv_sftp_interrupt(DrvSftp *sftp);
 
-/* The absolute path that @path leads to there, links resolved; caller frees. */
+/* The absolute path to which @path resolves there; caller frees. */
 char *drv_sftp_real_path(DrvSftp *sftp, const char *path, GError **error);
 
 /* Open for reading, and find size and type: a regular file or a block device. */

@@ -54,7 +54,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvSource, drv_source_free)
 
 const char *drv_source_name(const DrvSource *source);
 
-/* The whole stream's size, or DRV_SOURCE_SIZE_UNKNOWN.  A hint: the origin may lie. */
+/* The whole stream's size, or DRV_SOURCE_SIZE_UNKNOWN.  A hint: the origin may be wrong.
+ */
 guint64 drv_source_size_hint(const DrvSource *source);
 
 /* At least one and up to @size bytes; 0 at the end; -1 with @error. */
@@ -78,8 +79,8 @@ void drv_source_interrupt(DrvSource *source);
 /* The bytes of @fd from its offset on; takes @fd and closes it. */
 DrvSource *drv_source_new_fd(int fd, const char *name);
 
-/* The descriptor of a source that is just a file, for those who can copy it faster than
- * by reading; -1 for all others and for NULL.  Stays the source's.
+/* The descriptor of a source that is just a file, for callers that can copy it faster
+ * than by reading; -1 for all others and for NULL.  Stays the source's.
  */
 int drv_source_plain_fd(const DrvSource *source);
 

@@ -7,7 +7,7 @@
 
 #include "source/unpack.h"
 
-/* How much compressed data is asked for at once. */
+/* How much compressed data is read at a time. */
 #define DRV_UNPACK_INPUT_SIZE ((gsize)256 * 1024)
 
 /* gzip by ISA-L, or by zlib where that is missing or @by_zlib says so; both compare

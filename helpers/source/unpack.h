@@ -25,7 +25,7 @@ typedef enum {
 } DrvUnpackFilter;
 
 /* The decompressed stream of @inner (taken, freed on failure too), or @inner itself when
- * it is not compressed.  @filter (may be NULL) tells which.  At its end @inner was read
+ * it is not compressed.  *@filter (may be NULL) gets which.  At its end @inner was read
  * to its own end, so that a digest in it has been compared.
  */
 DrvSource *drv_source_new_unpacked(DrvSource *inner,

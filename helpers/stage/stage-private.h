@@ -44,7 +44,7 @@ struct DrvStage {
 
 void drv_stage_step_free(gpointer step);
 
-/* What a dead owner left: a whole plan is finished, anything less is thrown away. */
+/* What a dead owner left: a complete plan is performed, anything less is discarded. */
 gboolean drv_stage_recover(DrvStage *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Remove all that is in the stage but the lock and, if so asked, the promise; the plan

@@ -27,7 +27,7 @@ typedef struct DrvStage DrvStage;
  */
 DrvStage *drv_stage_open(int dir_fd, const char *where, const char *key, GError **error);
 
-/* The same for a @key that is a new name, of which nobody is told before the action has
+/* The same for a @key that is a new name, which is not reported before the action has
  * ended well: freeing without drv_stage_leave_to_answer() also takes back what was put
  * there, and so does the next sweep when the process has died.  DRV_ERROR_EXISTS when it
  * is there.
@@ -124,5 +124,5 @@ typedef gboolean (*DrvStageSettle)(int stage_fd,
 /* Once, where the program begins to run ops.  Without it, a promise is an error. */
 void drv_stage_set_settle(DrvStageSettle settle);
 
-/* We cannot tell what happened: leave the promise to the next owner. */
+/* It is not known what happened: leave the promise to the next owner. */
 void drv_stage_leave(DrvStage *stage);

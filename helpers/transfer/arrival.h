@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transfer/arrival.h - one file as it arrives.
  *
- * What an earlier try has left of it, and the version that stands at the target, are
+ * What an earlier try has left of it, and the version that exists at the target, are
  * used block by block where their digest says that they can.
  */
 #pragma once
@@ -12,14 +12,14 @@
 
 typedef struct {
     int fd;       /* what arrives */
-    int basis_fd; /* what stands at the target, or -1 */
+    int basis_fd; /* the existing target, or -1 */
     char *name;
     guint64 size;
     guint64 at;      /* all before is as it shall be */
     guint64 flushed; /* up to here it is on disk */
     gboolean dirty;  /* there was something in it before */
-    gboolean cloned; /* and that is what stands at the target */
-    gboolean same;   /* what stands at the target has proved equal so far */
+    gboolean cloned; /* as a clone of the existing target */
+    gboolean same;   /* the existing target has proved equal so far */
 } DrvArrival;
 #define DRV_ARRIVAL_INIT                                                                 \
     {                                                                                    \
@@ -29,7 +29,7 @@ typedef struct {
 void drv_arrival_clear(DrvArrival *file);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvArrival, drv_arrival_clear)
 
-/* Open or make @path below @dir_fd, which lies beside @target_fd. */
+/* Open or make @path below @dir_fd, which is beside @target_fd. */
 gboolean drv_arrival_open(DrvArrival *file,
                           int dir_fd,
                           int target_fd,

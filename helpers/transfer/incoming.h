@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transfer/incoming.h - where files arrive, and how they get their names.
  *
- * ".incoming-<key>" lies beside what is going to be changed.  It outlives a transfer that
- * breaks off, and is where the next try goes on; the stage of <key> is its lock.
+ * ".incoming-<key>" is beside what is going to be changed.  It outlives a transfer that
+ * is interrupted, and the next attempt continues in it; the stage of <key> is its lock.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transfer/status-private.h - for those who read statuses. */
+/* transfer/status-private.h - for readers of statuses. */
 #pragma once
 
 #include <glib.h>

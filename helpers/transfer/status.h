@@ -5,7 +5,7 @@
  * (docs/transfer.md has its place and lines), which appears after 2 s of work or when
  * room is claimed, is written again at most twice a second and removed at the end.
  * "<id>.lock" beside it is locked by the process that lives; without that lock the file
- * counts for nothing and is removed by whoever sees it.  "<id>.limit", if somebody makes
+ * is ignored, and removed by its reader.  "<id>.limit", if somebody makes
  * it, has the bytes a second that may be moved from now on.
  *
  * Functions do nothing before drv_status_begin(), and none of them fails because a file

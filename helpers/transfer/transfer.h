@@ -2,10 +2,10 @@
 /* transfer/transfer.h - files and directories to another host, with proof.
  *
  * Two functions converse over a DrvPeer, whichever end began the session: one sends, one
- * receives.  docs/transfer.md has the records, and who dies when.
+ * receives.  docs/transfer.md has the records, and the crash matrix.
  *
  * The sender says what there is.  The receiver says which files it has something of:
- * from an earlier try, or the version that stands at the target.  Of those only blocks
+ * from an earlier try, or the version that exists at the target.  Of those only blocks
  * that differ travel.  Everything is verified by SHA-256, made durable and published in
  * one step; then the receiver gives a receipt.  Nothing is changed at the source.
  */
@@ -71,7 +71,7 @@ gboolean drv_transfer_send(DrvPeer *peer,
 typedef struct {
     const char *dir; /* absolute; made if missing.  What arrives gets its names here */
     const char *key; /* name of what is changed: its stage is the lock */
-    /* What stands in the way and differs is set aside as ".aside-<name>-<time>"; FALSE:
+    /* A different existing target is set aside as ".aside-<name>-<time>"; FALSE:
      * it is replaced.  Files that are kept so have moved, with their modes; of copies
      * the umask takes what it does not allow.
      */
@@ -98,7 +98,7 @@ gboolean drv_transfer_forget(int dir_fd,
                              const char *key,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Set aside what stands at @name in @dir, as ".aside-<name>-<time>", with a warning; TRUE
+/* Set aside an existing @name in @dir, as ".aside-<name>-<time>", with a warning; TRUE
  * when there is nothing.
  */
 gboolean drv_transfer_set_aside(const char *dir,

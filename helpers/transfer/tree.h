@@ -47,7 +47,7 @@ DrvTree *drv_tree_read(const DrvSend *send, GError **error);
 GBytes *drv_tree_pack(const DrvTree *tree);
 DrvTree *drv_tree_unpack(GBytes *wire, GError **error);
 
-/* Set permissions without @mask, attributes and time of what lies at @path below @dir_fd.
+/* Set permissions without @mask, attributes and time of @path below @dir_fd.
  */
 gboolean drv_tree_dress(int dir_fd,
                         const char *where,

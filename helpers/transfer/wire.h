@@ -9,7 +9,7 @@
  *     sender → receiver  F  a file begins: its number in the offer is the offset
  *                        B  list of its next blocks: offset, size, SHA-256
  *     receiver → sender  N  for files it has something of: a bit per block it lacks
- *     sender → receiver  D  data at this offset: as many whole blocks of the list
+ *     sender → receiver  D  data at this offset: as many complete blocks of the list
  *                        E  end: digest of all
  *     receiver → sender  R  receipt
  */
@@ -50,7 +50,7 @@ gboolean drv_wire_send(DrvPeer *peer,
 gboolean
 drv_wire_next(DrvPeer *peer, DrvWireHead *head, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A whole record that has to be of @type; NULL with @error. */
+/* A complete record, which must be of @type; NULL with @error. */
 GBytes *drv_wire_expect(DrvPeer *peer, DrvWireType type, GError **error);
 
 /* Sets DRV_ERROR_REMOTE "…: unexpected record" and returns FALSE. */

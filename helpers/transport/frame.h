@@ -13,7 +13,7 @@
  *                          K  done: result text (may be empty)
  *                          X  failed: u32 code, message
  *
- * docs/worker.md tells the conversation.  Numbers are little-endian.
+ * docs/worker.md describes the conversation.  Numbers are little-endian.
  */
 #pragma once
 
@@ -49,9 +49,9 @@ drv_frame_append(GByteArray *buffer, DrvFrameType type, gconstpointer data, gsiz
 void drv_frame_append_u64(GByteArray *buffer, DrvFrameType type, guint64 number);
 void drv_frame_append_error(GByteArray *buffer, const GError *error);
 
-/* Look for a whole frame at @buffer's start.  *size gets its length with the header, or 0
- * when more bytes are needed.  FALSE with DRV_ERROR_REMOTE when these bytes cannot be
- * one.
+/* Look for a complete frame at @buffer's start.  *size gets its length with the header,
+ * or 0 when more bytes are needed.  FALSE with DRV_ERROR_REMOTE when these bytes cannot
+ * be one.
  */
 gboolean drv_frame_parse(const GByteArray *buffer,
                          DrvFrame *frame,

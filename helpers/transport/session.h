@@ -9,7 +9,8 @@
 #include "request/op.h"
 #include "transport/frame.h"
 
-/* A worker that says nothing for so long is taken for dead; it says "alive" every 5 s. */
+/* A worker that sends nothing for so long is considered dead; it says "alive" every 5 s.
+ */
 #define DRV_TALK_SILENCE_MS 60000
 
 typedef struct {
@@ -25,7 +26,7 @@ typedef struct {
     GByteArray *data;   /* of those, what was not asked for yet; from @data_done on */
     gsize data_done;
     GString *err;   /* what it said on stderr, bounded */
-    gint64 stop_by; /* when a worker that was told to stop has to be gone; 0: not told */
+    gint64 stop_by; /* deadline of a worker that was asked to stop; 0: not asked */
 } DrvSession;
 #define DRV_SESSION_INIT                                                                 \
     {                                                                                    \
@@ -49,7 +50,7 @@ gboolean drv_session_start_over(DrvSession *talk,
 
 gboolean drv_session_is_started(const DrvSession *talk);
 
-/* Ends the child at once; for one that was not asked for anything yet. */
+/* Ends the child immediately; for one that has no request yet. */
 void drv_session_drop(DrvSession *talk);
 
 /* Ends the child, gently when it still runs: its stdin is closed, which tells a worker to

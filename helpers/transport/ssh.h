@@ -28,7 +28,7 @@ typedef struct {
     char *control_path; /* NULL without multiplexing */
     int lock_fd;        /* -1 or the host's lock file with our slot locked */
     guint master;       /* which connection */
-    gboolean opening;   /* we hold the lock of whoever opens it */
+    gboolean opening;   /* we hold the lock for opening it */
     gboolean agent;     /* ForwardAgent */
 } DrvSsh;
 #define DRV_SSH_INIT                                                                     \

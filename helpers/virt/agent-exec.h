@@ -16,7 +16,7 @@ typedef struct {
     char *out, *err; /* base64, at most DRV_AGENT_EXEC_OUTPUT characters; NULL: unknown */
 } DrvAgentExec;
 
-#define DRV_AGENT_EXEC_OUTPUT ((gsize)256 << 10) /* a multiple of 4: whole bytes */
+#define DRV_AGENT_EXEC_OUTPUT ((gsize)256 << 10) /* a multiple of 4: complete bytes */
 
 void drv_agent_exec_clear(DrvAgentExec *exec);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DrvAgentExec, drv_agent_exec_clear)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/agent.h - snapshots of whole domains, the guest's agent, its clock. */
+/* virt/agent.h - snapshots of domains, the guest's agent, its clock. */
 #pragma once
 
 #include <glib.h>
@@ -27,13 +27,14 @@ gboolean drv_domain_snapshot_xml(DrvDomain *domain,
                                  char **xml,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Delete it; with @metadata_only libvirt just forgets it.  TRUE when there is none. */
+/* Delete it; with @metadata_only only libvirt's metadata is removed.  TRUE when there is
+ * none. */
 gboolean drv_domain_snapshot_delete(DrvDomain *domain,
                                     const char *name,
                                     gboolean metadata_only,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Tell libvirt of a snapshot that is in the images, by its XML. */
+/* Redefine a snapshot that is in the images from its XML. */
 gboolean drv_domain_snapshot_redefine(DrvDomain *domain,
                                       const char *xml,
                                       gboolean current,
@@ -48,7 +49,7 @@ gboolean drv_domain_snapshot_revert(DrvDomain *domain,
                                     gboolean *risky,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Have the guest's agent do @command (JSON) within @timeout_s; its answer (JSON) is the
+/* Have the guest's agent run @command (JSON) within @timeout_s; its answer (JSON) is the
  * caller's.
  */
 char *drv_agent_command(DrvDomain *domain,
@@ -61,7 +62,7 @@ typedef enum {
     DRV_AGENT_ADDRESSES = 1 << 1, /* "if.0.addr.0.addr" … */
 } DrvAgentFacts;
 
-/* What the guest's agent says of the guest, as text by the names of libvirt's
+/* What the guest's agent reports of the guest, as text by the names of libvirt's
  * virDomainGetGuestInfo (char * → char *), which comes from the guest.  An answer may
  * take @timeout_s, after up to 30 s for the turn.  DRV_ERROR_UNSUPPORTED when the domain
  * has no agent, or the agent does not know.  Caller frees.

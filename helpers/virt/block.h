@@ -2,7 +2,7 @@
 /* virt/block.h - what QEMU does to the disks of a running domain.
  *
  * Disks are named by target ("vda").  A function that starts a job waits for its end by
- * libvirt's events; when told to stop it aborts the job first, and the disk is as before.
+ * libvirt's events; on cancellation it aborts the job first, and the disk is as before.
  * Where another block job has the disk, it is waited for up to 15 s, then DRV_ERROR_BUSY.
  */
 #pragma once
@@ -31,7 +31,7 @@ typedef struct {
     gboolean block;            /* @file is a block device */
     gboolean reuse;            /* write into the existing @file (has the right size) */
     gboolean shallow;          /* only the top file; @file has the backing file already */
-    gboolean pivot;            /* let the domain go on with @file */
+    gboolean pivot;            /* switch the domain to @file */
     guint quiet_s;             /* not 0: freeze the guest (virt/freeze.h) for the moment
                                 * that @file will hold; the agent gets so many seconds */
     DrvBlockProgress progress; /* may be NULL */

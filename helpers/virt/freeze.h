@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/freeze.h - a guest that does not write for a while, and goes on for sure.
+/* virt/freeze.h - freeze or pause a guest, with resuming guaranteed.
  *
  *     g_auto(DrvFreeze) quiet = DRV_FREEZE_INIT;
  *     if (!drv_freeze_begin(&quiet, domain, 10, error)) ...
@@ -9,7 +9,7 @@
  * The guest's agent freezes its file systems if there is one and it answers in time;
  * otherwise the domain is paused.  A domain that is paused already is left so.
  *
- * Leaving the scope thaws or resumes, also on errors and when we are told to stop.  A
+ * Leaving the scope thaws or resumes, also on errors and on cancellation.  A
  * guard process, started before anything is done, does it when we are killed: it holds
  * the other end of a pipe, and repeats on a connection of its own for up to 10 minutes.
  */
@@ -41,7 +41,7 @@ gboolean drv_freeze_begin(DrvFreeze *quiet,
                           guint timeout_s,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Let it go on.  When that fails the guard keeps trying after our end. */
+/* Thaw or resume it.  If that fails, the watchdog keeps trying after our end. */
 gboolean drv_freeze_end(DrvFreeze *quiet, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* As end, with failure logged. */

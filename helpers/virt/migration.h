@@ -35,7 +35,7 @@ void drv_migration_copy_disk(DrvMigration *migration, const char *target);
 /* XML of the domain as it shall be at the destination (host-side changes only). */
 void drv_migration_xml(DrvMigration *migration, const char *xml);
 
-/* Move @domain.  Aborted when we are told to stop, when the destination's libvirtd is
+/* Move @domain.  Aborted on cancellation, when the destination's libvirtd is
  * lost, and when nothing moves for a minute.
  *
  * @migration is used up.  Neither TRUE nor FALSE says where the domain is: ask
@@ -49,7 +49,7 @@ gboolean drv_migration_run(DrvMigration *migration,
 typedef enum {
     DRV_MIGRATION_ARRIVED, /* not active at the source, active at the destination */
     DRV_MIGRATION_STAYED,  /* active at the source, not at the destination */
-    DRV_MIGRATION_TWICE,   /* active at both: nobody may touch either */
+    DRV_MIGRATION_TWICE,   /* active at both: neither may be touched */
     DRV_MIGRATION_LOST,    /* active at neither */
     DRV_MIGRATION_UNKNOWN, /* one of the two cannot be asked */
 } DrvMigrationEnd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/stats.h - all domains at once: their state and usage, and events of any.
+/* virt/stats.h - state, usage and events of all domains.
  *
  * One call of libvirt whatever the number of domains.  It does not wait behind a domain
  * whose QEMU is busy: of such a one, counters are missing, never zero.

@@ -81,7 +81,7 @@ struct DrvVirtCall {
 
     /* what comes out */
     char *out_text;
-    gpointer out; /* taken by the caller; lost when nobody waits any more */
+    gpointer out; /* taken by the caller; lost when the caller no longer waits */
     gint64 out_number;
     int out_number2;
 
@@ -98,7 +98,7 @@ DrvVirtCall *drv_virt_call_ref(DrvVirtCall *call);
 void drv_virt_call_free(DrvVirtCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvVirtCall, drv_virt_call_free)
 
-/* Run it and wait; FALSE with @error.  call->code tells the cases apart. */
+/* Run it and wait; FALSE with @error.  call->code distinguishes the cases. */
 gboolean drv_virt_call(DrvVirtCall *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Keep libvirt's last error in @call: what runs calls it before it frees something of

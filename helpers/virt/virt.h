@@ -12,7 +12,7 @@
  * default 60) for what should be quick.  Calls that take as long as they take (save,
  * restore, migrate) have no deadline, but a libvirtd that stops answering is noticed by
  * keep-alive messages within 20 s.  A connection that did not answer in time is not used
- * again: what follows on it fails at once.  When told to stop, a job of libvirt is
+ * again: further calls on it fail immediately.  When told to stop, a job of libvirt is
  * aborted, and any other call gets CANCEL_GRACE (5 s) to end before it is left alone.
  *
  * Errors of all functions: DRV_ERROR_NOT_FOUND means that libvirt said "no such domain"
@@ -82,7 +82,7 @@ gboolean drv_domain_resume(DrvDomain *domain, GError **error) G_GNUC_WARN_UNUSED
 gboolean drv_domain_wakeup(DrvDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Write memory and state to @file, which libvirtd's user makes; the domain ends.  A stop
- * aborts it and the guest goes on.
+ * aborts it and the guest continues.
  */
 gboolean drv_domain_save(DrvDomain *domain,
                          const char *file,

@@ -31,7 +31,7 @@ typedef struct {
     guint64 original_size_mb; /* of the image */
     gboolean standalone;      /* QCOW2_STANDALONE: a full copy, no overlay */
     gboolean sparse;          /* NO: preallocate */
-    char *qcow2_options;      /* more words for qemu-img create */
+    char *qcow2_options;      /* more options for qemu-img create */
 } TmClone;
 extern const DrvRequestType tm_clone;
 DRV_REQUEST_AUTOPTR(TmClone)
@@ -77,7 +77,7 @@ typedef struct {
     char *format;        /* raw, qcow2, swap, and before 5.0 a file system's name */
     char *fs;            /* file system to make, or "" */
     char **supported_fs; /* allowed values of fs */
-    char **fs_options;   /* words for mkfs */
+    char **fs_options;   /* options for mkfs */
 } TmMake;
 extern const DrvRequestType tm_mkimage;
 extern const DrvRequestType tm_mkswap;

@@ -59,7 +59,7 @@ refuse_empty(const DsCp *request, int fd, GError **error)
     struct stat info;
 
     if (fstat(fd, &info) < 0)
-        return drv_throw_errno(error, "cannot look at what was written");
+        return drv_throw_errno(error, "cannot stat the new image");
     return info.st_size > 0 ||
            drv_throw(error, DRV_ERROR_REFUSED, "'%s' is empty", request->shown);
 }

@@ -35,7 +35,7 @@ gboolean tm_image_open(TmImage *image,
 /* Before a tool opens @image, and all that it is backed by: drv_chain_check(). */
 gboolean tm_image_check(const TmImage *image, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* MiB to bytes, or 0 with DRV_ERROR_USAGE when that is no size of an image. */
+/* *size gets @mb MiB in bytes; FALSE with DRV_ERROR_USAGE for an invalid size. */
 gboolean
 tm_size_of_mb(guint64 mb, guint64 *size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
