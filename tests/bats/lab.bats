@@ -97,3 +97,20 @@ print(core.one.vm.info(open("/var/lib/one/.one/one_auth").read().strip(), 25, Fa
     assert_output --regexp "^lab: there is no unshare .*: packaging/install-deps.sh"
     assert_not_exists "$broken/switch"
 }
+
+@test "a lab in a chroot, whose directories are not there outside" {
+    local root=$BATS_TEST_TMPDIR/root
+    mkdir "$root"
+    # shellcheck disable=SC2016 # for the shell there
+    run timeout -k 5 120 unshare --mount --pid --fork --kill-child --propagation private sh -ec '
+        mount --rbind / "$1" && mount -t proc proc "$1/proc"
+        mount -t tmpfs -o mode=755 chroot "$1/mnt"
+        exec chroot "$1" sh -ec "
+            cd / && \"$2\" up --hosts 1 --remotes \"$3\" /mnt/lab
+            \"$2\" exec /mnt/lab fe ssh host01 hostname
+            \"$2\" exec /mnt/lab host01 virsh -c qemu:///system version --daemon
+            \"$2\" down /mnt/lab"' sh "$root" "$LAB_TOOLS/lab" "$DRV_OUT/remotes"
+    assert_success
+    assert_line host01
+    assert_line --partial "Running against daemon"
+}
