@@ -138,7 +138,9 @@ devices_json(gboolean plugged)
 {
     json_object *classes = json_object_new_object(), *all = member(document, "devices");
 
-    for (gsize i = 0; i < json_object_array_length(all); i++) {
+    for (gsize i = 0;
+         json_object_is_type(all, json_type_array) && i < json_object_array_length(all);
+         i++) {
         json_object *device = json_object_array_get_idx(all, i), *entry;
         g_autofree char *class = g_ascii_strdown(text(device, "class"), -1);
         json_object *id = member(member(device, "record"), "id");

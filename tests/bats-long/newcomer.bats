@@ -53,6 +53,10 @@ must() { # SECONDS cmd...
     must 1000 make demo DEMO=vmm
 }
 
+@test "make demo DEMO=agent" {
+    must 600 make demo DEMO=agent
+}
+
 @test "make install and make uninstall, and what README says of its size" {
     local remotes=$ROOT/var/lib/one/remotes size said
     inside 10 useradd --system --create-home --home-dir /var/lib/one oneadmin
