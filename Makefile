@@ -149,7 +149,7 @@ $(OUT)/agent/drv-agent-simulator: $(call obj,agent/simulator/*.c agent/common/*.
 $(OUT)/agent/drv: $(call obj,agent/drv/*.c)
 $(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
-	$(LINK) $(filter %.o,$^) $(LIBDRV) $(SAN_OPTIONS) $(LIBS) $(if $(findstring agentd,$@),-lsystemd)
+	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(if $(findstring agentd,$@),-lsystemd)
 
 # --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))
