@@ -261,7 +261,7 @@ while time.monotonic() < end and sent < 200000 * len(one):
     except BlockingIOError:
         began = time.monotonic()
         call("query")
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
         time.sleep(0.05)
 assert rss() - before < 24 * 2**20, (before, rss())
 print(sent)'
