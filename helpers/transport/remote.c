@@ -146,6 +146,7 @@ judge_end(DrvSession *talk, const char *host, gboolean reused, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(GError) said = NULL;
+    const char *heard;
     int status = 0;
     int code;
 
@@ -155,14 +156,15 @@ judge_end(DrvSession *talk, const char *host, gboolean reused, GError **error)
                                                          : HELLO_UNREACHABLE;
     }
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-    if (code == 255 && talk->err->len == 0) /* of a program that was killed, too */
+    heard = drv_session_stderr(talk);
+    if (code == 255 && *heard == '\0') /* of a program that was killed, too */
         (void)drv_throw(
             &said, DRV_ERROR_REMOTE, "ssh: the program or the connection was killed");
-    else if (drv_cmd_check("ssh", status, talk->err->str, &said))
+    else if (drv_cmd_check("ssh", status, heard, &said))
         (void)drv_throw(&said, DRV_ERROR_REMOTE, "ssh: ended without an answer");
     (void)drv_throw(error, DRV_ERROR_REMOTE, "%s: %s", host, said->message);
-    if (code == 255 && (reused || talk->err->len > 0))
-        return is_turned_away(talk->err->str) ? HELLO_TURNED_AWAY : HELLO_UNREACHABLE;
+    if (code == 255 && (reused || *heard))
+        return is_turned_away(heard) ? HELLO_TURNED_AWAY : HELLO_UNREACHABLE;
     return HELLO_NO_WORKER; /* damaged: shells end with what not, or run it as a script */
 }
 
@@ -177,8 +179,7 @@ wait_hello(DrvRemote *remote, guint timeout_ms, GError **error)
         drv_ssh_established(&remote->ssh);
         return judge_hello(&frame, remote->ssh.host, error);
     }
-    if (drv_error_is(why, DRV_ERROR_REMOTE) && talk->child.stdout_fd < 0 &&
-        talk->in->len == 0)
+    if (drv_error_is(why, DRV_ERROR_REMOTE) && drv_session_was_silent(talk))
         return judge_end(talk, remote->ssh.host, remote->reused, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return drv_error_is(*error, DRV_ERROR_TIMEOUT) ? HELLO_UNREACHABLE : HELLO_FAILED;

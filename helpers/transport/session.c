@@ -145,6 +145,18 @@ drv_session_serve(DrvSession *talk, int timeout_ms, GError **error)
 }
 
 gboolean
+drv_session_was_silent(const DrvSession *talk)
+{
+    return talk->child.stdout_fd < 0 && talk->in->len == 0;
+}
+
+const char *
+drv_session_stderr(const DrvSession *talk)
+{
+    return talk->err->str;
+}
+
+gboolean
 drv_session_status(DrvSession *talk, int *status, GError **error)
 {
     while (talk->child.stderr_fd >= 0) {

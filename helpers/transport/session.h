@@ -87,6 +87,11 @@ gboolean drv_session_converse(DrvSession *talk,
                               char **result,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* TRUE when it is over, and the worker has said nothing: it never was one. */
+gboolean drv_session_was_silent(const DrvSession *talk);
+/* What it said on stderr, or what ssh did; "" at first. */
+const char *drv_session_stderr(const DrvSession *talk);
+
 /* How the child ended, when its stream is at its end: waitpid(2)'s status. */
 gboolean drv_session_status(DrvSession *talk,
                             int *status,
