@@ -5,6 +5,7 @@
 
 #include "agent/common/json-line.h"
 #include "agent/common/power.h"
+#include "virt/events.h"
 
 static double
 now(void)

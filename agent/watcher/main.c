@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/help.h"
 #include "base/log.h"
+#include "virt/events.h"
 
 #define RELIST_S 60
 #define POLL_S 5

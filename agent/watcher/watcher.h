@@ -33,6 +33,7 @@
 #include "base/json.h"
 
 #include "virt/domains.h"
+#include "virt/events.h"
 #include "virt/stats.h"
 
 /* How soon to look again whether a domain that has ended is gone, and how long to wait

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "virt/capabilities.h"
 #include "virt/stats.h"
 
 /* --- the marker ------------------------------------------------------------------------
@@ -209,7 +210,7 @@ domain_type(Job *job, GError **error)
 
     if (*said)
         return g_strdup(said);
-    text = drv_virt_capabilities(job->virt, error);
+    text = drv_capabilities_host(job->virt, error);
     xml = text ? drv_xml_parse("libvirt's capabilities", text, -1, error) : NULL;
     if (xml == NULL)
         return NULL;

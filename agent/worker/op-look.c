@@ -11,6 +11,7 @@
 #include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/log.h"
+#include "virt/watch.h"
 #include "vmm/ops/job.h"
 
 /* --- all of them -----------------------------------------------------------------------

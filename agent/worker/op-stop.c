@@ -9,6 +9,7 @@
 #include "agent/worker/ops.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "virt/watch.h"
 #include "vmm/kvm/domain/checkpoint.h"
 
 gboolean

@@ -9,6 +9,7 @@
 #include "virt/disk.h"
 #include "virt/freeze.h"
 #include "virt/virt-private.h"
+#include "virt/watch.h"
 
 #define LOOK_EVERY_MS 1000 /* progress; events tell of the end */
 

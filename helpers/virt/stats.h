@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/stats.h - state, usage and events of all domains.
+/* virt/stats.h - state and usage of all domains.
  *
  * One call of libvirt whatever the number of domains.  It does not wait behind a domain
  * whose QEMU is busy: of such a one, counters are missing, never zero.
@@ -39,41 +39,3 @@ GPtrArray *drv_stats_all(DrvVirt *virt, gboolean usage, GError **error);
 DrvStats *drv_stats_one(DrvDomain *domain, GError **error);
 void drv_stats_free(DrvStats *usage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStats, drv_stats_free)
-
-/* What libvirt can do here, as XML; of the host, and of guests of @type ("kvm", "qemu").
- * Caller frees.
- */
-char *drv_virt_capabilities(DrvVirt *virt, GError **error);
-char *drv_virt_guest_capabilities(DrvVirt *virt, const char *type, GError **error);
-/* @cpu (an element <cpu>) with all its features spelt out.  Caller frees. */
-char *
-drv_virt_expand_cpu(DrvVirt *virt, const char *type, const char *cpu, GError **error);
-
-/* --- life cycle events of all domains --------------------------------------------------
- */
-
-typedef struct {
-    int what;   /* virDomainEventType */
-    int detail; /* what it says of it */
-    char uuid[37];
-} DrvLifecycleEvent;
-
-/* Numbers of what and detail that callers ask for. */
-enum { DRV_VIRT_STOPPED = 5, DRV_VIRT_STOPPED_MIGRATED = 3, DRV_VIRT_STOPPED_SAVED = 4 };
-
-typedef struct DrvEvents DrvEvents;
-
-/* NULL with @error.  Free it before the connection. */
-DrvEvents *drv_events_new(DrvVirt *virt, GError **error);
-void drv_events_free(DrvEvents *events);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvEvents, drv_events_free)
-
-/* Wait up to @timeout_ms, or until @wake_fd (-1: none) is readable.  TRUE with an event
- * and *got, or TRUE without; FALSE on cancellation or when libvirtd went away.
- */
-gboolean drv_events_next(DrvEvents *events,
-                         guint timeout_ms,
-                         int wake_fd,
-                         DrvLifecycleEvent *event,
-                         gboolean *got,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/virt-private.h - how drv-virt*.c make calls of libvirt.
+/* virt/virt-private.h - how helpers/virt makes calls of libvirt.
  *
  *     static gboolean
  *     do_reset(DrvVirtCall *call)
@@ -16,13 +16,14 @@
 #pragma once
 
 #ifndef DRV_ALLOW_VIRT
-#error "only drv-virt*.c may include this"
+#error "only helpers/virt may include this"
 #endif
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
 #include "virt/virt.h"
+#include "virt/watch.h"
 
 #define DRV_VIRT_NO_DEADLINE G_MAXUINT
 
@@ -123,7 +124,7 @@ void drv_virt_take_state(const virDomainStatsRecord *record,
 /* Takes @raw over. */
 DrvDomain *drv_domain_wrap(DrvVirt *virt, const char *id, virDomainPtr raw);
 
-/* The guard of drv-virt-quiet: this program, started with that variable set and the end
+/* The watchdog of virt/freeze.c: this program, started with that variable set and the end
  * of a pipe at this descriptor.
  */
 #define DRV_FREEZE_WATCHDOG_FD 3

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "virt/virt-private.h"
 #include "virt/virt.h"
+#include "virt/watch.h"
 
 /* An event could get lost with a daemon that is being replaced: look again now and then.
  */

@@ -9,6 +9,7 @@
 #include "virt/domains.h"
 #include "virt/freeze.h"
 #include "virt/virt.h"
+#include "virt/watch.h"
 
 #define TINY                                                                             \
     "<domain type='test'><name>one-1</name>"                                             \

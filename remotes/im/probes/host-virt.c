@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "im/base/im.h"
+#include "virt/capabilities.h"
 
 static gboolean
 no_answer(ImContext *im, GError **why, GError **error)
@@ -24,10 +25,10 @@ static char *
 guest_capabilities(ImContext *im, DrvVirt *virt, GError **error)
 {
     g_autoptr(GError) why = NULL;
-    char *text = drv_virt_guest_capabilities(virt, im->hypervisor, &why);
+    char *text = drv_capabilities_guest(virt, im->hypervisor, &why);
 
     if (text == NULL && !drv_error_is(why, DRV_ERROR_CANCELLED))
-        return drv_virt_guest_capabilities(virt, NULL, error);
+        return drv_capabilities_guest(virt, NULL, error);
     if (text == NULL)
         g_propagate_error(error, g_steal_pointer(&why));
     return text;
@@ -38,7 +39,7 @@ report_machines_models(ImContext *im, GString *out, GError **error)
 {
     g_autoptr(GError) why = NULL;
     DrvVirt *virt = im_virt(im, &why);
-    g_autofree char *host = virt ? drv_virt_capabilities(virt, &why) : NULL;
+    g_autofree char *host = virt ? drv_capabilities_host(virt, &why) : NULL;
     g_autofree char *guests = host ? guest_capabilities(im, virt, &why) : NULL;
 
     if (guests == NULL)
@@ -77,7 +78,7 @@ report_cpu_features(ImContext *im, GString *out, GError **error)
     if (guests && model == NULL && why == NULL)
         return TRUE; /* not on this architecture */
     if (model)
-        cpu = drv_virt_expand_cpu(virt, im->hypervisor, model, &why);
+        cpu = drv_capabilities_expand_cpu(virt, im->hypervisor, model, &why);
     if (model && cpu == NULL && drv_error_is(why, DRV_ERROR_UNSUPPORTED)) {
         drv_ignore(&why, "the model's own features are better than none");
         cpu = g_steal_pointer(&model);

@@ -5,6 +5,7 @@
 
 #include "im/base/im.h"
 #include "im/state/states-private.h"
+#include "virt/events.h"
 
 #define MISSING_STATE "POWEROFF"
 #define SETTLE_US (2 * G_USEC_PER_SEC) /* from the event to the end of the domain */

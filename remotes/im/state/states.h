@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "im/base/im.h"
+#include "virt/events.h"
 #include "virt/stats.h"
 
 ImStates *im_states_new(void);

@@ -2,7 +2,7 @@
 /* job.h - jobs of libvirt on a domain that an earlier action began. */
 #pragma once
 
-#include "virt/virt.h"
+#include "virt/watch.h"
 
 /* Our death does not stop libvirtd: wait until what an earlier action began on the domain
  * has come to its end.  @watch counts DRV_EVENT_LIFECYCLE.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "virt/watch.h"
 #include "vmm/ops/session.h"
 
 #define LOOK_AGAIN_MS 2000

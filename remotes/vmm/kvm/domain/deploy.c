@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "virt/watch.h"
 #include "vmm/kvm/domain/deploy-xml.h"
 #include "vmm/ops/directory.h"
 #include "vmm/ops/host.h"

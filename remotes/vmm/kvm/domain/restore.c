@@ -4,11 +4,11 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "virt/agent.h"
+#include "virt/watch.h"
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/ops/directory.h"
 #include "vmm/ops/host.h"
 #include "vmm/ops/session.h"
-#include "vmm/vmm.h"
 
 #define DEFAULT_TRIES 3
 #define PAUSE_MS 1000

@@ -2,6 +2,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "virt/watch.h"
 #include "vmm/kvm/domain/checkpoint.h"
 #include "vmm/ops/host.h"
 #include "vmm/ops/job.h"

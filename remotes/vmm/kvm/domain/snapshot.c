@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "request/xml.h"
 #include "virt/agent.h"
+#include "virt/watch.h"
 #include "vmm/ops/directory.h"
 #include "vmm/ops/job.h"
 #include "vmm/ops/session.h"

@@ -5,6 +5,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "virt/watch.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/job.h"
 #include "vmm/ops/session.h"
