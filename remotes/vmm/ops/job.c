@@ -2,6 +2,7 @@
 #include "vmm/ops/job.h"
 
 #include "base/error.h"
+#include "virt/watch.h"
 
 #define LOOK_AGAIN_MS 500
 #define LIMIT_US (600 * G_USEC_PER_SEC)

@@ -60,12 +60,18 @@ vmm_session_clear(VmmSession *session)
 }
 
 gboolean
-vmm_session_open(VmmSession *session, gconstpointer request, GError **error)
+vmm_session_open_named(VmmSession *session, const char *id, GError **error)
 {
     session->config = vmm_config(error);
     session->virt = session->config ? vmm_open(session->config, error) : NULL;
-    session->domain = session->virt ? vmm_find(session->virt, request, error) : NULL;
+    session->domain = session->virt ? drv_virt_find(session->virt, id, error) : NULL;
     return session->domain != NULL;
+}
+
+gboolean
+vmm_session_open(VmmSession *session, gconstpointer request, GError **error)
+{
+    return vmm_session_open_named(session, ((const VmmHead *)request)->deploy_id, error);
 }
 
 DrvXml *

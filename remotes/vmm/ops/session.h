@@ -33,6 +33,10 @@ typedef struct {
 gboolean vmm_session_open(VmmSession *session,
                           gconstpointer request,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for a domain's name or UUID. */
+gboolean vmm_session_open_named(VmmSession *session,
+                                const char *id,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void vmm_session_clear(VmmSession *session);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmmSession, vmm_session_clear)
 

@@ -2,6 +2,7 @@
 /* shutdown and cancel: a domain's end, asked for and not. */
 #include "base/error.h"
 #include "base/log.h"
+#include "virt/watch.h"
 #include "vmm/ops/directory.h"
 #include "vmm/ops/host.h"
 #include "vmm/ops/session.h"
@@ -11,9 +12,7 @@
 
 /* What the end of a domain takes along. */
 typedef struct {
-    DrvConfig *config;
-    DrvVirt *virt;
-    DrvDomain *domain; /* NULL: there was none */
+    VmmSession session; /* without a domain if there was none */
     DrvWatch *watch;
     DrvXml *xml;
     char *directory; /* may be NULL */
@@ -23,9 +22,7 @@ static void
 stop_clear(Stop *stop)
 {
     g_clear_pointer(&stop->watch, drv_watch_free);
-    g_clear_pointer(&stop->domain, drv_domain_free);
-    g_clear_pointer(&stop->virt, drv_virt_close);
-    g_clear_pointer(&stop->config, drv_config_free);
+    vmm_session_clear(&stop->session);
     g_clear_pointer(&stop->xml, drv_xml_free);
     g_clear_pointer(&stop->directory, g_free);
 }
@@ -34,8 +31,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stop, stop_clear)
 static gboolean
 read_domain(Stop *stop, GError **error)
 {
-    stop->xml = vmm_domain_xml(stop->domain, error);
-    return stop->xml && vmm_dir(stop->domain, stop->config, &stop->directory, error);
+    stop->xml = vmm_domain_xml(stop->session.domain, error);
+    return stop->xml &&
+           vmm_dir(stop->session.domain, stop->session.config, &stop->directory, error);
 }
 
 /* Open everything before anything is asked for.  A domain libvirt does not know is at its
@@ -46,17 +44,12 @@ stop_open(Stop *stop, gconstpointer request, gboolean *gone, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
-    stop->config = vmm_config(error);
-    stop->virt = stop->config ? vmm_open(stop->config, error) : NULL;
-    if (stop->virt == NULL)
-        return FALSE;
-    stop->domain = vmm_find(stop->virt, request, &why);
-    if (stop->domain)
-        stop->watch = drv_watch_new(stop->domain, DRV_EVENT_LIFECYCLE, &why);
+    if (vmm_session_open(&stop->session, request, &why))
+        stop->watch = drv_watch_new(stop->session.domain, DRV_EVENT_LIFECYCLE, &why);
     if (stop->watch && drv_watch_gone(stop->watch, 0, gone, &why) &&
         (*gone || read_domain(stop, &why)))
         return TRUE;
-    *gone = drv_error_is(why, DRV_ERROR_NOT_FOUND);
+    *gone = stop->session.virt && drv_error_is(why, DRV_ERROR_NOT_FOUND);
     if (*gone)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
@@ -68,7 +61,7 @@ stop_tidy(Stop *stop)
 {
     if (stop->xml && stop->directory)
         vmm_release_devices(stop->xml, stop->directory);
-    vmm_compact_memory(stop->config, TRUE);
+    vmm_compact_memory(stop->session.config, TRUE);
 }
 
 /* --- shutdown
@@ -81,7 +74,7 @@ ask(Stop *stop, gboolean *gone, GError **error)
     g_autoptr(GError) why = NULL;
 
     *gone = FALSE;
-    if (drv_domain_shutdown(stop->domain, &why))
+    if (drv_domain_shutdown(stop->session.domain, &why))
         return TRUE;
     if (!drv_error_is(why, DRV_ERROR_CANCELLED) &&
         drv_watch_gone(stop->watch, 0, gone, NULL) && *gone)
@@ -107,23 +100,23 @@ static gboolean
 end_guest(Stop *stop, GError **error)
 {
     guint timeout_s =
-        vmm_config_uint(stop->config, "SHUTDOWN_TIMEOUT", DEFAULT_TIMEOUT_S);
+        vmm_config_uint(stop->session.config, "SHUTDOWN_TIMEOUT", DEFAULT_TIMEOUT_S);
     gboolean gone = FALSE;
 
-    if (vmm_config_bool(stop->config, "CANCEL_NO_ACPI", FALSE) &&
+    if (vmm_config_bool(stop->session.config, "CANCEL_NO_ACPI", FALSE) &&
         !drv_xml_has(stop->xml, NULL, "/domain/features/acpi"))
-        return drv_watch_destroy(stop->watch, stop->domain, error);
+        return drv_watch_destroy(stop->watch, stop->session.domain, error);
     if (!ask_twice(stop, timeout_s, &gone, error))
         return FALSE;
     if (gone)
         return TRUE;
-    if (!vmm_config_bool(stop->config, "FORCE_DESTROY", FALSE))
+    if (!vmm_config_bool(stop->session.config, "FORCE_DESTROY", FALSE))
         return drv_throw(error,
                          DRV_ERROR_TIMEOUT,
                          "the guest did not power off within %u s",
                          timeout_s);
     drv_info("the guest did not power off within %u s, destroying it", timeout_s);
-    return drv_watch_destroy(stop->watch, stop->domain, error);
+    return drv_watch_destroy(stop->watch, stop->session.domain, error);
 }
 
 /* The TPM's state is kept of a guest that ends by itself only. */
@@ -138,9 +131,9 @@ end_domain(gconstpointer request, gboolean ask_guest, GError **error)
     if (gone)
         return TRUE;
     if (ask_guest && stop.directory)
-        vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.domain), stop.directory);
+        vmm_keep_tpm(stop.xml, drv_domain_uuid(stop.session.domain), stop.directory);
     if (!(ask_guest ? end_guest(&stop, error)
-                    : drv_watch_destroy(stop.watch, stop.domain, error)))
+                    : drv_watch_destroy(stop.watch, stop.session.domain, error)))
         return FALSE;
     stop_tidy(&stop);
     return TRUE;

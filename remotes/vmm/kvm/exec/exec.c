@@ -22,29 +22,25 @@
 #define LOCK_AGAIN_MS 50
 
 typedef struct {
-    DrvConfig *config;
-    DrvVirt *virt;
-    DrvDomain *domain;
+    VmmSession vmm;
     int dir_fd;
     int lock_fd;
     char *name; /* one-<vm> */
-} Session;
+} ExecSession;
 
 static void
-session_clear(Session *session)
+exec_session_clear(ExecSession *session)
 {
-    g_clear_pointer(&session->domain, drv_domain_free);
-    g_clear_pointer(&session->virt, drv_virt_close);
-    g_clear_pointer(&session->config, drv_config_free);
+    vmm_session_clear(&session->vmm);
     if (session->name)
         drv_exec_files_unlock(session->dir_fd, session->name, session->lock_fd);
     g_clear_pointer(&session->name, g_free);
     drv_fd_close_one(session->dir_fd);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ExecSession, exec_session_clear)
 
 static gboolean
-take_lock(Session *session, GError **error)
+take_lock(ExecSession *session, GError **error)
 {
     gint64 end = g_get_monotonic_time() + LOCK_WAIT_MS * 1000;
 
@@ -67,7 +63,7 @@ take_lock(Session *session, GError **error)
 }
 
 static gboolean
-session_open(Session *session, const VmmExec *request, GError **error)
+exec_session_open(ExecSession *session, const VmmExec *request, GError **error)
 {
     const char *id = request->deploy_id;
 
@@ -77,11 +73,8 @@ session_open(Session *session, const VmmExec *request, GError **error)
         return drv_throw(
             error, DRV_ERROR_USAGE, "VM_ID: not a number: '%s'", request->vm_id);
     session->name = g_strdup_printf("one-%s", request->vm_id);
-    session->config = vmm_config(error);
-    session->virt = session->config ? vmm_open(session->config, error) : NULL;
-    if (session->virt)
-        session->domain = drv_virt_find(session->virt, *id ? id : session->name, error);
-    return session->domain && take_lock(session, error);
+    return vmm_session_open_named(&session->vmm, *id ? id : session->name, error) &&
+           take_lock(session, error);
 }
 
 /* --- exec
@@ -103,7 +96,7 @@ parse_command(const VmmExec *request, char ***words, GError **error)
 }
 
 static gboolean
-keep_pid(Session *session, gint64 pid, GError **error)
+keep_pid(ExecSession *session, gint64 pid, GError **error)
 {
     g_autofree char *path = g_build_filename(DIRECTORY, session->name, NULL);
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
@@ -117,15 +110,16 @@ static gboolean
 run_exec(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmExec *request = data;
-    g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
+    g_auto(ExecSession) session = { .dir_fd = -1, .lock_fd = -1 };
     g_auto(GStrv) words = NULL;
     gint64 pid;
 
     (void)in;
     (void)result;
-    if (!parse_command(request, &words, error) || !session_open(&session, request, error))
+    if (!parse_command(request, &words, error) ||
+        !exec_session_open(&session, request, error))
         return FALSE;
-    pid = drv_agent_exec_start(session.domain,
+    pid = drv_agent_exec_start(session.vmm.domain,
                                (const char *const *)words,
                                request->input,
                                AGENT_TIMEOUT_S,
@@ -137,13 +131,13 @@ static gboolean
 run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmExec *request = data;
-    g_auto(Session) session = { .dir_fd = -1, .lock_fd = -1 };
+    g_auto(ExecSession) session = { .dir_fd = -1, .lock_fd = -1 };
     g_autofree char *path = NULL;
     g_autofree char *pid = NULL;
 
     (void)in;
     (void)result;
-    if (!session_open(&session, request, error))
+    if (!exec_session_open(&session, request, error))
         return FALSE;
     path = g_build_filename(DIRECTORY, session.name, NULL);
     if (!g_file_get_contents(path, &pid, NULL, NULL))
@@ -152,7 +146,8 @@ run_cancel(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (*pid && strspn(pid, "0123456789") == strlen(pid)) {
         const char *words[] = { "kill", "-9", pid, NULL };
 
-        if (drv_agent_exec_start(session.domain, words, "", AGENT_TIMEOUT_S, error) == 0)
+        if (drv_agent_exec_start(session.vmm.domain, words, "", AGENT_TIMEOUT_S, error) ==
+            0)
             return FALSE;
     }
     return drv_path_remove_tree(session.dir_fd, DIRECTORY, session.name, error);
