@@ -152,6 +152,8 @@ int tm_main(int argc, char **argv, const TmAction *action);
 
 /* "disk.0 of VM 25", or "the directory of VM 25"; caller frees. */
 char *tm_disk_name(gconstpointer request);
+/* "@verb 3 of disk.0 of VM 25", of a TmSnapshot; caller frees. */
+char *tm_snapshot_subject(const char *verb, gconstpointer request);
 
 /* monitor: a system datastore.  The op's result is the line of drv_df_text(), and with
  * @vms one line "VM_ID<blank>DISK_SIZE=[…] SNAPSHOT_SIZE=[…]" for each VM there.

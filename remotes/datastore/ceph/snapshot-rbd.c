@@ -2,15 +2,10 @@
 /* snap_delete, snap_revert and snap_flatten of an image. */
 #include "base/error.h"
 #include "datastore/ceph/ceph.h"
-#include "rbd/tree.h"
-
-typedef gboolean (*Change)(DrvRbdPool *pool,
-                           const char *disk,
-                           guint64 id,
-                           GError **error);
+#include "rbd/snapshot-op.h"
 
 static gboolean
-change(const CephImage *request, Change what, GError **error)
+change(const CephImage *request, DrvRbdChange what, GError **error)
 {
     g_autofree char *where = NULL;
     g_autofree char *name = NULL;
@@ -24,20 +19,6 @@ change(const CephImage *request, Change what, GError **error)
     return pool && what(pool, name, (guint64)request->image.snapshot_id, error);
 }
 
-#define SNAPSHOT_OP(action, what)                                                        \
-    static gboolean run_##action(                                                        \
-        gconstpointer data, DrvSource *in, char **result, GError **error)                \
-    {                                                                                    \
-        (void)in, (void)result;                                                          \
-        return change(data, what, error);                                                \
-    }                                                                                    \
-    static const DrvOp op_##action = {                                                   \
-        .name = "ceph." #action,                                                         \
-        .request = &ceph_snapshot_type,                                                  \
-        .run = run_##action,                                                             \
-    };                                                                                   \
-    DRV_OP_REGISTER(op_##action)
-
-SNAPSHOT_OP(snap_delete, drv_rbd_tree_snap_delete);
-SNAPSHOT_OP(snap_revert, drv_rbd_tree_revert);
-SNAPSHOT_OP(snap_flatten, drv_rbd_tree_flatten);
+DRV_RBD_SNAPSHOT_OP("ceph.", snap_delete, ceph_snapshot_type, drv_rbd_tree_snap_delete);
+DRV_RBD_SNAPSHOT_OP("ceph.", snap_revert, ceph_snapshot_type, drv_rbd_tree_revert);
+DRV_RBD_SNAPSHOT_OP("ceph.", snap_flatten, ceph_snapshot_type, drv_rbd_tree_flatten);

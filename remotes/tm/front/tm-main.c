@@ -16,6 +16,17 @@ tm_disk_name(gconstpointer request)
     return g_strdup_printf("%s of VM %" G_GUINT64_FORMAT, name, head->vm_id);
 }
 
+char *
+tm_snapshot_subject(const char *verb, gconstpointer request)
+{
+    g_autofree char *disk = tm_disk_name(request);
+
+    return g_strdup_printf("%s %" G_GUINT64_FORMAT " of %s",
+                           verb,
+                           ((const TmSnapshot *)request)->snapshot_id,
+                           disk);
+}
+
 /* Without the disk's facts a guess would decide what becomes of it. */
 static gboolean
 check_facts(const TmHead *request, DrvDump *vm, GError **error)

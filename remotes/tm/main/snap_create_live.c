@@ -8,13 +8,9 @@
 #include "tm/tm.h"
 
 static char *
-subject(gconstpointer data)
+subject(gconstpointer request)
 {
-    const TmSnapshot *request = data;
-    g_autofree char *disk = tm_disk_name(request);
-
-    return g_strdup_printf(
-        "create snapshot %" G_GUINT64_FORMAT " of %s", request->snapshot_id, disk);
+    return tm_snapshot_subject("create snapshot", request);
 }
 
 int
