@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 
+/* clang-format off: it takes the name for an expression */
 G_DEFINE_QUARK(drv - error - quark, drv_error)
+/* clang-format on */
 
 /* 126, 127 and 255 are what a shell or ssh says of a program that never ran, and 128+n
  * is a signal, so all of ours are small.

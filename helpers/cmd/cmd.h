@@ -95,7 +95,7 @@ gboolean drv_cmd_check(const char *program,
                        const char *stderr_text,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Start @argv as a daemon: own session, stdio on /dev/null, nothing inherited, not killed
+/* Start @cmd as a daemon: own session, stdio on /dev/null, nothing inherited, not killed
  * with us.  TRUE once exec has succeeded.
  */
 gboolean drv_cmd_detach(DrvCmd *cmd, GError **error) G_GNUC_WARN_UNUSED_RESULT;

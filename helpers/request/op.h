@@ -7,8 +7,12 @@
  *     static gboolean
  *     clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error);
  *
- *     const DrvOp my_clone = { .name = "my.clone", .request = &tm_clone, .run =
- * clone_disk }; DRV_OP_REGISTER(my_clone);
+ *     const DrvOp my_clone = {
+ *         .name = "my.clone",
+ *         .request = &tm_clone,
+ *         .run = clone_disk,
+ *     };
+ *     DRV_OP_REGISTER(my_clone);
  *
  * TRUE when all is done and durable, and then *result (NULL from the caller) may be set
  * to a text for the front-end; FALSE with @error set and nothing visible changed.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* request/xml.h - XML documents that are looked into, edited and made: domains, devices.
  *
- *     g_autoptr(DrvXml) domain = drv_xml_parse(text, -1, error);
+ *     g_autoptr(DrvXml) domain = drv_xml_parse("the domain's XML", text, -1, error);
  *     g_autoptr(GPtrArray) disks = drv_xml_all(domain, NULL, "/domain/devices/disk");
  *     g_autofree char *file = drv_xml_get(domain, disk, "source/@file");
  *
