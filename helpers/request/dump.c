@@ -1,44 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define DRV_ALLOW_PRIVATE
 #include "request/dump.h"
 
-#include <libxml/xpath.h>
-#include <libxml/xpathInternals.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "request/xml-private.h"
+#include "request/xml.h"
 
 struct DrvDump {
-    xmlDoc *doc;
-    xmlXPathContext *xpath;
+    DrvXml *xml;
     gboolean from_stdin;
 };
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlXPathObject, xmlXPathFreeObject)
 
 void
 drv_dump_free(DrvDump *dump)
 {
     if (dump == NULL)
         return;
-    g_clear_pointer(&dump->xpath, xmlXPathFreeContext);
-    g_clear_pointer(&dump->doc, xmlFreeDoc);
+    g_clear_pointer(&dump->xml, drv_xml_free);
     g_free(dump);
 }
 
 static DrvDump *
-parse_xml(const char *xml, gsize size, GError **error)
+parse_xml(const char *text, gsize size, GError **error)
 {
-    g_autoptr(DrvDump) dump = g_new0(DrvDump, 1);
+    DrvXml *xml = drv_xml_parse("the dump", text, (gssize)size, error);
+    DrvDump *dump;
 
-    dump->doc = drv_xml_read("the dump", xml, size, error);
-    if (dump->doc == NULL)
+    if (xml == NULL)
         return NULL;
-    dump->xpath = xmlXPathNewContext(dump->doc);
-    return g_steal_pointer(&dump);
+    dump = g_new0(DrvDump, 1);
+    dump->xml = xml;
+    return dump;
 }
 
 DrvDump *
@@ -94,25 +88,7 @@ drv_dump_came_from_stdin(const DrvDump *dump)
 void
 drv_dump_set_variable(DrvDump *dump, const char *name, const char *text)
 {
-    xmlXPathRegisterVariable(
-        dump->xpath, (const xmlChar *)name, xmlXPathNewString((const xmlChar *)text));
-}
-
-static xmlXPathObject *
-evaluate(DrvDump *dump, const char *xpath)
-{
-    dump->xpath->node = xmlDocGetRootElement(dump->doc);
-    return xmlXPathEvalExpression((const xmlChar *)xpath, dump->xpath);
-}
-
-static char *
-text_of(xmlNode *node)
-{
-    xmlChar *content = xmlNodeGetContent(node);
-    char *text = g_strdup((const char *)content);
-
-    xmlFree(content);
-    return text;
+    drv_xml_variable(dump->xml, name, text);
 }
 
 gboolean
@@ -122,15 +98,15 @@ drv_dump_value(DrvDump *dump, const char *xpath, char **text, GError **error)
 
     *text = NULL;
     for (guint i = 0; choices[i]; i++) {
-        g_autoptr(xmlXPathObject) found = evaluate(dump, choices[i]);
+        g_autoptr(GPtrArray) found = drv_xml_select(dump->xml, NULL, choices[i], error);
         g_autofree char *value = NULL;
 
-        if (found == NULL || found->type != XPATH_NODESET)
-            return drv_throw(error, DRV_ERROR_FAILED, "bad XPath '%s'", choices[i]);
-        if (xmlXPathNodeSetIsEmpty(found->nodesetval))
+        if (found == NULL)
+            return FALSE;
+        if (found->len == 0)
             continue;
-        value = text_of(found->nodesetval->nodeTab[0]);
-        if (value && *g_strstrip(value)) {
+        value = drv_xml_node_text(found->pdata[0]);
+        if (*g_strstrip(value)) {
             *text = g_steal_pointer(&value);
             return TRUE;
         }
@@ -141,43 +117,28 @@ drv_dump_value(DrvDump *dump, const char *xpath, char **text, GError **error)
 char **
 drv_dump_values(DrvDump *dump, const char *xpath)
 {
-    g_autoptr(xmlXPathObject) found = evaluate(dump, xpath);
-    GPtrArray *values = g_ptr_array_new();
-    int n = found && found->nodesetval ? found->nodesetval->nodeNr : 0;
+    g_autoptr(GPtrArray) found = drv_xml_all(dump->xml, NULL, xpath);
+    char **values = g_new0(char *, found->len + 1);
 
-    for (int i = 0; i < n; i++)
-        g_ptr_array_add(values, text_of(found->nodesetval->nodeTab[i]));
-    g_ptr_array_add(values, NULL);
-    return (char **)g_ptr_array_free(values, FALSE);
+    for (guint i = 0; i < found->len; i++)
+        values[i] = drv_xml_node_text(found->pdata[i]);
+    return values;
 }
 
 char *
 drv_dump_to_text(DrvDump *dump)
 {
-    xmlChar *xml = NULL;
-    int size = 0;
-    char *text;
+    g_autofree char *text = drv_xml_to_text(dump->xml);
 
-    xmlDocDumpMemoryEnc(dump->doc, &xml, &size, "UTF-8");
-    text = g_strndup((const char *)xml, (gsize)size);
-    xmlFree(xml);
-    return text;
+    return g_strconcat("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", text, "\n", NULL);
 }
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlBuffer, xmlBufferFree)
 
 char *
 drv_dump_build(const char *root, const char *const *children)
 {
-    g_autoptr(xmlDoc) doc = xmlNewDoc((const xmlChar *)"1.0");
-    g_autoptr(xmlBuffer) buffer = xmlBufferCreate();
-    xmlNode *top = xmlNewNode(NULL, (const xmlChar *)root);
+    g_autoptr(DrvXml) xml = drv_xml_new(root);
 
-    xmlDocSetRootElement(doc, top);
     for (guint i = 0; children[i] && children[i + 1]; i += 2)
-        xmlNewTextChild(
-            top, NULL, (const xmlChar *)children[i], (const xmlChar *)children[i + 1]);
-    xmlNodeDump(buffer, doc, top, 0, 0);
-    return g_strdup((const char *)xmlBufferContent(buffer));
+        drv_xml_node_add(drv_xml_root(xml), children[i], children[i + 1]);
+    return drv_xml_to_text(xml);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xml-private.h - between dump.c and xml.c. */
+/* xml-private.h - between xml.c and xml-read.c. */
 #ifndef DRV_ALLOW_PRIVATE
-#error "xml-private.h is for dump.c and xml*.c only"
+#error "xml-private.h is for xml*.c only"
 #endif
 #pragma once
 

@@ -7,6 +7,7 @@
 #include <libxml/xpathInternals.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "request/xml-private.h"
 
 #define ONE_NAMESPACE "http://opennebula.org/xmlns/libvirt/1.0"
@@ -77,25 +78,30 @@ drv_xml_variable(DrvXml *xml, const char *name, const char *value)
 /* --- looking ---------------------------------------------------------------------------
  */
 
-static xmlXPathObject *
-evaluate(DrvXml *xml, DrvNode *from, const char *path)
+GPtrArray *
+drv_xml_select(DrvXml *xml, DrvNode *from, const char *path, GError **error)
 {
-    xmlXPathObject *found;
+    g_autoptr(xmlXPathObject) found = NULL;
+    GPtrArray *nodes;
 
     xml->xpath->node = from ? from : drv_xml_root(xml);
     found = xmlXPathEvalExpression(S(path), xml->xpath);
-    g_return_val_if_fail(found && found->type == XPATH_NODESET, found);
-    return found;
+    if (found == NULL || found->type != XPATH_NODESET) {
+        (void)drv_throw(error, DRV_ERROR_FAILED, "bad XPath '%s'", path);
+        return NULL;
+    }
+    nodes = g_ptr_array_new();
+    for (int i = 0; found->nodesetval && i < found->nodesetval->nodeNr; i++)
+        g_ptr_array_add(nodes, found->nodesetval->nodeTab[i]);
+    return nodes;
 }
 
 GPtrArray *
 drv_xml_all(DrvXml *xml, DrvNode *from, const char *path)
 {
-    g_autoptr(xmlXPathObject) found = evaluate(xml, from, path);
-    GPtrArray *nodes = g_ptr_array_new();
+    GPtrArray *nodes = drv_xml_select(xml, from, path, NULL);
 
-    for (int i = 0; found && found->nodesetval && i < found->nodesetval->nodeNr; i++)
-        g_ptr_array_add(nodes, found->nodesetval->nodeTab[i]);
+    g_return_val_if_fail(nodes, g_ptr_array_new());
     return nodes;
 }
 
@@ -111,10 +117,8 @@ char *
 drv_xml_get(DrvXml *xml, DrvNode *from, const char *path)
 {
     DrvNode *node = drv_xml_first(xml, from, path);
-    xmlChar *content = node ? xmlNodeGetContent(node) : NULL;
-    g_autofree char *text = g_strdup((const char *)content);
+    g_autofree char *text = node ? drv_xml_node_text(node) : NULL;
 
-    xmlFree(content);
     if (text == NULL || *g_strstrip(text) == '\0')
         return NULL;
     return g_steal_pointer(&text);
@@ -132,6 +136,16 @@ gboolean
 drv_xml_has(DrvXml *xml, DrvNode *from, const char *path)
 {
     return drv_xml_first(xml, from, path) != NULL;
+}
+
+char *
+drv_xml_node_text(DrvNode *node)
+{
+    xmlChar *content = xmlNodeGetContent(node);
+    char *text = g_strdup(content ? (const char *)content : "");
+
+    xmlFree(content);
+    return text;
 }
 
 const char *

@@ -34,6 +34,11 @@ void drv_xml_variable(DrvXml *xml, const char *name, const char *value);
 DrvNode *drv_xml_first(DrvXml *xml, DrvNode *from, const char *path);
 GPtrArray *drv_xml_all(DrvXml *xml, DrvNode *from, const char *path);
 
+/* The same of a @path that may be wrong: NULL with @error then.  In the other functions,
+ * a wrong one is a mistake of the program.
+ */
+GPtrArray *drv_xml_select(DrvXml *xml, DrvNode *from, const char *path, GError **error);
+
 /* Text of the first node @path selects (element or attribute), spaces around it taken
  * off; NULL when there is none or it is empty.  Caller frees.
  */
@@ -42,6 +47,8 @@ char *drv_xml_get(DrvXml *xml, DrvNode *from, const char *path);
 char *drv_xml_text(DrvXml *xml, DrvNode *from, const char *path);
 gboolean drv_xml_has(DrvXml *xml, DrvNode *from, const char *path);
 
+/* All the text in a node, as it is; caller frees. */
+char *drv_xml_node_text(DrvNode *node);
 /* Name of an element; borrowed. */
 const char *drv_xml_node_name(const DrvNode *node);
 
