@@ -28,7 +28,7 @@ copy(CephNew *new, const CephClone *request, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephClone *request = data;
     g_auto(CephNew) new = CEPH_NEW_INIT;
@@ -38,5 +38,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            copy(&new, request, error) && ceph_new_finish(&new, NULL, result, error);
 }
 
-static const DrvOp op = { .name = "ceph.clone", .request = &ceph_clone_type, .run = run };
+static const DrvOp op = { .name = "ceph.clone",
+                          .request = &ceph_clone_type,
+                          .run = clone_image };
 DRV_OP_REGISTER(op);

@@ -81,7 +81,7 @@ store(CephNew *new, const CephCp *request, DrvSource *in, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+store_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephCp *request = data;
     g_auto(CephNew) new = CEPH_NEW_INIT;
@@ -94,5 +94,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            ceph_new_finish(&new, "raw", result, error);
 }
 
-static const DrvOp op = { .name = "ceph.cp", .request = &ceph_cp_type, .run = run };
+static const DrvOp op = { .name = "ceph.cp",
+                          .request = &ceph_cp_type,
+                          .run = store_image };
 DRV_OP_REGISTER(op);

@@ -72,7 +72,7 @@ source_url(const CephImage *request)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+export_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephImage *request = data;
     g_autofree char *md5 = find_digest(request, error);
@@ -93,5 +93,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.export",
                           .request = &ceph_export_type,
-                          .run = run };
+                          .run = export_image };
 DRV_OP_REGISTER(op);

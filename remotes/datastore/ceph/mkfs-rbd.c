@@ -34,7 +34,7 @@ make(CephNew *new, const CephMkfs *request, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+make_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephMkfs *request = data;
     g_auto(CephNew) new = CEPH_NEW_INIT;
@@ -46,5 +46,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
            ceph_new_finish(&new, NULL, result, error);
 }
 
-static const DrvOp op = { .name = "ceph.mkfs", .request = &ceph_mkfs_type, .run = run };
+static const DrvOp op = { .name = "ceph.mkfs",
+                          .request = &ceph_mkfs_type,
+                          .run = make_image };
 DRV_OP_REGISTER(op);

@@ -4,7 +4,7 @@
 #include "rbd/tree.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+measure_pool(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephMonitor *request = data;
     g_autoptr(DrvRbdPool) pool =
@@ -21,5 +21,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.monitor",
                           .request = &ceph_monitor_type,
-                          .run = run };
+                          .run = measure_pool };
 DRV_OP_REGISTER(op);

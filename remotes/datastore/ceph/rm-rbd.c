@@ -4,7 +4,7 @@
 #include "rbd/tree.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+remove_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephImage *request = data;
     g_autofree char *where = NULL;
@@ -18,5 +18,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return pool && drv_rbd_tree_remove(pool, name, error);
 }
 
-static const DrvOp op = { .name = "ceph.rm", .request = &ceph_rm_type, .run = run };
+static const DrvOp op = { .name = "ceph.rm",
+                          .request = &ceph_rm_type,
+                          .run = remove_image };
 DRV_OP_REGISTER(op);

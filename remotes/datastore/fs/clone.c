@@ -82,7 +82,7 @@ copy(const DsClone *request, DrvSource *in, FsImage *image, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsClone *request = data;
     g_autofree char *clean = drv_path_collapse(request->source);
@@ -101,5 +101,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return fs_image_publish(&image, converts ? "converted" : "data", error);
 }
 
-const DrvOp fs_clone = { .name = "fs.clone", .request = &ds_clone, .run = run };
+const DrvOp fs_clone = { .name = "fs.clone", .request = &ds_clone, .run = clone_image };
 DRV_OP_REGISTER(fs_clone);

@@ -6,7 +6,7 @@
 #include "source/digest.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+export_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
     g_auto(DrvFd) fd = -1;
@@ -30,5 +30,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp fs_export = { .name = "fs.export", .request = &ds_export, .run = run };
+const DrvOp fs_export = { .name = "fs.export",
+                          .request = &ds_export,
+                          .run = export_image };
 DRV_OP_REGISTER(fs_export);

@@ -15,7 +15,7 @@ where(gconstpointer data)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+make_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsMkfs *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
@@ -38,7 +38,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp fs_mkfs = {
     .name = "fs.mkfs",
     .request = &ds_mkfs,
-    .run = run,
+    .run = make_image,
     .where = where,
 };
 DRV_OP_REGISTER(fs_mkfs);

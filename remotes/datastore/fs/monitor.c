@@ -7,7 +7,7 @@
 #include "stage/stage.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+measure_datastore(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsMonitor *request = data;
     g_autofree char *dir = drv_path_collapse(request->base_path);
@@ -23,5 +23,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp fs_monitor = { .name = "fs.monitor", .request = &ds_monitor, .run = run };
+const DrvOp fs_monitor = { .name = "fs.monitor",
+                           .request = &ds_monitor,
+                           .run = measure_datastore };
 DRV_OP_REGISTER(fs_monitor);

@@ -47,7 +47,7 @@ delete_image(FsImage *image, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+remove_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsImage *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
@@ -61,5 +61,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return delete_image(&image, error);
 }
 
-const DrvOp fs_rm = { .name = "fs.rm", .request = &ds_rm, .run = run, .where = where };
+const DrvOp fs_rm = {
+    .name = "fs.rm", .request = &ds_rm, .run = remove_image, .where = where
+};
 DRV_OP_REGISTER(fs_rm);

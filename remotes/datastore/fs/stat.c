@@ -5,7 +5,7 @@
 #define MIB (1024 * 1024ULL)
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+report_size(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     g_autoptr(DsCp) request = drv_request_copy(data);
     guint64 size;
@@ -18,6 +18,6 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 }
 
 const DrvOp fs_stat = {
-    .name = "fs.stat", .request = &ds_stat, .run = run, .where = drv_op_anywhere
+    .name = "fs.stat", .request = &ds_stat, .run = report_size, .where = drv_op_anywhere
 };
 DRV_OP_REGISTER(fs_stat);

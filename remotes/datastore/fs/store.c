@@ -135,7 +135,7 @@ admit(const DsCp *request,
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+store_image(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsCp *request = data;
     g_auto(FsImage) image = FS_IMAGE_INIT;
@@ -153,5 +153,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp fs_store = { .name = "fs.store", .request = &ds_cp, .run = run };
+const DrvOp fs_store = { .name = "fs.store", .request = &ds_cp, .run = store_image };
 DRV_OP_REGISTER(fs_store);

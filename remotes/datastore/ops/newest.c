@@ -40,7 +40,7 @@ ds_open_newest(const char *source, char **path, int *fd, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+find_newest(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DsClone *request = data;
     g_auto(DrvFd) fd = -1;
@@ -49,5 +49,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return ds_open_newest(request->source, result, &fd, error);
 }
 
-const DrvOp ds_newest = { .name = "ds.newest", .request = &ds_clone, .run = run };
+const DrvOp ds_newest = { .name = "ds.newest", .request = &ds_clone, .run = find_newest };
 DRV_OP_REGISTER(ds_newest);

@@ -105,7 +105,7 @@ unmonitor(const TmClone *request)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephClone *request = data;
     g_auto(CephDiskImage) at = CEPH_DISK_IMAGE_INIT;
@@ -130,5 +130,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.tm.clone",
                           .request = &ceph_tm_clone,
-                          .run = run };
+                          .run = clone_disk };
 DRV_OP_REGISTER(op);

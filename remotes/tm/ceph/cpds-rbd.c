@@ -99,11 +99,13 @@ ceph_cpds_run(const CephStore *request, const char *moment, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+save_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
     return ceph_cpds_run(data, NULL, error);
 }
 
-static const DrvOp op = { .name = "ceph.tm.cpds", .request = &ceph_tm_cpds, .run = run };
+static const DrvOp op = { .name = "ceph.tm.cpds",
+                          .request = &ceph_tm_cpds,
+                          .run = save_disk };
 DRV_OP_REGISTER(op);

@@ -33,7 +33,7 @@ delete_disk(const CephDelete *request, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+remove_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephDelete *request = data;
 
@@ -43,5 +43,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.tm.delete",
                           .request = &ceph_tm_delete,
-                          .run = run };
+                          .run = remove_disk };
 DRV_OP_REGISTER(op);

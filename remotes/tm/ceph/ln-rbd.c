@@ -5,7 +5,7 @@
 #include "tm/ceph/disk.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+link_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephClone *request = data;
     g_autofree char *where = NULL;
@@ -21,5 +21,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return image && drv_rbd_tree_drop_base(pool, name, CEPH_BASE_SNAPSHOT, error);
 }
 
-static const DrvOp op = { .name = "ceph.tm.ln", .request = &ceph_tm_clone, .run = run };
+static const DrvOp op = { .name = "ceph.tm.ln",
+                          .request = &ceph_tm_clone,
+                          .run = link_disk };
 DRV_OP_REGISTER(op);

@@ -5,7 +5,7 @@
 #include "tm/ceph/ceph.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+measure_pool(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephTmMonitor *request = data;
     g_autoptr(DrvRbdPool) pool =
@@ -26,5 +26,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.tm.monitor",
                           .request = &ceph_tm_monitor,
-                          .run = run };
+                          .run = measure_pool };
 DRV_OP_REGISTER(op);

@@ -7,7 +7,7 @@
 #define MIB (1024 * 1024ULL)
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const CephResize *request = data;
     g_auto(CephDiskImage) at = CEPH_DISK_IMAGE_INIT;
@@ -33,5 +33,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 static const DrvOp op = { .name = "ceph.tm.resize",
                           .request = &ceph_tm_resize,
-                          .run = run };
+                          .run = resize_disk };
 DRV_OP_REGISTER(op);

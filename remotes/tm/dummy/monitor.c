@@ -3,7 +3,7 @@
 #include "tm/tm.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+measure_nothing(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)data, (void)in, (void)error;
     *result = g_strdup("USED_MB=1429920 FREE_MB=3333260 TOTAL_MB=4796800\n");
@@ -13,7 +13,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp dummy_monitor = {
     .name = "dummy.monitor",
     .request = &tm_monitor,
-    .run = run,
+    .run = measure_nothing,
     .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(dummy_monitor);

@@ -53,7 +53,7 @@ delete_dir(
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+delete_target(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmDelete *request = data;
     g_autofree char *clean = drv_path_collapse(request->target);
@@ -81,5 +81,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return delete_disk(&dir, error);
 }
 
-const DrvOp tm_delete_op = { .name = "tm.delete", .request = &tm_delete, .run = run };
+const DrvOp tm_delete_op = { .name = "tm.delete",
+                             .request = &tm_delete,
+                             .run = delete_target };
 DRV_OP_REGISTER(tm_delete_op);

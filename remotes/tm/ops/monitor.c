@@ -106,7 +106,7 @@ tm_monitor_vms(const char *path, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+measure_disks(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmMonitor *request = data;
     g_autofree char *text = NULL;
@@ -124,5 +124,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-const DrvOp tm_monitor_op = { .name = "tm.monitor", .request = &tm_monitor, .run = run };
+const DrvOp tm_monitor_op = { .name = "tm.monitor",
+                              .request = &tm_monitor,
+                              .run = measure_disks };
 DRV_OP_REGISTER(tm_monitor_op);

@@ -127,7 +127,7 @@ where(gconstpointer data)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+move_target(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmMove *request = data;
     g_autofree char *source = drv_path_collapse(request->source);
@@ -140,7 +140,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp tm_mv_op = {
     .name = "tm.mv",
     .request = &tm_mv,
-    .run = run,
+    .run = move_target,
     .where = where,
 };
 DRV_OP_REGISTER(tm_mv_op);

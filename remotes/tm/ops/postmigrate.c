@@ -23,7 +23,7 @@ where(gconstpointer data)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+clean_source(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmMigrate *request = data;
     g_autofree char *target = drv_path_collapse(request->target);
@@ -65,7 +65,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp tm_postmigrate_op = {
     .name = "tm.postmigrate",
     .request = &tm_migrate,
-    .run = run,
+    .run = clean_source,
     .where = where,
 };
 DRV_OP_REGISTER(tm_postmigrate_op);

@@ -55,7 +55,7 @@ where(gconstpointer data)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmResize *request = data;
     g_auto(TmDir) dir = TM_DIR_INIT;
@@ -82,7 +82,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp tm_resize_op = {
     .name = "tm.resize",
     .request = &tm_resize,
-    .run = run,
+    .run = resize_disk,
     .where = where,
 };
 DRV_OP_REGISTER(tm_resize_op);

@@ -135,7 +135,7 @@ tm_cpds_publish(TmCpds *cpds, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+save_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmStore *request = data;
     g_auto(TmCpds) cpds = TM_CPDS_INIT;
@@ -175,7 +175,7 @@ const DrvOp overlay_cpds_live = {
 const DrvOp overlay_cpds = {
     .name = "overlay.cpds",
     .request = &tm_cpds,
-    .run = run,
+    .run = save_disk,
     .where = where,
     .live = &overlay_cpds_live,
 };

@@ -61,7 +61,7 @@ DRV_OP_REGISTER(overlay_unlink);
 /* A link is not worth an image in error: what a host that is gone has goes with the VM.
  */
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+finish_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     TmStore *request = (TmStore *)data;
     g_autoptr(GError) why = NULL;
@@ -80,7 +80,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp overlay_mvds = {
     .name = "overlay.mvds",
     .request = &tm_mvds,
-    .run = run,
+    .run = finish_disk,
     .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(overlay_mvds);

@@ -58,7 +58,7 @@ create_copy(TmSnapDisk *snap, guint64 id, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+create_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -73,7 +73,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp overlay_snap_create = {
     .name = "overlay.snap_create",
     .request = &tm_snapshot,
-    .run = run,
+    .run = create_snapshot,
 };
 DRV_OP_REGISTER(overlay_snap_create);
 

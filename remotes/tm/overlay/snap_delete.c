@@ -14,7 +14,7 @@ delete_overlay(TmSnapDisk *snap, const char *file, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -59,7 +59,7 @@ const DrvOp overlay_snap_delete_live = {
 const DrvOp overlay_snap_delete = {
     .name = "overlay.snap_delete",
     .request = &tm_snapshot,
-    .run = run,
+    .run = delete_snapshot,
     .where = where,
     .live = &overlay_snap_delete_live,
 };

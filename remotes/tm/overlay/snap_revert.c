@@ -31,7 +31,7 @@ revert_copy(TmSnapDisk *snap, guint64 id, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+revert_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -52,6 +52,6 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp overlay_snap_revert = {
     .name = "overlay.snap_revert",
     .request = &tm_snapshot,
-    .run = run,
+    .run = revert_disk,
 };
 DRV_OP_REGISTER(overlay_snap_revert);

@@ -38,7 +38,7 @@ send_image(DrvPeer *peer, gpointer data, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     TmClone *request = (TmClone *)data;
     g_autofree char *object = tm_disk_name(request);
@@ -62,7 +62,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp ssh_clone = {
     .name = "ssh.clone",
     .request = &tm_clone,
-    .run = run,
+    .run = clone_disk,
     .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(ssh_clone);

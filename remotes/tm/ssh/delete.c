@@ -8,7 +8,7 @@
 extern const DrvOp tm_delete_op;
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+delete_target(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmDelete *request = data;
     g_autofree char *target = drv_path_collapse(request->target);
@@ -22,5 +22,7 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
     return fd < 0 || drv_transfer_forget(fd, dir, name, error);
 }
 
-const DrvOp ssh_delete = { .name = "ssh.delete", .request = &tm_delete, .run = run };
+const DrvOp ssh_delete = { .name = "ssh.delete",
+                           .request = &tm_delete,
+                           .run = delete_target };
 DRV_OP_REGISTER(ssh_delete);

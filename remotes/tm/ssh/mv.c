@@ -55,7 +55,7 @@ is_done_before(TmMove *request, const GError *why)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+move_target(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     TmMove *request = (TmMove *)data;
     g_autofree char *outcome = NULL;
@@ -91,7 +91,7 @@ where(gconstpointer data)
 const DrvOp ssh_mv = {
     .name = "ssh.mv",
     .request = &tm_mv,
-    .run = run,
+    .run = move_target,
     .where = where,
 };
 DRV_OP_REGISTER(ssh_mv);

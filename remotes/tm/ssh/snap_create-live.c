@@ -4,7 +4,7 @@
 #include "tm/ssh/copy-live.h"
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+create_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmSnapshot *request = data;
     g_auto(TmSnapDisk) snap = TM_SNAP_DISK_INIT;
@@ -30,6 +30,6 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 const DrvOp ssh_snap_create_live_op = {
     .name = "ssh.snap_create_live",
     .request = &tm_snapshot,
-    .run = run,
+    .run = create_snapshot,
 };
 DRV_OP_REGISTER(ssh_snap_create_live_op);

@@ -129,7 +129,7 @@ discard(const VmmReceive *request, GError **error)
 }
 
 static gboolean
-run(gconstpointer data, DrvSource *in, char **result, GError **error)
+receive_files(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmReceive *request = data;
 
@@ -141,5 +141,5 @@ run(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 const DrvOp vmm_receive_op = { .name = "vmm.receive",
                                .request = &vmm_receive,
-                               .run = run };
+                               .run = receive_files };
 DRV_OP_REGISTER(vmm_receive_op);

@@ -73,7 +73,7 @@ is_made(DrvDomain *domain, const char *name, gboolean *there, GError **error)
 }
 
 static gboolean
-create(gconstpointer data, DrvSource *in, char **result, GError **error)
+create_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmSnapshot *request = data;
     g_auto(Place) place = { 0 };
@@ -100,7 +100,8 @@ create(gconstpointer data, DrvSource *in, char **result, GError **error)
     return TRUE;
 }
 
-static gboolean delete (gconstpointer data, DrvSource *in, char **result, GError **error)
+static gboolean
+delete_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmSnapshot *request = data;
     g_auto(Place) place = { 0 };
@@ -159,7 +160,7 @@ revert_domain(DrvDomain *domain, const char *name, GError **error)
 }
 
 static gboolean
-revert(gconstpointer data, DrvSource *in, char **result, GError **error)
+revert_snapshot(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const VmmSnapshot *request = data;
     g_auto(Place) place = { 0 };
@@ -184,10 +185,10 @@ revert(gconstpointer data, DrvSource *in, char **result, GError **error)
 
 const DrvOp kvm_snapshot_create = { .name = "kvm.snapshot_create",
                                     .request = &vmm_snapshot,
-                                    .run = create };
+                                    .run = create_snapshot };
 const DrvOp kvm_snapshot_delete = { .name = "kvm.snapshot_delete",
                                     .request = &vmm_snapshot,
-                                    .run = delete };
+                                    .run = delete_snapshot };
 const DrvOp kvm_snapshot_revert = { .name = "kvm.snapshot_revert",
                                     .request = &vmm_snapshot,
-                                    .run = revert };
+                                    .run = revert_snapshot };
