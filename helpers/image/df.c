@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
 
-#define MIB (1024 * 1024ULL)
 #define BLOCK 512ULL /* of st_blocks */
 
 gboolean
@@ -24,9 +24,9 @@ drv_df(const char *path, DrvDf *df, GError **error)
     if (fstatvfs(fd, &info) < 0)
         return drv_throw_errno(error, "cannot get the free space of '%s'", path);
     unit = info.f_frsize;
-    df->used_mb = ((info.f_blocks - info.f_bfree) * unit + MIB - 1) / MIB;
-    df->free_mb = info.f_bavail * unit / MIB;
-    df->total_mb = info.f_blocks * unit / MIB;
+    df->used_mb = ((info.f_blocks - info.f_bfree) * unit + DRV_MIB - 1) / DRV_MIB;
+    df->free_mb = info.f_bavail * unit / DRV_MIB;
+    df->total_mb = info.f_blocks * unit / DRV_MIB;
     return TRUE;
 }
 
@@ -43,7 +43,7 @@ drv_df_text(const DrvDf *df)
 static guint64
 mb_of(const struct stat *info)
 {
-    return ((guint64)info->st_blocks * BLOCK + MIB - 1) / MIB;
+    return ((guint64)info->st_blocks * BLOCK + DRV_MIB - 1) / DRV_MIB;
 }
 
 guint64

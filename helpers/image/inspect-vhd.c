@@ -7,6 +7,7 @@
 #define DRV_ALLOW_PRIVATE
 #include <string.h>
 
+#include "base/bytes.h"
 #include "image/inspect-private.h"
 
 #define FOOTER_SIZE 512
@@ -16,15 +17,6 @@
 #define TYPE_DYNAMIC 3
 #define TYPE_DIFFERENCING 4
 #define MAX_CHS ((guint64)65535 * 16 * 255)
-
-static gboolean
-is_zero(const guint8 *at, gsize size)
-{
-    for (gsize i = 0; i < size; i++)
-        if (at[i])
-            return FALSE;
-    return TRUE;
-}
 
 /* The geometry counts, as it did for the first program, unless the footer is by one of
  * those that go by the size.
@@ -58,7 +50,7 @@ check_dynamic(const DrvImageReader *reader,
     if (entries * info->cluster_size < info->virtual_size)
         return drv_inspect_invalid(
             reader, error, "block table is too small for its size");
-    if (!is_zero(raw + 40, 16) || !is_zero(raw + 576, 8 * 24)) {
+    if (!drv_bytes_are_zero(raw + 40, 16) || !drv_bytes_are_zero(raw + 576, 8 * 24)) {
         g_free(info->backing_file);
         info->backing_file = g_strdup("");
     }
@@ -133,7 +125,7 @@ vhdx_read_headers(const DrvImageReader *reader, DrvImageInfo *info, GError **err
             continue;
         found = TRUE;
         newest = drv_inspect_le(raw + 8, 8);
-        info->dirty = !is_zero(raw + 48, 16);
+        info->dirty = !drv_bytes_are_zero(raw + 48, 16);
     }
     return found || drv_inspect_invalid(reader, error, "it has no header");
 }

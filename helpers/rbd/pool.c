@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "image/df.h"
 #include "request/dump.h"
 
-#define MIB (1024 * 1024ULL)
 #define OP_TIMEOUT_FACTOR 3 /* an operation may take longer than an answer */
 
 static gboolean
@@ -286,8 +286,8 @@ drv_rbd_pool_df_text(DrvRbdPool *pool, GError **error)
 
     if (!drv_rbd_pool_df(pool, &used, &available, error))
         return NULL;
-    df.used_mb = used / MIB;
-    df.free_mb = available / MIB;
+    df.used_mb = used / DRV_MIB;
+    df.free_mb = available / DRV_MIB;
     df.total_mb = df.used_mb + df.free_mb;
     return drv_df_text(&df);
 }

@@ -3,11 +3,10 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "rbd/image.h"
-
-#define MIB (1024 * 1024ULL)
 
 static int
 add_extent(uint64_t offset, size_t length, int exists, void *data)
@@ -84,7 +83,7 @@ add_disk(DrvRbdPool *pool, const char *name, GHashTable *vms, GError **error)
                            " DISK_SIZE=[ID=%" G_GUINT64_FORMAT ",SIZE=%" G_GUINT64_FORMAT
                            "]",
                            disk,
-                           (guint64)((used + MIB - 1) / MIB));
+                           (guint64)((used + DRV_MIB - 1) / DRV_MIB));
     return TRUE;
 }
 

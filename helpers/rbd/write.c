@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/error.h"
 
@@ -96,12 +97,6 @@ begin_write(Writer *writer, Block *block, guint64 offset, gsize at, gsize size)
     return 0;
 }
 
-static gboolean
-is_zero(const guint8 *data, gsize size)
-{
-    return *data == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
 /* Begin to write the runs of grains that are not zero. */
 static gboolean
 write_block(Writer *writer, Block *block, guint64 offset, gsize size, GError **error)
@@ -112,7 +107,7 @@ write_block(Writer *writer, Block *block, guint64 offset, gsize size, GError **e
     for (gsize at = 0; at < size && rc == 0; at += GRAIN) {
         gsize grain = MIN(GRAIN, size - at);
 
-        if (!is_zero(block->data + at, grain))
+        if (!drv_bytes_are_zero(block->data + at, grain))
             continue;
         if (begin < at)
             rc = begin_write(writer, block, offset, begin, at - begin);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "source/digest.h"
@@ -55,12 +56,6 @@ find_extent(DrvBlockReader *reader, gboolean *more, GError **error)
     return TRUE;
 }
 
-static gboolean
-is_zero(const guint8 *data, gsize size)
-{
-    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
 /* Make blocks of @size bytes that were read to the window's end; zeros are dropped. */
 static gboolean
 add_blocks(DrvBlockReader *reader, DrvWindow *window, gsize size, GError **error)
@@ -70,7 +65,7 @@ add_blocks(DrvBlockReader *reader, DrvWindow *window, gsize size, GError **error
     while (size > 0) {
         gsize n = MIN(size, DRV_BLOCK_SIZE - reader->at % DRV_BLOCK_SIZE);
 
-        if (!is_zero(from, n)) {
+        if (!drv_bytes_are_zero(from, n)) {
             DrvBlock *block = window->blocks + window->n++;
 
             *block = (DrvBlock){ .offset = reader->at, .size = (guint32)n };

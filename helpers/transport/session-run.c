@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Having an op run by the worker at the other end, and following it to its end. */
+#include "base/bytes.h"
 #include "transport/session-private.h"
 
 #include <string.h>
@@ -96,12 +97,6 @@ check_incoming(DrvSession *talk, GError **error)
 /* --- the data stream
  * ------------------------------------------------------------------------ */
 
-static gboolean
-is_zero(const guint8 *data, gsize size)
-{
-    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
 /* Queue @data as frames, runs of zero pieces as their length only. */
 static void
 queue_block(DrvSession *talk, const guint8 *data, gsize size)
@@ -110,9 +105,10 @@ queue_block(DrvSession *talk, const guint8 *data, gsize size)
 
     while (at < size) {
         gsize start = at;
-        gboolean zero = is_zero(data + at, MIN(PIECE_SIZE, size - at));
+        gboolean zero = drv_bytes_are_zero(data + at, MIN(PIECE_SIZE, size - at));
 
-        while (at < size && is_zero(data + at, MIN(PIECE_SIZE, size - at)) == zero)
+        while (at < size &&
+               drv_bytes_are_zero(data + at, MIN(PIECE_SIZE, size - at)) == zero)
             at += MIN(PIECE_SIZE, size - at);
         if (zero)
             drv_frame_append_u64(talk->out, DRV_FRAME_ZEROS, at - start);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datastore/ds-limit.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "source/source.h"
 
-#define MIB ((guint64)1024 * 1024)
-#define MB_MAX (G_MAXINT64 / MIB / 2)
-#define FORMAT_ROOM (64 * MIB) /* tables and headers beside the data of a disk */
+#define MB_MAX (G_MAXINT64 / DRV_MIB / 2)
+#define FORMAT_ROOM (64 * DRV_MIB) /* tables and headers beside the data of a disk */
 
 /* A stream that is not ours to free, for stages that own what they wrap. */
 static gssize
@@ -24,7 +24,7 @@ size_of_hint(gpointer state)
 static guint64
 bytes_of(guint64 mb)
 {
-    return MIN(mb, MB_MAX) * MIB;
+    return MIN(mb, MB_MAX) * DRV_MIB;
 }
 
 DrvSource *
@@ -54,7 +54,7 @@ ds_limit_check_size(const DsCp *request, guint64 virtual_size, GError **error)
                      DRV_ERROR_NO_SPACE,
                      "the disk has %" G_GUINT64_FORMAT
                      " MB, more than SIZE %" G_GUINT64_FORMAT " of the image ('%s')",
-                     (virtual_size + MIB - 1) / MIB,
+                     (virtual_size + DRV_MIB - 1) / DRV_MIB,
                      request->size_mb,
                      request->shown);
 }
@@ -75,8 +75,8 @@ ds_limit_check_conversion(const DsCp *request,
                      DRV_ERROR_NO_SPACE,
                      "not converted: the disk has %" G_GUINT64_FORMAT
                      " MB, more than the %" G_GUINT64_FORMAT " of %s ('%s')",
-                     (virtual_size + MIB - 1) / MIB,
-                     limit / MIB,
+                     (virtual_size + DRV_MIB - 1) / DRV_MIB,
+                     limit / DRV_MIB,
                      request->expand_limit_mb ? "EXPAND_LIMIT_MB"
                      : request->size_mb       ? "SIZE"
                                               : "free space",

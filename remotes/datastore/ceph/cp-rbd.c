@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "datastore/ceph/ceph.h"
@@ -14,7 +15,6 @@
 #include "rbd/write.h"
 #include "source/copy.h"
 
-#define MIB (1024 * 1024ULL)
 #define HEAD_SIZE (64 * 1024)
 
 static DrvSource *

@@ -5,14 +5,13 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "datastore/ceph/ceph.h"
 #include "datastore/ceph/new-image.h"
 #include "image/mkfs.h"
 #include "rbd/fill.h"
-
-#define MIB (1024 * 1024ULL)
 
 static gboolean
 make(CephNew *new, const CephMkfs *request, GError **error)
@@ -21,13 +20,13 @@ make(CephNew *new, const CephMkfs *request, GError **error)
     DrvMkfs want = {
         .format = g_str_equal(wanted->format, "qcow2") ? "raw" : wanted->format,
         .fs = wanted->fs,
-        .size = wanted->size_mb * MIB,
+        .size = wanted->size_mb * DRV_MIB,
         .supported_fs = (const char *const *)wanted->supported_fs,
         .fs_options = (const char *const *)wanted->fs_options,
     };
     g_auto(DrvRbdImage) image = NULL;
 
-    if (wanted->size_mb == 0 || wanted->size_mb > G_MAXINT64 / MIB)
+    if (wanted->size_mb == 0 || wanted->size_mb > G_MAXINT64 / DRV_MIB)
         return drv_throw(error, DRV_ERROR_DUMP, "invalid image size");
     image = ceph_new_create(new, want.size, error);
     return image && drv_rbd_fill(new->pool, image, &want, request->staging_dir, error);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/mkfs.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "datastore/fs/fs.h"
-
-#define MIB (1024 * 1024ULL)
 
 /* The file of a disk that is saved is made by cpds. */
 static DrvWhere
@@ -22,13 +21,13 @@ make_image(gconstpointer data, DrvSource *in, char **result, GError **error)
     DrvMkfs want = {
         .format = request->format,
         .fs = request->fs,
-        .size = request->size_mb * MIB,
+        .size = request->size_mb * DRV_MIB,
         .supported_fs = (const char *const *)request->supported_fs,
         .fs_options = (const char *const *)request->fs_options,
     };
 
     (void)in, (void)result;
-    if (request->size_mb > G_MAXINT64 / MIB)
+    if (request->size_mb > G_MAXINT64 / DRV_MIB)
         return drv_throw(error, DRV_ERROR_DUMP, "invalid image size");
     return fs_image_new(&image, request->base_path, request->name, error) &&
            drv_mkfs(drv_stage_fd(image.stage), "data", &want, error) &&

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat: sizes are found by the front-end, which is where PATH is read from. */
+#include "base/bytes.h"
 #include "datastore/ds-origin.h"
-
-#define MIB (1024 * 1024ULL)
 
 static gboolean
 report_size(gconstpointer data, DrvSource *in, char **result, GError **error)
@@ -13,7 +12,8 @@ report_size(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)in;
     if (!ds_origin_size(request, &size, error))
         return FALSE;
-    *result = g_strdup_printf("%" G_GUINT64_FORMAT, (guint64)((size + MIB - 1) / MIB));
+    *result =
+        g_strdup_printf("%" G_GUINT64_FORMAT, (guint64)((size + DRV_MIB - 1) / DRV_MIB));
     return TRUE;
 }
 

@@ -16,8 +16,7 @@
 #define SETTLE_MS 100 /* until a domain that stopped leaves the list */
 #define TELL_AFTER 2
 #define LONGEST_BACK_OFF_S 8
-#define HOPELESS 5 /* calls that never came back, each with a thread of its own */
-#define STARTED 2  /* virDomainEventType */
+#define STARTED 2 /* virDomainEventType */
 
 typedef struct {
     const ImClient *client;
@@ -105,7 +104,7 @@ failed(Watch *watch, GError *why, GError **error)
     }
     watch->failures++;
     if (!watch->unsent && drv_error_is(why, DRV_ERROR_TIMEOUT) &&
-        ++watch->hopeless >= HOPELESS)
+        ++watch->hopeless >= IM_MAX_STUCK_CALLS)
         return begin_anew(watch, error);
     if (!watch->unsent)
         disconnect(watch);

@@ -98,6 +98,9 @@ gboolean im_watch_states(const ImClient *client,
                          int system_fd,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* So many calls of libvirt that never came back, each with a thread of its own: begin
+ * again. */
+#define IM_MAX_STUCK_CALLS 5
 /* Seconds to wait after so many failures in a row. */
 guint im_back_off(guint failures);
 

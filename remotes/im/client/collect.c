@@ -17,7 +17,6 @@
 #include "monitor/monitord.h"
 
 #define OWN_CHECK_MS 1000
-#define HOPELESS 5 /* looks at a libvirtd that hangs, each with a thread of its own */
 
 enum { TYPE = 1, DS_LOCATION, PORT, PERIOD, HOST_ID, HOST };
 
@@ -136,7 +135,7 @@ im_collect_stay(int argc, char **argv, GError **error)
 
         tell(&client, im, argv, &hangs);
         hopeless = hangs ? hopeless + 1 : 0;
-        if (hopeless >= HOPELESS) /* neither threads nor processes pile up */
+        if (hopeless >= IM_MAX_STUCK_CALLS) /* neither threads nor processes pile up */
             return detach(argv, error);
         while (g_get_monotonic_time() / 1000 < end && tree_time() == began_with) {
             if (drv_poll(NULL, 0, OWN_CHECK_MS, error) < 0)

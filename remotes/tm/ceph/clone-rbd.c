@@ -2,13 +2,13 @@
 /* clone: the disk is a clone of the image's snapshot "snap".  One that is there already
  * is left as it is if it was made so.
  */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "rbd/tree.h"
 #include "rbd/write.h"
 #include "tm/ceph/disk.h"
 #include "tm/ops/tm-dir.h"
 
-#define MIB (1024 * 1024ULL)
 #define TRIES 5 /* while others delete the last clone, and the snapshot with it */
 
 static gboolean
@@ -80,7 +80,7 @@ grow(const CephDiskImage *at, const TmClone *request, GError **error)
     image = drv_rbd_image_open(at->pool, at->image, DRV_RBD_CHANGE, error);
     if (image == NULL)
         return FALSE;
-    rc = rbd_resize(image, request->size_mb * MIB);
+    rc = rbd_resize(image, request->size_mb * DRV_MIB);
     return rc == 0 || drv_rbd_throw(at->pool, rc, error, "cannot resize the disk");
 }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mkimage, mkswap: a volatile disk.  Run again, it is made again. */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "rbd/fill.h"
 #include "rbd/tree.h"
 #include "tm/ceph/disk.h"
-
-#define MIB (1024 * 1024ULL)
 
 static gboolean
 make(const CephDiskImage *at, const CephMake *request, const char *format, GError **error)
@@ -15,13 +14,13 @@ make(const CephDiskImage *at, const CephMake *request, const char *format, GErro
     DrvMkfs want = {
         .format = g_str_equal(format, "qcow2") ? "raw" : format,
         .fs = wanted->fs,
-        .size = wanted->size_mb * MIB,
+        .size = wanted->size_mb * DRV_MIB,
         .supported_fs = (const char *const *)wanted->supported_fs,
         .fs_options = (const char *const *)wanted->fs_options,
     };
     g_auto(DrvRbdImage) image = NULL;
 
-    if (wanted->size_mb == 0 || wanted->size_mb > G_MAXINT64 / MIB)
+    if (wanted->size_mb == 0 || wanted->size_mb > G_MAXINT64 / DRV_MIB)
         return drv_throw(error, DRV_ERROR_USAGE, "invalid disk size");
     if (!drv_rbd_image_create(at->pool, at->image, want.size, error))
         return FALSE;

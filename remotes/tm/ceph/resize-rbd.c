@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resize: a disk gets larger, never smaller. */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "rbd/image.h"
 #include "tm/ceph/disk.h"
-
-#define MIB (1024 * 1024ULL)
 
 static gboolean
 resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
@@ -16,7 +15,7 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     int rc;
 
     (void)in, (void)result;
-    if (request->resize.size_mb > G_MAXINT64 / MIB)
+    if (request->resize.size_mb > G_MAXINT64 / DRV_MIB)
         return drv_throw(error, DRV_ERROR_USAGE, "invalid disk size");
     if (!ceph_disk_image_open(&at, data, &request->disk, error))
         return FALSE;
@@ -24,8 +23,8 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (image == NULL)
         return FALSE;
     rc = rbd_get_size(image, &size);
-    if (rc == 0 && size < request->resize.size_mb * MIB)
-        rc = rbd_resize(image, request->resize.size_mb * MIB);
+    if (rc == 0 && size < request->resize.size_mb * DRV_MIB)
+        rc = rbd_resize(image, request->resize.size_mb * DRV_MIB);
     return rc == 0 ||
            drv_rbd_throw(
                at.pool, rc, error, "cannot resize '%s/%s'", at.pool->name, at.image);

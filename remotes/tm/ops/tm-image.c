@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -14,8 +15,6 @@
 #include "image/inspect.h"
 #include "image/qemu-img.h"
 #include "source/copy.h"
-
-#define MIB (1024 * 1024ULL)
 
 void
 tm_image_clear(TmImage *image)
@@ -83,12 +82,12 @@ tm_image_check(const TmImage *image, GError **error)
 gboolean
 tm_size_of_mb(guint64 mb, guint64 *size, GError **error)
 {
-    if (mb > G_MAXINT64 / MIB)
+    if (mb > G_MAXINT64 / DRV_MIB)
         return drv_throw(error,
                          DRV_ERROR_USAGE,
                          "%" G_GUINT64_FORMAT " MB is not a valid disk size",
                          mb);
-    *size = mb * MIB;
+    *size = mb * DRV_MIB;
     return TRUE;
 }
 

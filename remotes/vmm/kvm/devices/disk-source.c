@@ -31,8 +31,8 @@ find_network(const char *type)
     return NULL;
 }
 
-static gboolean
-is_yes(const KvmDiskFacts *facts, const char *name)
+gboolean
+kvm_disk_is_yes(const KvmDiskFacts *facts, const char *name)
 {
     g_autofree char *value = kvm_disk_value(facts, name);
 
@@ -46,7 +46,7 @@ image_name(const KvmDiskFacts *facts, const char *base)
     g_autofree char *source = kvm_disk_value(facts, "SOURCE");
     g_autofree char *id = kvm_disk_value(facts, "DISK_ID");
 
-    if (source && !is_yes(facts, "CLONE"))
+    if (source && !kvm_disk_is_yes(facts, "CLONE"))
         return g_strdup(source);
     return g_strdup_printf(
         "%s-%s-%s", source ? source : base, facts->vm_id, id ? id : "0");
@@ -69,7 +69,7 @@ gluster_name(const KvmDiskFacts *facts)
     g_autofree char *name = g_path_get_basename(source ? source : "");
     g_autofree char *id = kvm_disk_value(facts, "DISK_ID");
 
-    if (is_yes(facts, "CLONE"))
+    if (kvm_disk_is_yes(facts, "CLONE"))
         return g_strdup_printf("%s/%s/disk.%s", volume, facts->vm_id, id ? id : "0");
     return g_strdup_printf("%s/%s", volume, name);
 }

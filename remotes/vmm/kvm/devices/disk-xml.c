@@ -30,14 +30,6 @@ kvm_disk_is_cdrom(const KvmDiskFacts *facts)
                      g_ascii_strcasecmp(type + strlen(type) - 6, "_cdrom") == 0));
 }
 
-static gboolean
-is_yes(const KvmDiskFacts *facts, const char *name)
-{
-    g_autofree char *value = kvm_disk_value(facts, name);
-
-    return value && g_ascii_strcasecmp(value, "yes") == 0;
-}
-
 /* "auto" queues: one per CPU of the guest. */
 static char *
 queues_of(const KvmDiskFacts *facts)
@@ -145,9 +137,9 @@ kvm_disk_xml(const KvmDiskFacts *facts)
     kvm_disk_target(facts, device);
     if (order)
         drv_xml_node_set(drv_xml_node_add(device, "boot", NULL), "order", order);
-    if (is_yes(facts, "READONLY"))
+    if (kvm_disk_is_yes(facts, "READONLY"))
         (void)drv_xml_node_add(device, "readonly", NULL);
-    if (is_yes(facts, "SHAREABLE"))
+    if (kvm_disk_is_yes(facts, "SHAREABLE"))
         (void)drv_xml_node_add(device, "shareable", NULL);
     add_encryption(facts, device);
     kvm_disk_iotune(facts, device);

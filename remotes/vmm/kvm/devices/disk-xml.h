@@ -35,5 +35,7 @@ gboolean kvm_disk_can_plug(const KvmDiskFacts *facts,
 gboolean kvm_disk_is_cdrom(const KvmDiskFacts *facts);
 /* A value of DISK, or NULL; caller frees. */
 char *kvm_disk_value(const KvmDiskFacts *facts, const char *name);
+/* TRUE when it is "yes". */
+gboolean kvm_disk_is_yes(const KvmDiskFacts *facts, const char *name);
 /* A value of DISK, else kvmrc's DEFAULT_ATTACH_@name, else NULL; caller frees. */
 char *kvm_disk_setting(const KvmDiskFacts *facts, const char *name);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "virt/block.h"
 #include "vmm/ops/session.h"
 #include "vmm/vmm.h"
-
-#define MIB ((guint64)1 << 20)
 
 static gboolean
 resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
@@ -16,13 +15,13 @@ resize_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     (void)result;
     if (!vmm_session_open(&session, request, error))
         return FALSE;
-    if (request->size_mib == 0 || request->size_mib > G_MAXINT64 / MIB)
+    if (request->size_mib == 0 || request->size_mib > G_MAXINT64 / DRV_MIB)
         return drv_throw(error,
                          DRV_ERROR_USAGE,
                          "invalid disk size: %" G_GUINT64_FORMAT " MiB",
                          request->size_mib);
     return drv_block_resize(
-        session.domain, request->target, request->size_mib * MIB, error);
+        session.domain, request->target, request->size_mib * DRV_MIB, error);
 }
 
 const DrvOp kvm_resize_disk = { .name = "kvm.resize_disk",
