@@ -182,12 +182,12 @@ FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNITS    += $(FUZZ:%=$(OUT)/tests/unit/%)
 $(OUT)/tests/unit/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(OUT)/o/tests/fuzz/replay-main.o \
-    $(FAMILY_LIBS) $(LIBDRV)
+    $(FAMILY_LIBS) $(LIBIM) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
-$(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBDRV)
+	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(filter domain guest im-%,$*),$(VIRTLIBS))
+$(OUT)/tests/fuzz/fuzz-%: $(OUT)/o/tests/fuzz/fuzz-%.o $(FAMILY_LIBS) $(LIBIM) $(LIBDRV)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(findstring domain,$*)$(findstring guest,$*),$(VIRTLIBS))
+	$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(if $(findstring agent,$*),-lsystemd) $(if $(filter domain guest im-%,$*),$(VIRTLIBS))
 # Those of the agent link what it parses with.
 AGENT_FUZZ := $(filter fuzz-agent-%,$(FUZZ))
 AGENT_PARSERS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c agent/common/*.c))

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What probes read below /proc and /sys.  The input is the contents of the files below,
+ * in their order, each up to a byte of 0xff.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "im/base/im.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define END 0xff
+#define NODE "/sys/devices/system/node/node0"
+#define CPU NODE "/cpu0/topology"
+#define PCI "/sys/bus/pci/devices/0000:00:01.0"
+#define NET "/sys/class/net/eth0"
+
+static const char *const files[] = {
+    "/proc/stat",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/proc/7/comm",
+    "/proc/7/cmdline",
+    "/proc/7/status",
+    NODE "/meminfo",
+    NODE "/distance",
+    NODE "/hugepages/hugepages-2048kB/nr_hugepages",
+    NODE "/hugepages/hugepages-2048kB/free_hugepages",
+    CPU "/core_id",
+    CPU "/thread_siblings_list",
+    PCI "/class",
+    PCI "/vendor",
+    PCI "/device",
+    PCI "/numa_node",
+    PCI "/sriov_numvfs",
+    PCI "/nvidia/creatable_vgpu_types",
+    NET "/device/x",
+    NET "/statistics/rx_bytes",
+    NET "/statistics/tx_bytes",
+    "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq",
+    "/sys/fs/cgroup/cgroup.controllers",
+};
+
+/* A directory in memory, made once. */
+static const char *
+root(void)
+{
+    static char *dir;
+
+    if (dir)
+        return dir;
+    dir = g_strdup("/dev/shm/fuzz-im-proc.XXXXXX");
+    g_assert_nonnull(g_mkdtemp(dir));
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_strconcat(dir, files[i], NULL);
+        g_autofree char *parent = g_path_get_dirname(path);
+
+        g_assert_cmpint(g_mkdir_with_parents(parent, 0700), ==, 0);
+    }
+    return dir;
+}
+
+static void
+put(const char *name, const uint8_t *data, size_t size)
+{
+    g_autofree char *path = g_strconcat(root(), name, NULL);
+    g_auto(DrvFd) fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    g_assert_cmpint(write(fd, data, size), ==, (gssize)size);
+}
+
+static void
+put_all(const uint8_t *data, size_t size)
+{
+    const uint8_t *end = data + size;
+
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        const uint8_t *stop = memchr(data, END, (size_t)(end - data));
+
+        stop = stop ? stop : end;
+        put(files[i], data, (size_t)(stop - data));
+        data = MIN(stop + 1, end);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const ImProbe probes[] = { im_linux_usage, im_linux_host, im_cpu,
+                                      im_numa_host,   im_numa_usage, im_pci };
+    g_autoptr(ImContext) im = im_context_new("kvm", "7", "host01", NULL, NULL);
+    g_autoptr(GHashTable) swapped = NULL;
+    guint64 then;
+    gint64 us;
+
+    put_all(data, size);
+    g_free(im->root);
+    im->root = g_strdup(root());
+    im->lasting = TRUE;
+    (void)im_since(im, "cpu.all", 0, &then, &us); /* or it would wait for a second look */
+    (void)im_since(im, "cpu.idle", 0, &then, &us);
+    for (guint i = 0; i < G_N_ELEMENTS(probes); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(probes[i](im, out, &error) == (error == NULL));
+    }
+    swapped = im_swapped(im);
+    return 0;
+}
