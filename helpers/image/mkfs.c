@@ -95,6 +95,7 @@ make_qcow2(
 
     if (*fs == '\0')
         return run_in(dir_fd, create, error);
+    drv_cmd_timeout(convert, drv_qemu_img_convert_timeout(want->size));
     return make_raw(dir_fd, raw, want, fs, error) && run_in(dir_fd, convert, error) &&
            drv_path_remove_tree(dir_fd, "", raw, error);
 }

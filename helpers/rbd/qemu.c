@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "image/qemu-img.h"
+
 #define CHILD_FD 3
 
 static void
@@ -39,8 +41,12 @@ qemu_name_of(const DrvRbdSite *site, const char *pool, const char *image)
 }
 
 gboolean
-drv_rbd_qemu_convert(
-    DrvRbdPool *pool, int fd, const char *format, const char *name, GError **error)
+drv_rbd_qemu_convert(DrvRbdPool *pool,
+                     int fd,
+                     const char *format,
+                     const char *name,
+                     guint64 size,
+                     GError **error)
 {
     g_autofree char *target = qemu_name_of(pool->site, pool->name, name);
     g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", CHILD_FD);
@@ -51,5 +57,6 @@ drv_rbd_qemu_convert(
     drv_cmd_arg(cmd, from);
     drv_cmd_arg(cmd, target);
     drv_cmd_fd(cmd, CHILD_FD, fd);
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(size));
     return drv_cmd_run(cmd, error);
 }

@@ -4,6 +4,8 @@
  *
  * ISA-L compares checksum and length of each member as zlib does, but lets headers pass
  * that zlib refuses; so each member begins with zlib, until that has read the header.
+ * Incomplete sets of codes, of whose gaps the data makes no use, are refused by zlib
+ * alone.
  */
 #define DRV_ALLOW_PRIVATE
 #include <zlib.h>
@@ -27,7 +29,8 @@ typedef struct {
     z_stream z;                 /* its next_in and avail_in are the input's for both */
     struct inflate_state *isal; /* NULL: zlib does it all */
     Part part;
-    gboolean padding; /* behind the last member: zeros to the end */
+    gboolean not_first; /* at least one member has ended well */
+    gboolean padding;   /* behind the last member: zeros to the end */
     guint8 input[DRV_UNPACK_INPUT_SIZE];
 } Gzip;
 
@@ -72,8 +75,18 @@ next_member(Gzip *self, GError **error)
         return more;
     if (inflateReset(&self->z) != Z_OK)
         return throw_gzip(self, "cannot initialise zlib", error);
+    self->not_first = TRUE;
     self->part = HEADER;
     return 1;
+}
+
+/* What has no magic behind a member is not another one. */
+static const char *
+zlib_reason(const Gzip *self)
+{
+    if (self->not_first && self->z.total_in <= 2 && self->z.total_out == 0)
+        return "trailing data after its end";
+    return self->z.msg ? self->z.msg : "data is corrupt";
 }
 
 /* As far as the header goes when ISA-L does the rest, else as far as there is room. */
@@ -85,7 +98,7 @@ step_by_zlib(Gzip *self, GError **error)
     if (result == Z_STREAM_END)
         self->part = BETWEEN;
     else if (result != Z_OK)
-        return throw_gzip(self, self->z.msg ? self->z.msg : "data is corrupt", error);
+        return throw_gzip(self, zlib_reason(self), error);
     if (result == Z_OK && self->isal && (self->z.data_type & AT_BLOCK)) {
         isal_inflate_reset(self->isal);
         self->isal->crc_flag = ISAL_GZIP_NO_HDR_VER;

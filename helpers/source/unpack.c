@@ -9,9 +9,10 @@
 #include "base/load-archive.h"
 #include "source/unpack-private.h"
 
-#define HEAD ((gsize)16)                   /* bytes that tell what it is */
-#define SKIPPABLE_HEAD ((gsize)8)          /* magic and length */
-#define PEEK_MAX ((gsize)16 * 1024 * 1024) /* drv_source_peek()'s */
+#define HEAD ((gsize)24)                             /* bytes that tell what it is */
+#define SKIPPABLE_HEAD ((gsize)8)                    /* magic and length */
+#define ZSTD_WINDOW_MAX ((guint64)128 * 1024 * 1024) /* as libzstd has it */
+#define PEEK_MAX ((gsize)16 * 1024 * 1024)           /* drv_source_peek()'s */
 
 static const char zstd_magic[] = { 0x28, (char)0xb5, 0x2f, (char)0xfd };
 
@@ -137,6 +138,7 @@ typedef struct {
     GError *error;         /* of reading inner */
     guint64 received;      /* compressed bytes so far */
     guint64 last_not_zero; /* how far they are not just zeros */
+    gboolean at_end;       /* there are no more */
     guint8 input[DRV_UNPACK_INPUT_SIZE];
 } Unpack;
 
@@ -164,6 +166,7 @@ pull(Unpack *self, GError **error)
     gssize got = drv_source_read(self->inner, self->input, sizeof self->input, error);
     gssize end = got;
 
+    self->at_end = got == 0;
     while (end > 0 && self->input[end - 1] == 0)
         end--;
     if (end > 0)
@@ -186,10 +189,8 @@ pull_for_archive(struct archive *archive, void *data, const void **buffer)
 }
 
 static gssize
-archive_failed(Unpack *self, GError **error)
+archive_failed(Unpack *self, const char *reason, GError **error)
 {
-    const char *reason = archive_error_string(self->archive);
-
     if (self->error == NULL)
         return drv_unpack_throw(
             self->inner, self->filter, reason ? reason : "data is corrupt", error);
@@ -221,7 +222,7 @@ unpack_read(gpointer state, guint8 *data, gsize size, GError **error)
     la_ssize_t got = archive_read_data(self->archive, data, size);
 
     if (got < 0)
-        return archive_failed(self, error);
+        return archive_failed(self, archive_error_string(self->archive), error);
     if (got == 0)
         return finish(self, error);
     return got;
@@ -239,13 +240,54 @@ begin(Unpack *self, GError **error)
 
     if (archive == NULL ||
         archive_read_append_filter(archive, filters[self->filter].code) != ARCHIVE_OK ||
-        archive_read_support_format_raw(archive) != ARCHIVE_OK ||
-        archive_read_open(archive, self, NULL, pull_for_archive, NULL) != ARCHIVE_OK)
-        return archive_failed(self, error) >= 0;
-    if (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
+        archive_read_support_format_raw(archive) != ARCHIVE_OK)
+        return archive_failed(self, "cannot initialise libarchive", error) >= 0;
+    if (archive_read_open(archive, self, NULL, pull_for_archive, NULL) == ARCHIVE_OK &&
+        archive_read_next_header(archive, &entry) == ARCHIVE_OK)
         return TRUE;
-    archive_set_error(archive, EINVAL, "data is corrupt, or there is nothing in it");
-    return archive_failed(self, error) >= 0;
+    return archive_failed(self,
+                          self->at_end ? "data is truncated, or there is nothing in it"
+                                       : "data is corrupt",
+                          error) >= 0;
+}
+
+/* The first frame's header (RFC 8878, 3.1.1.1) says how much has to be remembered;
+ * without a window of its own, all of the content.
+ */
+static guint64
+zstd_window(const guint8 *data, gsize size)
+{
+    guint64 content = 0;
+    guint n;
+
+    if (size < 14)
+        return 0;
+    if ((data[4] & 0x20) == 0) {
+        guint64 base = (guint64)1 << (10 + (data[5] >> 3));
+
+        return base + base / 8 * (data[5] & 7);
+    }
+    n = 1U << (data[4] >> 6);
+    data += 5 + ((const guint8[]){ 0, 1, 2, 4 })[data[4] & 3];
+    for (guint i = 0; i < n; i++)
+        content |= (guint64)data[i] << (8 * i);
+    return content;
+}
+
+/* libzstd refuses it as well, but libarchive does not pass its reason on. */
+static gboolean
+check_zstd_window(DrvSource *inner, const guint8 *data, gsize size, GError **error)
+{
+    guint64 window = zstd_window(data, size);
+    g_autofree char *text = NULL;
+
+    if (window <= ZSTD_WINDOW_MAX)
+        return TRUE;
+    text = g_strdup_printf("needs %" G_GUINT64_FORMAT
+                           " MiB of memory, the limit is %" G_GUINT64_FORMAT,
+                           window >> 20,
+                           ZSTD_WINDOW_MAX >> 20);
+    return drv_unpack_throw(inner, DRV_UNPACK_ZSTD, text, error) >= 0;
 }
 
 static DrvSource *
@@ -306,7 +348,10 @@ find_filter(DrvSource *inner, DrvUnpackFilter *filter, GError **error)
         bad = find_refused(head + at, left);
         if (at > 0 && *filter != DRV_UNPACK_ZSTD && *filter != DRV_UNPACK_LZ4)
             bad = "what follows a skippable frame";
-        return bad == NULL || refuse(inner, bad, error);
+        if (bad)
+            return refuse(inner, bad, error);
+        return *filter != DRV_UNPACK_ZSTD ||
+               check_zstd_window(inner, head + at, left, error);
     }
 }
 

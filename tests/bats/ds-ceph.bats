@@ -59,6 +59,19 @@ file() { # NAME SIZE: data, a hole, data
     assert_only "$BATS_TEST_TMPDIR/staging"
 }
 
+@test "cp: what exceeds SIZE, with which quotas are charged, is refused" {
+    head -c 3M /dev/urandom >"$BATS_TEST_TMPDIR/raw"
+    run_ceph_ds cp 5 PATH="$BATS_TEST_TMPDIR/raw" SAFE_DIRS=/ IMAGE/SIZE=2
+    assert_error "the disk has 3 MB, more than SIZE 2 of the image"
+    qemu-img convert -f raw -O qcow2 "$BATS_TEST_TMPDIR/raw" "$BATS_TEST_TMPDIR/qcow2"
+    run_ceph_ds cp 5 PATH="$BATS_TEST_TMPDIR/qcow2" SAFE_DIRS=/ IMAGE/SIZE=2 \
+        STAGING_DIR="$BATS_TEST_TMPDIR"
+    assert_error "the disk has 3 MB, more than SIZE 2 of the image"
+    assert_images one
+    run_ceph_ds cp 5 PATH="$BATS_TEST_TMPDIR/raw" SAFE_DIRS=/ IMAGE/SIZE=3
+    assert_success
+}
+
 @test "mkfs: empty, with a file system, with swap space, and of format save_as" {
     run_ceph_ds mkfs 5 FORMAT=raw SIZE=8
     assert_success

@@ -184,3 +184,54 @@ PY
     register os.raw.xz
     cmp "$SAFE/os.raw" "$SOURCE"
 }
+
+# The error of cp for SAFE/FILE, and what it says.
+refused() { # FILE REGEX
+    dump_path "$SAFE/$1"
+    run_ds fs/cp 7
+    assert_error "$2"
+    assert_only "$DS"
+}
+
+@test "what is wrong with a compressed image is said" {
+    zstd -q "$SAFE/os.raw" -o "$SAFE/os.raw.zst"
+    lz4 -q "$SAFE/os.raw" "$SAFE/os.raw.lz4"
+    bzip2 -k "$SAFE/os.raw"
+    for kind in gz zst lz4 bz2; do
+        head -c 5000 "$SAFE/os.raw.$kind" >"$SAFE/cut"
+        refused cut "data is truncated"
+    done
+    for kind in gz bz2 lz4; do
+        { cat "$SAFE/os.raw.$kind" && echo tail; } >"$SAFE/tail"
+        refused tail "trailing data after its end"
+    done
+    head -c 300M /dev/zero | zstd -q -1 --long=31 >"$SAFE/long"
+    refused long "needs 2048 MiB of memory, the limit is 128"
+}
+
+# Peak memory of cp, in KiB, for what FILE becomes.
+peak_of() { # FILE
+    dump_path "$SAFE/$1" EXPAND_LIMIT_MB=2000
+    drv_run_with "$DUMP" python3 -c 'import os, subprocess, sys
+p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(p.pid, 0)
+print(used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))' "$REMOTES/datastore/fs/cp" 7
+}
+
+@test "no decompressor takes more memory than its limit" {
+    local peak
+    head -c 300M /dev/zero >"$SAFE/zeros"
+    gzip -1 -c "$SAFE/zeros" >"$SAFE/gzip"
+    bzip2 -9 -c "$SAFE/zeros" >"$SAFE/bzip2"
+    xz -0 --lzma2=preset=0,dict=192MiB -c "$SAFE/zeros" >"$SAFE/xz"
+    zstd -q -1 --long=27 -c "$SAFE/zeros" >"$SAFE/zstd"
+    lz4 -q -9 -B7 -c "$SAFE/zeros" >"$SAFE/lz4"
+    for limit in gzip:48 bzip2:48 lz4:64 zstd:192 xz:300; do
+        run peak_of "${limit%:*}"
+        assert_success
+        echo "# ${limit%:*} takes $((output / 1024)) MiB" >&3
+        [ "$output" -le $((${limit#*:} * 1024)) ]
+        rm -f "$DS"/*
+    done
+}

@@ -74,6 +74,10 @@ load lib/tm
     wait_until 10 test -s "$port"
     run_tm qcow2 context "http://127.0.0.1:$(cat "$port")/file" "$HERE:$VM/disk.6" 25 0
     local first=$status
+    head -c 1100K /dev/zero >"$BATS_TEST_TMPDIR/web/large"
+    echo CONTEXT_LIMIT_MB=1 >>"$REMOTES/etc/one-native.conf"
+    run_tm qcow2 context "http://127.0.0.1:$(cat "$port")/large" "$HERE:$VM/disk.7" 25 0
+    assert_error "is larger than the 1048576 bytes of CONTEXT_LIMIT_MB"
     run_tm qcow2 context "http://127.0.0.1:$(cat "$port")/none" "$HERE:$VM/disk.7" 25 0
     kill $server
     assert_equal "$first" 0

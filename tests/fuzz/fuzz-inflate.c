@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gzip by ISA-L and by zlib: the same bytes, and the same verdict.
  *
+ * But for sets of codes that are incomplete in a way of which the data makes no use: zlib
+ * refuses these, ISA-L does not.  Checksum and length of the data are right then.
+ *
  * The last byte says how the input comes in pieces and goes out.
  */
 #define DRV_ALLOW_PRIVATE
@@ -31,9 +34,9 @@ read_piece(gpointer state, guint8 *data, gsize size, GError **error)
     return (gssize)n;
 }
 
-/* All that comes out, and whether it ended well. */
+/* All that comes out, and how it ended. */
 static GByteArray *
-unpack(const uint8_t *data, size_t size, guint8 how, gboolean by_zlib, gboolean *good)
+unpack(const uint8_t *data, size_t size, guint8 how, gboolean by_zlib, GError **error)
 {
     static const DrvSourceOps ops = { .read = read_piece };
     static guint8 buffer[65536];
@@ -42,29 +45,37 @@ unpack(const uint8_t *data, size_t size, guint8 how, gboolean by_zlib, gboolean 
     DrvSource *inner = drv_source_new(&ops, &pieces, "x");
     g_autoptr(DrvSource) source = drv_unpack_new_gzip(inner, by_zlib);
     GByteArray *out = g_byte_array_new();
-    gssize got = 0;
+    gssize got;
 
-    while (out->len < OUT_MAX && (got = drv_source_read(source, buffer, room, NULL)) > 0)
+    while (out->len < OUT_MAX && (got = drv_source_read(source, buffer, room, error)) > 0)
         g_byte_array_append(out, buffer, (guint)got);
-    *good = got >= 0;
     return out;
+}
+
+static gboolean
+is_incomplete_set(const GError *error)
+{
+    return error && (strstr(error->message, "invalid distances set") ||
+                     strstr(error->message, "invalid literal/lengths set") ||
+                     strstr(error->message, "invalid code lengths set"));
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    gboolean fast_good, slow_good;
+    g_autoptr(GError) fast_error = NULL;
+    g_autoptr(GError) slow_error = NULL;
+    g_autoptr(GByteArray) fast = NULL;
+    g_autoptr(GByteArray) slow = NULL;
 
     if (size < 11 || memcmp(data, "\x1f\x8b\x08", 3) != 0)
         return 0;
-    g_autoptr(GByteArray) fast =
-        unpack(data, size - 1, data[size - 1], FALSE, &fast_good);
-    g_autoptr(GByteArray) slow = unpack(data, size - 1, 0, TRUE, &slow_good);
-
-    if (fast->len >= OUT_MAX || slow->len >= OUT_MAX)
+    fast = unpack(data, size - 1, data[size - 1], FALSE, &fast_error);
+    slow = unpack(data, size - 1, 0, TRUE, &slow_error);
+    if (fast->len >= OUT_MAX || slow->len >= OUT_MAX || is_incomplete_set(slow_error))
         return 0;
-    g_assert_cmpint(fast_good, ==, slow_good);
-    if (slow_good)
+    g_assert_cmpint(fast_error == NULL, ==, slow_error == NULL);
+    if (slow_error == NULL)
         g_assert_cmpmem(fast->data, fast->len, slow->data, slow->len);
     return 0;
 }

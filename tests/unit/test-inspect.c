@@ -496,6 +496,28 @@ test_vmdk_footer(void)
     check(fd, "footer contradicts", NULL);
 }
 
+/* qemu counts whole sectors, a last one that is not whole among them. */
+static void
+test_vmdk_footer_odd(void)
+{
+    g_autoptr(Scratch) dir = scratch_new();
+    g_auto(DrvFd) fd = changed(dir,
+                               "vmdk",
+                               "subformat=streamOptimized",
+                               56,
+                               "\xff\xff\xff\xff\xff\xff\xff\xff",
+                               8);
+    guint8 header[512];
+    guint64 end = 20 * MIB;
+
+    g_assert_cmpint(pread(fd, header, sizeof header, 0), ==, sizeof header);
+    put_at(fd, header, sizeof header, end - 512);
+    g_assert_cmpint(ftruncate(fd, (off_t)end + 1), ==, 0);
+    check(fd, NULL, NULL);
+    put_at(fd, "\0\0\0\0\0\0\0\0", 8, end - 512 + 12);
+    check(fd, "footer contradicts", NULL);
+}
+
 static void
 test_vmdk_text(void)
 {
@@ -607,6 +629,7 @@ main(int argc, char **argv)
     g_test_add_func("/inspect/qcow2-backing", test_qcow2_backing);
     g_test_add_func("/inspect/qcow2-facts", test_qcow2_facts);
     g_test_add_func("/inspect/vmdk-footer", test_vmdk_footer);
+    g_test_add_func("/inspect/vmdk-footer-odd", test_vmdk_footer_odd);
     g_test_add_func("/inspect/vmdk-text", test_vmdk_text);
     g_test_add_func("/inspect/luks", test_luks);
     g_test_add_func("/inspect/iso", test_iso);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snap_flatten of an image that no VM uses: a snapshot becomes the image, and all others
  * go. */
+#include <fcntl.h>
+
 #include "base/path.h"
 #include "datastore/fs/fs.h"
 #include "image/chain.h"
+#include "image/inspect.h"
 #include "image/qemu-img.h"
 
 static gboolean
@@ -12,10 +15,13 @@ flatten_chain(FsImage *image, const char *file, GError **error)
     g_autofree char *path = g_build_filename(image->dir, file, NULL);
     g_autofree char *root = g_path_get_dirname(image->dir);
     g_autoptr(DrvCmd) cmd = drv_qemu_img_convert(path, "qcow2", "copy", "qcow2", TRUE);
+    g_auto(DrvImageInfo) info = { 0 };
 
-    if (!drv_chain_check(root, path, "qcow2", error))
+    if (!drv_chain_check(root, path, "qcow2", error) ||
+        !drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_NOFOLLOW, &info, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info.virtual_size));
     return drv_cmd_run(cmd, error) &&
            drv_path_keep_rights(
                drv_stage_fd(image->stage), "copy", image->dir_fd, file, error);

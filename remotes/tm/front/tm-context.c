@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "request/request.h"
 #include "source/copy.h"
 #include "source/fetch.h"
+
+#define DEFAULT_LIMIT_MB 1024
+#define MIB ((guint64)1024 * 1024)
 
 /* The front-end may pass the quotes of 'NAME' on or have had them removed. */
 static char *
@@ -67,11 +71,23 @@ static int
 fetch(const char *url, GError **error)
 {
     DrvFetchRequest request = DRV_FETCH_REQUEST_INIT;
+    g_autoptr(DrvConfig) config = drv_config_load("one-native.conf", error);
     g_autoptr(DrvSource) source = NULL;
     g_auto(DrvFd) fd = -1;
+    guint64 limit_mb;
 
+    if (config == NULL ||
+        !drv_config_get_uint(
+            config, "CONTEXT_LIMIT_MB", DEFAULT_LIMIT_MB, &limit_mb, error) ||
+        !drv_config_get_uint(config, "FETCH_MIN_RATE", 4096, &request.min_rate, error))
+        return -1;
     request.url = url;
+    request.min_rate = CLAMP(request.min_rate, 1, G_MAXUINT32);
     source = drv_fetch_open(&request, error);
+    if (source)
+        source = drv_source_new_limited(g_steal_pointer(&source),
+                                        MIN(limit_mb, G_MAXUINT32) * MIB,
+                                        "CONTEXT_LIMIT_MB");
     fd = source ? drv_fd_new_nameless(error) : -1;
     if (fd < 0 || !drv_copy_source(source, fd, TRUE, NULL, error))
         return -1;

@@ -49,6 +49,7 @@ make_first(const TmClone *request, const TmImage *image, int snap_fd, GError **e
         image->path, image->is_qcow2 ? "qcow2" : "raw", "0", "qcow2", request->sparse);
     resize = drv_qemu_img_resize("0", "qcow2", size, !request->sparse);
     drv_cmd_cwd(convert, snap_fd);
+    drv_cmd_timeout(convert, drv_qemu_img_convert_timeout(image->virtual_size));
     drv_cmd_cwd(resize, snap_fd);
     return drv_cmd_run(convert, error) &&
            drv_path_keep_rights(snap_fd, "0", image->fd, "", error) &&

@@ -61,6 +61,7 @@ copy_qcow2(const TmStore *request,
         !tm_overlay_check(disk, file, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(size));
     return drv_cmd_run(cmd, error) &&
            drv_path_keep_rights(drv_stage_fd(stage), "image", disk->base_fd, file, error);
 }

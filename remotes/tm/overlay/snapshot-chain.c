@@ -52,11 +52,14 @@ rebase_child(const TmSnapDisk *snap,
         drv_qemu_img_rebase(name, parent, parent_format(snap, parent));
     g_auto(DrvFd) fd = drv_path_open_beneath(
         disk->base_fd, disk->base, disk->snap_dir, O_RDONLY | O_DIRECTORY, 0, error);
+    guint64 size;
 
-    if (fd < 0 || !tm_overlay_check(disk, child, error))
+    if (fd < 0 || !tm_overlay_check(disk, child, error) ||
+        !tm_overlay_read(disk, child, &size, NULL, error))
         return FALSE;
     drv_cmd_cwd(repair, fd);
     drv_cmd_cwd(rebase, fd);
+    drv_cmd_timeout(rebase, drv_qemu_img_convert_timeout(size));
     return drv_cmd_run(repair, error) && drv_cmd_run(rebase, error);
 }
 

@@ -44,10 +44,13 @@ flatten(const TmDisk *disk, const char *file, DrvStage *stage, GError **error)
 {
     g_autofree char *from = g_build_filename(disk->base, file, NULL);
     g_autoptr(DrvCmd) cmd = drv_qemu_img_convert(from, "qcow2", "image", "qcow2", TRUE);
+    guint64 size;
 
-    if (!tm_overlay_check(disk, file, error))
+    if (!tm_overlay_read(disk, file, &size, NULL, error) ||
+        !tm_overlay_check(disk, file, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(stage));
+    drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(size));
     return drv_cmd_run(cmd, error) &&
            drv_path_keep_rights(drv_stage_fd(stage), "image", disk->base_fd, file, error);
 }
