@@ -114,8 +114,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (guint i = 0; i < G_N_ELEMENTS(probes); i++) {
         g_autoptr(GString) out = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
+        gboolean good = probes[i](im, out, &error);
 
-        g_assert_true(probes[i](im, out, &error) == (error == NULL));
+        g_assert_true(good == (error == NULL));
     }
     swapped = im_swapped(im);
     return 0;

@@ -21,7 +21,7 @@ read_ticks(const ImContext *im, guint64 *all, guint64 *idle, guint *cpus)
     words = g_strsplit_set(text, " ", -1);
     *all = *idle = 0;
     /* user nice system idle iowait irq softirq steal; guest times are within user's */
-    for (guint i = 1, n = 0; words[i] && n < 8; i++) {
+    for (guint i = words[0] ? 1 : 0, n = 0; words[i] && n < 8; i++) {
         guint64 ticks;
 
         if (!g_ascii_string_to_unsigned(words[i], 10, 0, G_MAXUINT64, &ticks, NULL))
