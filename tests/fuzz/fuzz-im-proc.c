@@ -12,6 +12,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const ImProbe im_linux_usage, im_linux_host, im_cpu, im_numa_host, im_numa_usage,
+    im_pci;
+
 #define END 0xff
 #define NODE "/sys/devices/system/node/node0"
 #define CPU NODE "/cpu0/topology"
@@ -100,8 +103,8 @@ put_samples(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const ImProbe probes[] = { im_linux_usage, im_linux_host, im_cpu,
-                                      im_numa_host,   im_numa_usage, im_pci };
+    static const ImProbe *const probes[] = { &im_linux_usage, &im_linux_host, &im_cpu,
+                                             &im_numa_host,   &im_numa_usage, &im_pci };
     g_autoptr(ImContext) im = im_context_new("kvm", "7", "host01", NULL, NULL);
     g_autoptr(GHashTable) swapped = NULL;
 
@@ -114,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (guint i = 0; i < G_N_ELEMENTS(probes); i++) {
         g_autoptr(GString) out = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
-        gboolean good = probes[i](im, out, &error);
+        gboolean good = probes[i]->run(im, out, &error);
 
         g_assert_true(good == (error == NULL));
     }
