@@ -92,9 +92,7 @@ node_memory(const ImContext *im, const char *node, const char *key, guint64 *kib
     return text && im_field(text, name, kib);
 }
 
-/* "0-1,4" → "0,1,4"; caller frees.  At most so many of a range. */
-#define CPUS_MAX 4096
-
+/* "0-1,4" → "0,1,4"; caller frees. */
 static char *
 spell_out(const char *list)
 {
@@ -106,9 +104,8 @@ spell_out(const char *list)
         guint64 from = g_ascii_strtoull(ranges[i], NULL, 10);
         guint64 to = dash ? g_ascii_strtoull(dash + 1, NULL, 10) : from;
 
-        for (guint64 n = 0; from <= to && n <= MIN(to - from, CPUS_MAX); n++)
-            g_string_append_printf(
-                out, "%s%" G_GUINT64_FORMAT, out->len ? "," : "", from + n);
+        for (guint64 n = from; from <= to && n - from <= MIN(to - from, 4096); n++)
+            g_string_append_printf(out, "%s%" G_GUINT64_FORMAT, out->len ? "," : "", n);
     }
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
