@@ -278,11 +278,12 @@ stripped: all
 	packaging/strip-tree $(OUT)/remotes $(STRIPPED)
 
 # The host agent: a command, a service, which is not enabled, and its programs.
+STRIP := -s
 AGENT_PROGS = $(filter $(OUT)/agent/drv-agent%,$(PROGS))
 install-agent: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(COMPDIR))
-	install -s -m 755 $(OUT)/agent/drv $(DESTDIR)$(BINDIR)/drv
-	install -s -m 755 $(AGENT_PROGS) $(DESTDIR)$(LIBEXECDIR)/
+	install $(STRIP) -m 755 $(OUT)/agent/drv $(DESTDIR)$(BINDIR)/drv
+	install $(STRIP) -m 755 $(AGENT_PROGS) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 packaging/systemd/drv-agentd.socket $(DESTDIR)$(UNITDIR)/
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/systemd/drv-agentd.service \
 	    >$(DESTDIR)$(UNITDIR)/drv-agentd.service

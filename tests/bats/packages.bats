@@ -15,7 +15,7 @@ in_root() {
 }
 
 @test "lintian finds nothing" {
-    run lintian --allow-root --fail-on=error,warning,info "$DEBS"/one-native{_,-doc,-host}*.deb
+    run lintian --allow-root --fail-on=error,warning,info "$DEBS"/one-native{_,-agent_,-doc_,-host_}*.deb
     assert_success
     assert_output ""
 }
@@ -111,6 +111,19 @@ dpkg-deb -c $ours | awk '{ print $6 }' | grep -v '/$' >/tmp/names
 dpkg-deb -I $ours | grep -q conffiles && die "configuration files"
 install $ours
 remove -P one-native
+END
+}
+
+@test "the agent's package has its programs and service, enabled by nobody" {
+    in_root <<'END'
+install /debs/one-native-agent_*.deb
+drv --version | grep -q one-native || die "no drv"
+/usr/libexec/one-native/drv-agentd --version >/dev/null || die "no agent"
+[ -e /lib/systemd/system/drv-agentd.service ] || die "no service"
+[ ! -e /etc/systemd/system/sockets.target.wants/drv-agentd.socket ] || die "enabled"
+drv-agentd --version 2>/dev/null && die "a daemon in PATH"
+remove -P one-native-agent
+! command -v drv || die "not removed"
 END
 }
 
