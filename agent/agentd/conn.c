@@ -268,7 +268,7 @@ conn_work(Conn *conn)
             conn_take_http(conn);
     }
     if (conn->ended && conn->call == NULL && conn->out->len == 0 && conn->work == 0)
-        conn_free(conn); /* the rest of what it sent is no call */
+        conn_free(conn); /* the rest of what it sent is not a call */
     else
         watch_in(conn);
 }

@@ -5,6 +5,6 @@
 #include "base/json.h"
 
 /* Print @line (taken over) on stdout.  A reader that is gone stops nothing: @why_ignored
- * says why that is no error here.
+ * says why that is not an error here.
  */
 void agent_print_line(json_object *line, const char *why_ignored);

@@ -45,7 +45,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Table, table_clear)
 void table_row(Table *table, ...) G_GNUC_NULL_TERMINATED;
 void table_print(const Table *table);
 
-/* The last line of a terminal, on stderr, redrawn; nothing where stderr is no terminal.
+/* The last line of a terminal, on stderr, redrawn; nothing where stderr is not a
+ * terminal.
  */
 void bar_draw(double part, const char *text);
 void bar_clear(void);

@@ -71,7 +71,7 @@ mode_t drv_path_umask(void);
 
 /* Take from file @name below @dir_fd ("": @dir_fd itself) what group and others may not
  * do with @like below @like_fd, of which it is a copy or a part.  Nothing is given to
- * anybody; what is no regular file, on either side, has rights of its own.
+ * anybody; what is not a regular file, on either side, has rights of its own.
  */
 gboolean drv_path_keep_rights(int dir_fd,
                               const char *name,

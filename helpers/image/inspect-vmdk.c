@@ -145,7 +145,8 @@ read_descriptor(const DrvImageReader *reader,
     if (!drv_inspect_read(reader, offset, text, size, error))
         return FALSE;
     if (info->backing_file == NULL && strstr(text, PARENT_HINT))
-        info->backing_file = g_strdup(""); /* even where it is no key: qemu searches so */
+        info->backing_file =
+            g_strdup(""); /* even where it is not a key: qemu searches so */
     lines = g_strsplit_set(text, "\r\n", -1); /* ends at the first NUL, as padding does */
     for (guint i = 0; lines[i]; i++)
         if (!take_line(reader, g_strstrip(lines[i]), info, extents, error))
@@ -232,7 +233,9 @@ check_footer(const DrvImageReader *reader, const guint8 *raw, GError **error)
         return drv_inspect_invalid(reader, error, "data is truncated");
     if (reader->total % SECTOR != 0) /* qemu would look for it elsewhere */
         return drv_inspect_invalid(
-            reader, error, "it has a footer, and its size is no multiple of 512 bytes");
+            reader,
+            error,
+            "it has a footer, and its size is not a multiple of 512 bytes");
     if (!drv_inspect_read(
             reader, reader->total - FOOTER_DISTANCE, footer, sizeof footer, error))
         return FALSE;

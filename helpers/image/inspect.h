@@ -71,7 +71,7 @@ const char *drv_inspect_format_name(DrvImageFormat format);
 const char *drv_inspect_core_format(DrvImageFormat format);
 
 /* Read the header of @fd (regular file or block device; pread only) to @info, which the
- * caller clears.  @name is for messages only.  DRV_ERROR_REFUSED "'<name>' is no valid
+ * caller clears.  @name is for messages only.  DRV_ERROR_REFUSED "'<name>' is not a valid
  * qcow2 image: …" for headers that are truncated, absurd or contradict the file.
  */
 gboolean drv_inspect_fd(int fd, const char *name, DrvImageInfo *info, GError **error)

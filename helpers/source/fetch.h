@@ -19,7 +19,8 @@
  * (draft-ietf-secsh-filexfer-02) ourselves, with 64 requests under way.  So no shell sees
  * the path.  A user's URL (policy) may only name the hosts that a setting names, and the
  * path that the host says it leads to must be allowed.  libcurl's own sftp knows nothing
- * of ssh_config and is no part of many builds; the sftp program wants a file to write to.
+ * of ssh_config and is not part of many builds; the sftp program wants a file to write
+ * to.
  *
  * s3: AWS Signature Version 4 in headers.
  *

@@ -3,7 +3,7 @@
  *
  * One layer of gzip, bzip2, xz, zstd or lz4 is recognised by content and taken off; what
  * is inside is data, even if compressed again.  Of 7z, rar, lzip, lzop, lzma and compress
- * it is only known that they are no disks: DRV_ERROR_REFUSED "<what> is not supported:
+ * it is only known that they are not disks: DRV_ERROR_REFUSED "<what> is not supported:
  * …".  Several members after one another are one stream.  Truncated or damaged input, and
  * anything but zero bytes behind the last member, is DRV_ERROR_REFUSED "cannot decompress
  * '<name>' (gzip): …".  Use a limited stage behind it: a small file may expand without

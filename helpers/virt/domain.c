@@ -69,7 +69,7 @@ looks_like_number(const char *id, gint64 *number)
            g_ascii_string_to_signed(id, 10, 0, G_MAXINT, number, NULL);
 }
 
-/* Any other error than "no such domain" ends the search: it is no answer. */
+/* Any other error than "no such domain" ends the search: it is not an answer. */
 static gboolean
 go_on_looking(gconstpointer found)
 {

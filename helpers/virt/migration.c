@@ -210,7 +210,7 @@ do_migrate(DrvVirtCall *call)
     return there != NULL;
 }
 
-/* For call->text.  A target that would be more than a word in JSON is no disk's. */
+/* For call->text.  A name of a target that would need quotes in JSON is refused. */
 static char *
 travelling_disks(const DrvMigration *migration)
 {

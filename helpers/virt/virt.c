@@ -401,7 +401,7 @@ drv_virt_open(const char *uri, GError **error)
     call->in = drv_virt_ref(virt);
     call->in_free = (GDestroyNotify)drv_virt_close;
     if (!drv_virt_call(call, error)) {
-        /* Whatever its number, this is no domain that is not there. */
+        /* Whatever its number, this does not mean that the domain is absent. */
         if (error && *error && drv_error_is(*error, DRV_ERROR_NOT_FOUND))
             (*error)->code = DRV_ERROR_VIRT;
         (void)drv_prefix(error, "%s", virt->uri);

@@ -129,7 +129,7 @@ image_format() {
     esac
 }
 
-# _fs_number HEX [little]: refuses what is no sensible size.
+# _fs_number HEX [little]: refuses what is not a sensible size.
 _fs_number() {
     local hex=$1 turned='' at
 

@@ -100,7 +100,7 @@ load lib/ds
     assert_only "$DS"
 }
 
-@test "cp: an archive is no disk, packed or not" {
+@test "cp: an archive is not a disk, packed or not" {
     cp "$SAFE/os.raw" "$SAFE/disk.vmdk"
     echo '<Envelope/>' >"$SAFE/vm.ovf"
     tar -C "$SAFE" -cf "$SAFE/vm.ova" vm.ovf disk.vmdk
@@ -110,7 +110,7 @@ load lib/ds
         for file in vm.ova vm.tar.gz vm.zip; do
             dump_path "$SAFE/$file" TYPE=$type
             run_ds fs/cp 7
-            assert_error "^cannot register image 7: (an OVA|a tar|a zip) is no disk: unpack it and register the disks? in it"
+            assert_error "^cannot register image 7: (an OVA|a tar|a zip) is not a disk: unpack it and register the disks? in it"
         done
     done
     assert_only "$DS"

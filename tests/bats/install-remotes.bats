@@ -150,7 +150,7 @@ shims() { # N
     [ $step -gt 40 ]
 }
 
-@test "what is no built tree, and what is no front-end's, is refused" {
+@test "a directory that is not a built tree, or not a front-end's, is refused" {
     run "$INSTALL" one one/remotes
     assert_failure
     run "$INSTALL" ours nowhere

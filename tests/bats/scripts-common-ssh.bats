@@ -68,7 +68,7 @@ setup() {
     only "$WORK"
 }
 
-@test "what is no host name never reaches ssh" {
+@test "what is not a host name never reaches ssh" {
     fake_ssh
     for host in "" -oProxyCommand=x "a b" 'a;b' '$(x)' $'a\nb' "a'b" 'a|b'; do
         lib 'ssh_exec_and_log "$1" "touch x" "no"' "$host"

@@ -515,7 +515,7 @@ test_vmdk_footer_odd(void)
     g_assert_cmpint(ftruncate(fd, (off_t)end), ==, 0);
     check(fd, NULL, NULL);
     g_assert_cmpint(ftruncate(fd, (off_t)end + 1), ==, 0);
-    check(fd, "its size is no multiple of 512 bytes", NULL);
+    check(fd, "its size is not a multiple of 512 bytes", NULL);
 }
 
 static void

@@ -334,7 +334,8 @@ test_no_archive(void)
     g_assert_cmpint(kind_of(path), ==, DRV_ARCHIVE_NONE);
 }
 
-/* --- what is no disk, and is not unpacked either --------------------------------------
+/* --- what is not a disk, and is not unpacked either
+ * --------------------------------------
  */
 
 typedef struct {

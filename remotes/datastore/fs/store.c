@@ -46,9 +46,9 @@ refuse_archive(const DsCp *request, DrvArchiveKind kind, GError **error)
     return drv_throw(error,
                      DRV_ERROR_REFUSED,
                      "%s: unpack it and register the disk%s in it ('%s')",
-                     is_ova                    ? "an OVA is no disk"
-                     : kind == DRV_ARCHIVE_ZIP ? "a zip is no disk"
-                                               : "a tar is no disk",
+                     is_ova                    ? "an OVA is not a disk"
+                     : kind == DRV_ARCHIVE_ZIP ? "a zip is not a disk"
+                                               : "a tar is not a disk",
                      is_ova ? "s" : "",
                      request->shown);
 }

@@ -82,7 +82,7 @@ typedef struct {
     static const ImProbe *const probe##_entry                                            \
         __attribute__((section("im_probes"), used)) = &probe
 
-/* The tree these programs are of, told from argv[0]; call instead of drv_action_init().
+/* The tree these programs are of, known from argv[0]; call instead of drv_action_init().
  */
 void im_init(int argc, char **argv);
 

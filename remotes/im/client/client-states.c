@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The VMs' states: told when libvirt says that one changed, and looked at now and then.
+/* The VMs' states: reported when libvirt says that one changed, and looked at now and
+ * then.
  *
- * An event only says when to look; what is told is always read from libvirt's list of
- * active domains.  When that cannot be had, nothing is told but the failure.
+ * An event only says when to look; what is reported is always read from libvirt's list of
+ * active domains.  When that cannot be had, nothing is reported but the failure.
  */
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ typedef struct {
     DrvEvents *events; /* NULL: not connected */
     int signal_fd, system_fd;
     gint64 period_ms, sync_ms;
-    gint64 last_sync; /* monotonic ms; -1: all must be told */
+    gint64 last_sync; /* monotonic ms; -1: all must be reported */
     gint64 due;       /* next look; monotonic ms */
     guint failures, hopeless;
     gboolean unsent; /* it is the front-end that could not be reached */
@@ -59,7 +60,7 @@ disconnect(Watch *watch)
     im_virt_drop(watch->im);
 }
 
-/* Look and tell. */
+/* Look and report. */
 static gboolean
 look(Watch *watch, GError **error)
 {
@@ -81,7 +82,7 @@ look(Watch *watch, GError **error)
         now + (im_states_is_unsettled(watch->im->states) ? SETTLE_MS : watch->period_ms);
     if (im_client_send(watch->client, im_kinds, FALSE, out->str, error))
         return TRUE;
-    watch->last_sync = -1; /* what was to be told is lost */
+    watch->last_sync = -1; /* what was to be reported is lost */
     watch->unsent = TRUE;
     return FALSE;
 }
@@ -113,7 +114,7 @@ failed(Watch *watch, GError *why, GError **error)
             g_strdup_printf("Error executing state: %s", why->message);
 
         if (!im_client_send(watch->client, im_kinds, TRUE, text, &unsent))
-            drv_ignore(&unsent, "it is told again");
+            drv_ignore(&unsent, "it is reported again");
     }
     watch->due =
         now_ms() + (gint64)MIN(im_back_off(watch->failures), LONGEST_BACK_OFF_S) * 1000;

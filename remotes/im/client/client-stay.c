@@ -40,18 +40,18 @@ send_or_keep(Loop *loop, gboolean failed, const char *text)
     drv_ignore(&error, loop->kind->kept ? "it is sent again" : "the next one may arrive");
 }
 
-/* One run, told whatever came of it.  FALSE when it failed. */
+/* One run, reported whatever came of it.  FALSE when it failed. */
 static gboolean
 run_once(Loop *loop, ImContext *im, guint failures)
 {
     g_autoptr(GString) out = g_string_new(loop->unsent->str);
     g_autoptr(GError) error = NULL;
     gboolean ok = im_run_dir(im, loop->client, loop->kind->dir, out, &error);
-    gboolean told =
+    gboolean sent =
         !ok && failures + 1 >= TELL_AFTER && !drv_error_is(error, DRV_ERROR_CANCELLED);
 
-    if (ok || told)
-        send_or_keep(loop, told, ok ? out->str : error->message);
+    if (ok || sent)
+        send_or_keep(loop, sent, ok ? out->str : error->message);
     drv_ignore(&error, "the front-end was told");
     return ok;
 }

@@ -19,7 +19,7 @@ typedef struct {
     const char *period;     /* its name in the configuration; NULL: always default_s */
     guint default_s;        /* seconds */
     gboolean tcp;           /* always by a connection */
-    gboolean in_first_pass; /* told in the answer to START_MONITOR */
+    gboolean in_first_pass; /* reported in the answer to START_MONITOR */
     gboolean kept;          /* said once only by its probes: sent later if not now */
 } ImKind;
 

@@ -91,7 +91,7 @@ run_flat(ImContext *im, const ImClient *client, char **argv, GString *out, GErro
 
 /* Look once; *hangs when libvirt did not answer. */
 static void
-tell(const ImClient *client, ImContext *im, char **argv, gboolean *hangs)
+report(const ImClient *client, ImContext *im, char **argv, gboolean *hangs)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
@@ -133,7 +133,7 @@ im_collect_stay(int argc, char **argv, GError **error)
     while (tree_time() == began_with) {
         gint64 end = g_get_monotonic_time() / 1000 + (gint64)period_s * 1000;
 
-        tell(&client, im, argv, &hangs);
+        report(&client, im, argv, &hangs);
         hopeless = hangs ? hopeless + 1 : 0;
         if (hopeless >= IM_MAX_STUCK_CALLS) /* neither threads nor processes pile up */
             return detach(argv, error);

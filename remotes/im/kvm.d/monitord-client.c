@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* monitord-client - tell the front-end of this host and its VMs, once and then for good.
+/* monitord-client - report this host and its VMs to the front-end, once and then for
+ * good.
  *
  *   monitord-client HYPERVISOR HOST_ID HOST < configuration
  *

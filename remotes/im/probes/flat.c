@@ -17,7 +17,7 @@ report_flat_linux(ImContext *im, GString *out, GError **error)
 
     if (!im_linux_host.run(im, out, error) || !im_linux_usage.run(im, usage, error))
         return FALSE;
-    /* HYPERVISOR is told already. */
+    /* HYPERVISOR is reported already. */
     rest = strchr(usage->str, '\n');
     g_string_append(out, rest ? rest + 1 : "");
     return TRUE;

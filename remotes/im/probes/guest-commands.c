@@ -10,7 +10,7 @@
 
 #define CONF "guestagent.conf"
 #define DISABLED "QEMU Guest Agent monitoring disabled"
-#define ANSWER_MAX 4096 /* bytes of it that are told */
+#define ANSWER_MAX 4096 /* bytes of it that are reported */
 #define MOST 32         /* commands */
 #define KEY_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 

@@ -17,7 +17,7 @@ say_word(GString *out, const char *key, const char *word)
         im_add(out, key, cut);
 }
 
-/* The family, which agents do not tell: "mswindows" is the only name of its own. */
+/* The family, which agents do not report: "mswindows" is the only name of its own. */
 static const char *
 type_of(const char *id)
 {

@@ -47,9 +47,9 @@ guest_devices_have_gpu(const char *devices)
     return FALSE;
 }
 
-/* A line "12, 3, 4096, 61.5"; what the device does not tell is "[N/A]". */
+/* A line "12, 3, 4096, 61.5"; what the device does not report is "[N/A]". */
 static gboolean
-add_line(const char *line, double sums[COLUMNS], guint told[COLUMNS])
+add_line(const char *line, double sums[COLUMNS], guint known[COLUMNS])
 {
     g_auto(GStrv) words = g_strsplit(line, ",", -1);
 
@@ -61,7 +61,7 @@ add_line(const char *line, double sums[COLUMNS], guint told[COLUMNS])
 
         if (g_ascii_isdigit(*word) && value >= 0 && value < 1e9) {
             sums[i] += value;
-            told[i]++;
+            known[i]++;
         }
     }
     return TRUE;
@@ -72,17 +72,17 @@ guest_say_gpus(const char *csv, GString *out)
 {
     g_auto(GStrv) lines = g_strsplit(csv, "\n", MOST + 1);
     double sums[COLUMNS] = { 0 };
-    guint told[COLUMNS] = { 0 }, count = 0;
+    guint known[COLUMNS] = { 0 }, count = 0;
 
     for (guint i = 0; i < MOST && lines[i]; i++)
-        count += add_line(lines[i], sums, told) ? 1 : 0;
+        count += add_line(lines[i], sums, known) ? 1 : 0;
     if (count == 0)
         return;
     im_addf(out, "GPU_COUNT", "%u", count);
     for (guint i = 0; i < COLUMNS; i++) {
-        double value = columns[i].mean ? sums[i] / MAX(told[i], 1) : sums[i];
+        double value = columns[i].mean ? sums[i] / MAX(known[i], 1) : sums[i];
 
-        if (told[i] > 0)
+        if (known[i] > 0)
             im_add_decimal(out, columns[i].key, value);
     }
 }

@@ -55,7 +55,7 @@ typedef struct {
     char *answers;   /* to the commands of the configuration */
     char *gpus;      /* the same; NULL without any */
     gboolean gpu_known, has_gpu;
-    gint64 gpu_pid;     /* of what runs in the guest to tell; 0: nothing */
+    gint64 gpu_pid;     /* of what runs in the guest to report; 0: nothing */
     const DrvStats *vm; /* while a pass runs */
 } Guest;
 

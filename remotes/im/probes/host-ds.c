@@ -92,8 +92,8 @@ report_monitor_ds(ImContext *im, GString *out, GError **error)
 
 IM_PROBE_REGISTER(im_monitor_ds, report_monitor_ds);
 
-/* One datastore's disks, by its driver's monitor_ds.  One that fails is no reason to tell
- * nothing of the others.
+/* One datastore's disks, by its driver's monitor_ds.  One that fails is no reason to
+ * report nothing of the others.
  */
 static gboolean
 add_disks(
@@ -114,7 +114,7 @@ add_disks(
         return TRUE;
     }
     if (!drv_error_is(why, DRV_ERROR_CANCELLED)) {
-        drv_ignore(&why, "the other datastores' disks are still told");
+        drv_ignore(&why, "the other datastores' disks are still reported");
         return TRUE;
     }
     g_propagate_error(error, g_steal_pointer(&why));

@@ -14,7 +14,7 @@ number_of(const char *name)
 }
 
 /* Huge pages of one node.  @count names the file with their number, reported as @key; the
- * flat form of old front-ends tells both numbers.
+ * flat form of old front-ends reports both numbers.
  */
 static void
 add_pages(

@@ -133,7 +133,7 @@ report_wild_vm(ImContext *im, GString *out, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    drv_ignore(&why, "wild VMs are told of when libvirt is back");
+    drv_ignore(&why, "wild VMs are reported when libvirt is back");
     return TRUE;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pci.h - parts of what is told of a PCI device. */
+/* pci.h - parts of what is reported of a PCI device. */
 #pragma once
 
 #include "im/base/im.h"

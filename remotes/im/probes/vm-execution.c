@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands that exec started in guests: each that has ended is told once.  exec keeps the
- * number of the guest's process in a file named after the VM.
+/* Commands that exec started in guests: each that has ended is reported once.  exec keeps
+ * the number of the guest's process in a file named after the VM.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -29,7 +29,7 @@ typedef struct {
 } Look;
 
 static void
-tell(const Look *look, gint64 vm, guint64 pid, const DrvAgentExec *end)
+report(const Look *look, gint64 vm, guint64 pid, const DrvAgentExec *end)
 {
     g_string_append_printf(look->out,
                            "VM = [ ID=\"%" G_GINT64_FORMAT "\", PID=\"%" G_GUINT64_FORMAT
@@ -50,7 +50,7 @@ tell_lost(const Look *look, gint64 vm, guint64 pid, const char *why)
     g_auto(DrvAgentExec) end = { .code = LOST_CODE };
 
     end.err = g_base64_encode((const guchar *)why, strlen(why));
-    tell(look, vm, pid, &end);
+    report(look, vm, pid, &end);
 }
 
 /* TRUE when nothing more is to be expected of it. */
@@ -62,7 +62,7 @@ ask(const Look *look, DrvDomain *domain, gint64 vm, guint64 pid)
 
     if (drv_agent_exec_status(domain, (gint64)pid, AGENT_TIMEOUT_S, &end, &why)) {
         if (end.exited)
-            tell(look, vm, pid, &end);
+            report(look, vm, pid, &end);
         return end.exited;
     }
     if (!drv_error_is(why, DRV_ERROR_NOT_FOUND))
@@ -154,7 +154,7 @@ report_vm_execution(ImContext *im, GString *out, GError **error)
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
-        drv_ignore(&why, "what is known is told now, and is told once only");
+        drv_ignore(&why, "what is known is reported now, and only once");
         break;
     }
     return TRUE;

@@ -39,7 +39,7 @@ guest_of(ImContext *im, const char *uuid)
 }
 
 static void
-tell(const Guest *guest, const GuestConf *conf, GString *out)
+report(const Guest *guest, const GuestConf *conf, GString *out)
 {
     const char *const parts[] = {
         guest->os, guest->addresses, guest->gpus, guest->answers
@@ -121,7 +121,7 @@ report_vm_guest(ImContext *im, GString *out, GError **error)
 
         if (g_get_monotonic_time() < end)
             guest_visit(guest, virt, &conf);
-        tell(guest, &conf, out);
+        report(guest, &conf, out);
         guest->vm = NULL;
     }
     return TRUE;

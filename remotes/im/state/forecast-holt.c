@@ -8,7 +8,7 @@
 #include "im/state/forecast.h"
 
 #define TREND_SLOWER 2  /* a trend is believed later than a level */
-#define GAP 4           /* times the memory: what was before tells nothing any more */
+#define GAP 4           /* times the memory: what was before says nothing any more */
 #define SHORTEST_S 0.01 /* between two values */
 
 void

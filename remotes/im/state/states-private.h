@@ -7,11 +7,11 @@
 typedef struct {
     gint64 id; /* -1: imported */
     char *uuid;
-    const char *state; /* static; NULL: never told */
+    const char *state; /* static; NULL: never reported */
     guint missing;     /* times in a row */
     gboolean stopped;  /* libvirt said so */
     gint64 stopped_at; /* when; monotonic */
-    gint64 waits_at;   /* since when it is here, paused and not told of; 0: it is not */
+    gint64 waits_at;   /* since when it is here, paused and not reported; 0: it is not */
     gboolean moved;    /* it stopped because it is saved or goes on elsewhere */
     gboolean seen;
 } Row;

@@ -59,7 +59,7 @@ im_states_row(ImStates *states, const char *uuid, gint64 id)
 }
 
 static void
-tell(const Row *row, const char *state, GString *out)
+report(const Row *row, const char *state, GString *out)
 {
     g_string_append_printf(out,
                            "VM = [ ID=\"%" G_GINT64_FORMAT
@@ -70,7 +70,7 @@ tell(const Row *row, const char *state, GString *out)
 }
 
 /* A domain that is about to be: here it will run, or a migration comes in that may fail.
- * Either way there is nothing to tell yet.  One that has come in with its disks waits a
+ * Either way there is nothing to report yet.  One that has come in with its disks waits a
  * moment for the proof that it has left the other host; it is not suspended.
  */
 static gboolean
@@ -106,7 +106,7 @@ take_active(ImStates *states, const DrvStats *vm, const ImStatesHow *how, GStrin
     if (is_arriving(row, vm) && !how->sync)
         return;
     if (how->sync || g_strcmp0(row->state, state) != 0)
-        tell(row, state, out);
+        report(row, state, out);
     row->state = state;
     row->waits_at = 0;
 }
@@ -119,11 +119,11 @@ take_missing(Row *row, const ImStatesHow *how, GString *out)
         return TRUE;
     row->missing++;
     if (row->stopped || row->missing >= how->times_missing) {
-        tell(row, MISSING_STATE, out);
+        report(row, MISSING_STATE, out);
         return TRUE;
     }
     if (how->sync)
-        tell(row, row->state, out);
+        report(row, row->state, out);
     return FALSE;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* states.h - the VMs' states as the front-end was last told, and what is new.
+/* states.h - the VMs' states as last reported to the front-end, and what is new.
  *
  * libvirt's list of active domains is compared with this table.  A VM that is in the
- * table but not in the list is missing; POWEROFF is told once it was seen to stop, or was
- * missing often enough.  Without a list nothing is told: no list is not an empty list.
+ * table but not in the list is missing; POWEROFF is reported once it was seen to stop, or
+ * was missing often enough.  Without a list nothing is reported: no list is not an empty
+ * list.
  */
 #pragma once
 
@@ -20,12 +21,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImStates, im_states_free)
 void im_states_keep(ImContext *im);
 
 typedef struct {
-    gboolean sync;       /* tell all, not only what is new */
-    gboolean imported;   /* tell of VMs with foreign names too */
+    gboolean sync;       /* report all, not only what is new */
+    gboolean imported;   /* report VMs with foreign names too */
     guint times_missing; /* before POWEROFF without an event */
 } ImStatesHow;
 
-/* Compare with the active domains (DrvStats) and append what is to be told. */
+/* Compare with the active domains (DrvStats) and append what is to be reported. */
 void im_states_compare(ImStates *states,
                        const GPtrArray *active,
                        const ImStatesHow *how,

@@ -44,7 +44,7 @@ tm_context_words(int n, char **words)
         while (is_open(word->str) && end + 1 < n)
             g_string_append_printf(word, " %s", words[++end]);
         if (is_open(word->str))
-            g_string_assign(word, words[i]); /* it is no quote */
+            g_string_assign(word, words[i]); /* it is not a quote */
         else
             i = end;
         g_ptr_array_add(whole, g_strdup(word->str));

@@ -58,7 +58,7 @@ typedef enum {
 
 typedef struct {
     TmDiskKind kind;
-    char *link;  /* text of disk.N, "" when it is no link */
+    char *link;  /* text of disk.N, "" when it is not a link */
     char *root;  /* the directory that holds the datastores */
     char *base;  /* path of the directory that holds data and snapshots: the VM's, or the
                   * image datastore's */
