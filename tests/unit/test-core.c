@@ -346,7 +346,7 @@ static const struct {
     { "up new other", 4, "new,other,up" },
     { "off up err new", 1, "new,up" },
     { "off up err new", G_MAXUINT64, "new,up" },
-    { "up new other", G_MAXUINT64 - 1, "other,up,new" }, /* 2^64 is no multiple of 3 */
+    { "up new other", G_MAXUINT64 - 1, "other,up,new" }, /* 2^64 is not a multiple of 3 */
 };
 
 static void
@@ -365,6 +365,43 @@ test_bridges(void)
         joined = g_strjoinv(",", hosts);
         g_assert_cmpstr(joined, ==, choices[i].wanted);
         g_assert_cmpstr(first, ==, hosts[0]);
+    }
+}
+
+/* A pool of 1200 hosts with 10 KB each: which one is off is found by both clients. */
+static void
+test_large_pool(void)
+{
+    g_autofree char *filler = g_strnfill(10000, 'x');
+    const char *const urls[] = { lab.url, lab.far_url };
+    static const char *const bridges[] = { "up", "h1199", NULL };
+
+    for (guint i = 100; i < 1300; i++) {
+        g_autofree char *name = g_strdup_printf("core/host/%u.xml", i);
+        g_autofree char *host =
+            g_strdup_printf("<HOST><NAME>h%u</NAME><STATE>%d</STATE><T>%s</T></HOST>",
+                            i,
+                            i == 1199 ? 8 : 2,
+                            filler);
+
+        write_lab(name, host);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(urls); i++) {
+        g_autoptr(GError) error = NULL;
+        g_auto(GStrv) hosts = NULL;
+
+        g_setenv("ONE_XMLRPC", urls[i], TRUE);
+        hosts = drv_bridge_hosts(bridges, 0, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(g_strv_length(hosts), ==, 1);
+        g_assert_cmpstr(hosts[0], ==, "up");
+    }
+    g_setenv("ONE_XMLRPC", lab.url, TRUE);
+    for (guint i = 100; i < 1300; i++) {
+        g_autofree char *name = g_strdup_printf("core/host/%u.xml", i);
+        g_autofree char *path = in_lab(name);
+
+        g_remove(path);
     }
 }
 
@@ -464,6 +501,7 @@ main(int argc, char **argv)
     g_test_add_func("/core/tool", test_tool);
     g_test_add_func("/core/no-second-opinion", test_no_second_opinion);
     g_test_add_func("/core/bridges", test_bridges);
+    g_test_add_func("/core/large-pool", test_large_pool);
     g_test_add_func("/core/no-bridge", test_no_bridge);
     g_test_add_func("/core/bad-answers", test_bad_answers);
     status = g_test_run();
