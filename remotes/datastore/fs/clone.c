@@ -59,7 +59,7 @@ flatten(const DsClone *request, FsImage *image, const char *newest, GError **err
         drv_qemu_img_convert(newest, "qcow2", "converted", driver, TRUE);
 
     if (!drv_chain_check(root, newest, "qcow2", error) ||
-        !drv_inspect_file(AT_FDCWD, newest, DRV_INSPECT_NOFOLLOW, &info, error))
+        !drv_inspect_file(AT_FDCWD, newest, DRV_INSPECT_FOLLOW, &info, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info.virtual_size));

@@ -18,7 +18,7 @@ flatten_chain(FsImage *image, const char *file, GError **error)
     g_auto(DrvImageInfo) info = { 0 };
 
     if (!drv_chain_check(root, path, "qcow2", error) ||
-        !drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_NOFOLLOW, &info, error))
+        !drv_inspect_file(AT_FDCWD, path, DRV_INSPECT_FOLLOW, &info, error))
         return FALSE;
     drv_cmd_cwd(cmd, drv_stage_fd(image->stage));
     drv_cmd_timeout(cmd, drv_qemu_img_convert_timeout(info.virtual_size));
