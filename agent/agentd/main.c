@@ -9,11 +9,14 @@
 #include <sys/file.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/action.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "transport/build.h"
 
 static char *socket_path, *group;
 static int pool = 4, deadline_s = 1200, grace_s = 10, stuck_s = 60;
+static gboolean show_version;
 static Agent agent;
 
 static const GOptionEntry options[] = {
@@ -33,6 +36,7 @@ static const GOptionEntry options[] = {
     { "deadline", 0, 0, G_OPTION_ARG_INT, &deadline_s, "of an operation, 1200", "S" },
     { "grace", 0, 0, G_OPTION_ARG_INT, &grace_s, "from SIGTERM to SIGKILL, 10", "S" },
     { "stuck", 0, 0, G_OPTION_ARG_INT, &stuck_s, "silent for S: not counted, 60", "S" },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &show_version, "say which build it is", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
 
@@ -138,6 +142,14 @@ feed_watchdog(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+static int
+say_version(void)
+{
+    g_autofree char *text = g_strdup_printf("drv-agentd (one-native) %s", drv_build());
+
+    return drv_action_reply_text(text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -148,11 +160,13 @@ main(int argc, char **argv)
     journal_open();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* an error of write(), as a full disk is */
-    if (!read_options(argc, argv, &error) || !open_all(&error)) {
+    if (!read_options(argc, argv, &error) || (!show_version && !open_all(&error))) {
         drv_error_log("%s", error->message);
         return error->domain == DRV_ERROR ? drv_error_exit_status(drv_error_code(error))
                                           : 1;
     }
+    if (show_version)
+        return say_version();
     updates_load(&agent);
     look_at_all();
     agent.loop = g_main_loop_new(NULL, FALSE);

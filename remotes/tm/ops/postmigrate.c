@@ -49,6 +49,9 @@ clean_source(gconstpointer data, DrvSource *in, char **result, GError **error)
     fd = drv_path_open_dir(old_ds, error);
     if (fd < 0)
         return FALSE;
+    /* First of all, so that what another one began is finished. */
+    if (!drv_stage_open_to_delete(fd, old_ds, vm, &stage, error))
+        return FALSE;
     if (!drv_path_exists(fd, vm))
         return TRUE;
     if (!tm_is_unused(fd, old_ds, vm, error))
@@ -58,8 +61,7 @@ clean_source(gconstpointer data, DrvSource *in, char **result, GError **error)
         drv_warn("the directory stays in the old datastore, too: %s", why->message);
         return TRUE;
     }
-    return drv_stage_open_to_delete(fd, old_ds, vm, &stage, error) &&
-           drv_stage_delete(stage, fd, old_ds, targets, error);
+    return drv_stage_delete(stage, fd, old_ds, targets, error);
 }
 
 const DrvOp tm_postmigrate_op = {
