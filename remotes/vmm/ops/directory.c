@@ -10,7 +10,7 @@
 #include "request/request.h"
 #include "request/xml.h"
 #include "stage/stage.h"
-#include "virt/agent.h"
+#include "virt/domain-snapshot.h"
 
 gboolean
 vmm_dir(DrvDomain *domain, const DrvConfig *config, char **directory, GError **error)

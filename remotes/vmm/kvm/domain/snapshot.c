@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "request/xml.h"
-#include "virt/agent.h"
+#include "virt/domain-snapshot.h"
 #include "virt/watch.h"
 #include "vmm/ops/directory.h"
 #include "vmm/ops/job.h"

@@ -2,7 +2,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "virt/agent.h"
+#include "virt/domain-snapshot.h"
 #include "vmm/kvm/migrate/migrate.h"
 #include "vmm/ops/directory.h"
 
