@@ -9,6 +9,7 @@
  */
 #include "agent/agentd/agentd.h"
 
+#define MAX_TIMEOUT_S (7 * 86400)
 #define NUMBER_BITS 30
 
 typedef struct {
@@ -290,9 +291,9 @@ updates_get(Call *call)
         return result_of(call, complete);
     call->later = TRUE;
     g_queue_push_tail(&call->agent->readers, call);
-    if (timeout > 0)
+    if (timeout > 0) /* g_timeout_add_seconds() may be a quarter of a second early */
         call->timer =
-            g_timeout_add_seconds((guint)MIN(timeout, G_MAXINT32), timed_out, call);
+            g_timeout_add((guint)MIN(timeout, MAX_TIMEOUT_S) * 1000, timed_out, call);
     return NULL;
 }
 

@@ -57,9 +57,13 @@ static gboolean
 read_count(
     json_object *brief, const char *key, gint64 fallback, gint64 *n, GError **error)
 {
-    *n = (gint64)json_real(brief, key, (double)fallback);
-    return (*n >= 1 && *n <= 4096) ||
-           drv_throw(error, DRV_ERROR_USAGE, "'%s' is not from 1 to 4096", key);
+    double given = json_real(brief, key, (double)fallback);
+
+    *n = 0;
+    if (!(given >= 1 && given <= 4096))
+        return drv_throw(error, DRV_ERROR_USAGE, "'%s' is not from 1 to 4096", key);
+    *n = (gint64)given;
+    return TRUE;
 }
 
 /* --- devices

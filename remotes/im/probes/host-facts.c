@@ -119,7 +119,7 @@ cpu_speed(const ImContext *im)
 
     if (im_read_number(im, &khz, "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"))
         return khz / 1000;
-    return now ? (guint64)g_ascii_strtod(now, NULL) : 0;
+    return now && g_ascii_isdigit(*now) ? g_ascii_strtoull(now, NULL, 10) : 0;
 }
 
 static guint
