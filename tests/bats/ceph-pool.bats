@@ -72,7 +72,8 @@ tenant() { # ACTION ID NAME=VALUE...: as a user of namespace one/tenant alone
 
 @test "20 clones of one image at once, and their deletion" {
     rbd create --size 8 one/one-5
-    local n names
+    # They wait for each other, at most for LOCK_TIMEOUT, which is 120 s.
+    local n names DRV_TIMEOUT=180
     for n in $(seq 20 39); do ceph_vm "$n" 5; done
     for n in $(seq 20 39); do
         begin "c$n" ceph clone fe:one/one-5 "$HERE:$SYS/$n/disk.0" "$n" 100
