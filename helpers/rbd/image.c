@@ -8,13 +8,12 @@
 #include "base/log.h"
 
 #define NAME_ROOM 512
-#define VANISHED_TRIES 10
 #define DEPTH_MAX 64 /* librbd's own limit is far lower: a loop, then */
 
 void
 drv_rbd_image_close(DrvRbdImage image)
 {
-    if (image)
+    if (image && !drv_rbd_image_is_abandoned(image))
         (void)rbd_close(image);
 }
 
@@ -187,53 +186,6 @@ drv_rbd_image_snapshots(DrvRbdPool *pool, DrvRbdImage image, GError **error)
         rbd_snap_list_end(snaps);
     g_ptr_array_add(names, NULL);
     return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
-}
-
-static void
-child_clear(gpointer data)
-{
-    rbd_linked_image_spec_cleanup(data);
-}
-
-/* A clone that is removed meanwhile makes the list fail. */
-static int
-list_children(DrvRbdImage image, rbd_linked_image_spec_t **found, size_t *n)
-{
-    int rc = -ERANGE;
-
-    for (guint i = 0; rc == -ERANGE || (rc == -ENOENT && i < VANISHED_TRIES); i++) {
-        *n = MAX(*n, 64);
-        *found = g_renew(rbd_linked_image_spec_t, *found, *n);
-        rc = rbd_list_children3(image, *found, n);
-    }
-    return rc;
-}
-
-GArray *
-drv_rbd_image_children(DrvRbdPool *pool,
-                       DrvRbdImage image,
-                       const char *snapshot,
-                       GError **error)
-{
-    g_autoptr(GArray) children = NULL;
-    g_autofree rbd_linked_image_spec_t *found = NULL;
-    size_t n = 0;
-    int rc = rbd_snap_set(image, snapshot);
-
-    if (rc == 0)
-        rc = list_children(image, &found, &n);
-    else if (rc == -ENOENT) /* without the snapshot there is no clone of it */
-        rc = 0;
-    if (snapshot)
-        (void)rbd_snap_set(image, NULL);
-    if (rc < 0) {
-        (void)drv_rbd_throw(pool, rc, error, "cannot list clones");
-        return NULL;
-    }
-    children = g_array_new(FALSE, FALSE, sizeof *found);
-    g_array_set_clear_func(children, child_clear);
-    g_array_append_vals(children, found, (guint)n);
-    return g_steal_pointer(&children);
 }
 
 /* --- parents

@@ -11,6 +11,9 @@
 
 typedef rbd_image_t DrvRbdImage;
 void drv_rbd_image_close(DrvRbdImage image);
+
+/* TRUE for one that librbd never gave back: it is not closed, nor is its connection. */
+gboolean drv_rbd_image_is_abandoned(DrvRbdImage image);
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(DrvRbdImage, drv_rbd_image_close, NULL)
 
 typedef enum { DRV_RBD_LOOK, DRV_RBD_CHANGE } DrvRbdAccess;
@@ -39,7 +42,9 @@ char **drv_rbd_image_list(DrvRbdPool *pool, GError **error);
 /* Names of its snapshots, oldest first, without those that clones alone keep alive. */
 char **drv_rbd_image_snapshots(DrvRbdPool *pool, DrvRbdImage image, GError **error);
 
-/* Images cloned from snapshot @snapshot (NULL: from any), as rbd_linked_image_spec_t. */
+/* Images cloned from snapshot @snapshot (NULL: from any), as rbd_linked_image_spec_t.
+ * DRV_ERROR_BUSY when librbd does not answer in time: another connection may get one.
+ */
 GArray *drv_rbd_image_children(DrvRbdPool *pool,
                                DrvRbdImage image,
                                const char *snapshot,

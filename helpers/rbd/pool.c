@@ -135,7 +135,7 @@ drv_rbd_pool_open(const DrvRbdSite *site, const char *name, GError **error)
 void
 drv_rbd_pool_free(DrvRbdPool *pool)
 {
-    if (pool == NULL)
+    if (pool == NULL || pool->abandoned)
         return;
     if (pool->io)
         rados_ioctx_destroy(pool->io);

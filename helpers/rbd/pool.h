@@ -18,6 +18,7 @@ typedef struct {
     rados_ioctx_t io;
     char *name;             /* pool, or pool/namespace */
     const DrvRbdSite *site; /* borrowed */
+    gboolean abandoned;     /* librbd still uses it: not closed, see image-children.c */
 } DrvRbdPool;
 
 /* @name: as in "pool/image", without the image. */

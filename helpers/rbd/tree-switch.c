@@ -154,11 +154,8 @@ drv_rbd_tree_remove(DrvRbdPool *pool, const char *disk, GError **error)
            drv_rbd_tree_finish_remove(pool, disk, error) && drv_rbd_step_end(step, error);
 }
 
-gboolean
-drv_rbd_tree_drop_base(DrvRbdPool *pool,
-                       const char *name,
-                       const char *snapshot,
-                       GError **error)
+static gboolean
+drop_base(DrvRbdPool *pool, const char *name, const char *snapshot, GError **error)
 {
     g_auto(DrvRbdImage) image = NULL;
     g_autoptr(GArray) children = NULL;
@@ -181,6 +178,26 @@ drv_rbd_tree_drop_base(DrvRbdPool *pool,
     return rc == 0 || rc == -EBUSY || rc == -ENOENT || rc == -EINVAL ||
            drv_rbd_throw(
                pool, rc, error, "cannot remove '%s/%s@%s'", pool->name, name, snapshot);
+}
+
+gboolean
+drv_rbd_tree_drop_base(DrvRbdPool *pool,
+                       const char *name,
+                       const char *snapshot,
+                       GError **error)
+{
+    g_autoptr(DrvRbdPool) other = NULL;
+    g_autoptr(GError) why = NULL;
+
+    if (drop_base(pool, name, snapshot, &why))
+        return TRUE;
+    if (!drv_error_is(why, DRV_ERROR_BUSY)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    drv_ignore(&why, "another connection is asked");
+    other = drv_rbd_pool_open(pool->site, pool->name, error);
+    return other && drop_base(other, name, snapshot, error);
 }
 
 /* --- switching
