@@ -101,3 +101,11 @@ drv_fd_sync_range(int fd, guint64 from, guint64 size, gboolean wait)
         return 0;
     return errno == ENOSYS || errno == ESPIPE || errno == EINVAL ? 0 : -1;
 }
+
+gboolean
+drv_fd_is_locked(int fd)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}

@@ -47,6 +47,11 @@ gboolean drv_fd_read_all(int fd,
                          const char *what,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* TRUE when another process holds a lock on some part of the file, as QEMU does on images
+ * that it has open; also when that cannot be asked.
+ */
+gboolean drv_fd_is_locked(int fd);
+
 /* See some bytes of a file on its disk, or, without @wait, on their way; 0 (also where
  * that cannot be done in part), or -1 with errno.  Linux reports an error of the disk
  * once per descriptor: if it is ignored here, fsync() succeeds later.

@@ -67,14 +67,6 @@ drv_relink_intend(DrvStage *stage,
 }
 
 static gboolean
-is_in_use(int fd)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-    return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
-}
-
-static gboolean
 is_untouched(int fd, const char *recorded)
 {
     g_autofree char *now = fingerprint(fd);
@@ -154,7 +146,7 @@ drv_relink_settle(int stage_fd, int dir_fd, const char *where, GError **error)
     fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT || drv_throw_errno(error, "cannot open '%s'", note[0]);
-    if (is_in_use(fd) || !is_untouched(fd, note[3]))
+    if (drv_fd_is_locked(fd) || !is_untouched(fd, note[3]))
         return make_link_name(stage_fd, dir_fd, where, note, error);
     drv_info("removing '%s', left over from a snapshot that was not made", note[0]);
     if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "image/inspect.h"
 #include "tm/tm.h"
@@ -152,22 +153,11 @@ each_disk(const DrvTree *tree,
     return TRUE;
 }
 
-/* QEMU holds locks on parts of the images that it has open. */
 static gboolean
 check_unlocked(int fd, DrvEntry *entry, GError **error)
 {
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-    return (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK) ||
+    return !drv_fd_is_locked(fd) ||
            drv_throw(error, DRV_ERROR_REFUSED, "'%s' is in use", entry->path);
-}
-
-gboolean
-tm_is_unused(int ds_fd, const char *ds, const char *vm, GError **error)
-{
-    g_autoptr(DrvTree) tree = read_tree(ds_fd, ds, vm, error);
-
-    return tree && each_disk(tree, ds_fd, ds, check_unlocked, error);
 }
 
 /* What the destination has to compare with: the size that the guest sees. */
@@ -177,24 +167,34 @@ measure(int fd, DrvEntry *entry, GError **error)
     return get_virtual_size(fd, entry, &entry->size, error);
 }
 
-gboolean
-tm_has_arrived(const char *host,
-               const char *target,
-               int ds_fd,
-               const char *ds,
-               const char *vm,
-               GError **error)
+static gboolean
+has_arrived(const TmLeft *left, const DrvTree *tree, GError **error)
 {
-    g_autoptr(DrvTree) tree = read_tree(ds_fd, ds, vm, error);
     g_autoptr(TmArrived) request = drv_request_new(&tm_arrived);
     g_autoptr(DrvSource) in = NULL;
     g_autoptr(GBytes) offer = NULL;
 
-    if (tree == NULL || !each_disk(tree, ds_fd, ds, measure, error))
+    if (!each_disk(tree, left->ds_fd, left->ds, measure, error))
         return FALSE;
     offer = drv_tree_pack(tree);
     in = drv_source_new_memory(
         g_bytes_get_data(offer, NULL), g_bytes_get_size(offer), "the list of files");
-    request->target = g_strdup(target);
-    return drv_dispatch(host, &check_arrived_op, request, in, NULL, error);
+    request->target = g_strdup(left->target);
+    return drv_dispatch(left->host, &check_arrived_op, request, in, NULL, error);
+}
+
+gboolean
+tm_left_remove(const TmLeft *left, GError **error)
+{
+    const char *const targets[] = { left->vm, NULL };
+    g_autoptr(DrvTree) tree = read_tree(left->ds_fd, left->ds, left->vm, error);
+    g_autoptr(GError) why = NULL;
+
+    if (tree == NULL || !each_disk(tree, left->ds_fd, left->ds, check_unlocked, error))
+        return FALSE;
+    if (has_arrived(left, tree, &why))
+        return drv_stage_delete(left->stage, left->ds_fd, left->ds, targets, error);
+    /* The VM runs there: an error would make the front-end look for it here. */
+    drv_warn("the directory stays %s, too: %s", left->place, why->message);
+    return TRUE;
 }

@@ -8,21 +8,20 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "stage/stage.h"
 
-/* TRUE when no disk in the directory @vm of the datastore @ds (@ds_fd) is open in a QEMU
- * of this machine; else DRV_ERROR_REFUSED, naming the disk.
- */
-gboolean tm_is_unused(int ds_fd, const char *ds, const char *vm, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+/* The directory that a VM has left, and where the VM is now. */
+typedef struct {
+    DrvStage
+        *stage; /* of @vm in @ds; NULL where a full file system has no room for one */
+    int ds_fd;
+    const char *ds, *vm;       /* "/var/lib/one/datastores/0" and, in it, "25" */
+    const char *host, *target; /* "" for this machine, "/var/lib/one/datastores/2/25" */
+    const char *place;         /* for the warning: "at the source" */
+} TmLeft;
 
-/* TRUE when @host has below @target, the VM's directory there, all that the directory @vm
- * of
- * @ds has here, and no disk is smaller; else DRV_ERROR_REFUSED, naming what is missing.
+/* Remove it, if @host has all of it below @target, and no disk is smaller there.  Else it
+ * stays, with a warning that says what is missing, and TRUE.  DRV_ERROR_REFUSED, naming
+ * the disk, when one here is open in a QEMU of this machine.
  */
-gboolean tm_has_arrived(const char *host,
-                        const char *target,
-                        int ds_fd,
-                        const char *ds,
-                        const char *vm,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean tm_left_remove(const TmLeft *left, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,9 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/path.h"
-#include "stage/stage.h"
 #include "tm/ops/arrived.h"
 #include "tm/tm.h"
 
@@ -33,10 +31,13 @@ clean_source(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autofree char *old_ds =
         g_strdup_printf("%s/%" G_GINT64_FORMAT, root, request->old_ds_id);
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, request->vm_id);
-    const char *const targets[] = { vm, NULL };
     g_auto(DrvFd) fd = -1;
     g_autoptr(DrvStage) stage = NULL;
-    g_autoptr(GError) why = NULL;
+    TmLeft left = { .ds = old_ds,
+                    .vm = vm,
+                    .host = "",
+                    .target = target,
+                    .place = "in the old datastore" };
 
     (void)in, (void)result;
     if (!g_str_equal(vm, number) || !g_file_test(target, G_FILE_TEST_IS_DIR) ||
@@ -54,14 +55,9 @@ clean_source(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     if (!drv_path_exists(fd, vm))
         return TRUE;
-    if (!tm_is_unused(fd, old_ds, vm, error))
-        return FALSE;
-    if (!tm_has_arrived("", target, fd, old_ds, vm, &why)) {
-        /* The VM runs there: an error would make the front-end look for it here. */
-        drv_warn("the directory stays in the old datastore, too: %s", why->message);
-        return TRUE;
-    }
-    return drv_stage_delete(stage, fd, old_ds, targets, error);
+    left.stage = stage;
+    left.ds_fd = fd;
+    return tm_left_remove(&left, error);
 }
 
 const DrvOp tm_postmigrate_op = {

@@ -129,14 +129,6 @@ const DrvOp ssh_premigrate = {
 };
 DRV_OP_REGISTER(ssh_premigrate);
 
-static gboolean
-remove_old(DrvStage *stage, int ds_fd, const char *ds, const char *vm, GError **error)
-{
-    const char *const targets[] = { vm, NULL };
-
-    return drv_stage_delete(stage, ds_fd, ds, targets, error);
-}
-
 /* The old directory goes only when all that is in it is at the destination, too, which
  * is not this place.
  */
@@ -151,8 +143,8 @@ postmigrate(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_auto(DrvFd) ds_fd = drv_path_open_dir(ds, error);
     g_autoptr(DrvStage) stage = ds_fd < 0 ? NULL : drv_stage_open(ds_fd, ds, vm, error);
     g_autoptr(SshProof) proof = drv_request_new(&ssh_proof);
-    g_autoptr(GError) why = NULL;
     g_autofree char *answer = NULL;
+    TmLeft left;
 
     (void)in, (void)result;
     if (stage == NULL)
@@ -171,14 +163,14 @@ postmigrate(gconstpointer data, DrvSource *in, char **result, GError **error)
                          request->destination_host,
                          ds,
                          vm);
-    if (!tm_is_unused(ds_fd, ds, vm, error))
-        return FALSE;
-    if (!tm_has_arrived(request->destination_host, target, ds_fd, ds, vm, &why)) {
-        /* The VM runs there: an error would make the front-end look for it here. */
-        drv_warn("the directory stays at the source, too: %s", why->message);
-        return TRUE;
-    }
-    return remove_old(stage, ds_fd, ds, vm, error);
+    left = (TmLeft){ .stage = stage,
+                     .ds_fd = ds_fd,
+                     .ds = ds,
+                     .vm = vm,
+                     .host = request->destination_host,
+                     .target = target,
+                     .place = "at the source" };
+    return tm_left_remove(&left, error);
 }
 
 const DrvOp ssh_postmigrate = {
