@@ -146,7 +146,7 @@ AGENT_CORE := $(OUT)/agent/drv-agentd $(OUT)/agent/drv-agent-simulator $(OUT)/ag
 PROGS += $(AGENT_CORE)
 $(OUT)/agent/drv-agentd: $(call obj,agent/agentd/*.c agent/common/*.c)
 $(OUT)/agent/drv-agent-simulator: $(call obj,agent/simulator/*.c agent/common/*.c)
-$(OUT)/agent/drv: $(call obj,agent/drv/*.c)
+$(OUT)/agent/drv: $(call obj,agent/drv/*.c agent/common/*.c)
 $(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(if $(findstring agentd,$@),-lsystemd)

@@ -7,9 +7,9 @@
  */
 #pragma once
 
-#include <json-c/json.h>
 #include <sys/types.h>
 
+#include "agent/common/json.h"
 #include "base/error.h"
 
 /* --- limits ---------------------------------------------------------------------------
@@ -301,7 +301,6 @@ json_object *arg(Call *call, const char *key); /* NULL: absent or null */
 json_object *call_fail_argument(Call *call, const char *text);
 json_object *call_fail_text(Call *call, const char *text); /* Internal_error */
 Vm *arg_vm(Call *call, const char *key); /* NULL, and the call has the error */
-json_object *text_pair(const char *a, const char *b);
 json_object *variant(const char *name, json_object *argument);
 
 /* A method: its answer, or NULL (with call->error, or null).  vm-methods.c: */
@@ -340,7 +339,6 @@ json_object *debug_trigger(Call *call);
  */
 
 /* NULL with *error_text; depth and duplicates are limited by the parser. */
-json_object *json_parse(const char *text, gsize size, const char **error_text);
 /* Split a call; FALSE: not a call. */
 gboolean json_call(json_object *document,
                    Form *form,

@@ -14,7 +14,8 @@ static void
 run_json(Call *call, const char *text, gsize size)
 {
     const char *why, *method = NULL;
-    json_object *document = json_parse(text, size, &why), *id = NULL;
+    json_object *document = agent_json_read(text, size, AGENT_MAX_DEPTH, &why),
+                *id = NULL;
 
     if (why != NULL) {
         refuse_call(call, -32700, why);

@@ -15,12 +15,6 @@ variant(const char *name, json_object *argument)
 }
 
 json_object *
-text_pair(const char *a, const char *b)
-{
-    return variant(a, json_object_new_string(b));
-}
-
-json_object *
 call_fail(Call *call, const char *name, json_object *argument)
 {
     json_object_put(call->error);
@@ -31,7 +25,7 @@ call_fail(Call *call, const char *name, json_object *argument)
 json_object *
 call_fail_pair(Call *call, const char *name, const char *a, const char *b)
 {
-    return call_fail(call, name, text_pair(a, b));
+    return call_fail(call, name, agent_json_pair(a, b));
 }
 
 json_object *

@@ -116,7 +116,7 @@ may_begin(const Vm *vm, const Task *task, const char **expected)
 static void
 refuse(Agent *agent, Vm *vm, Task *task, const char *expected)
 {
-    json_object *pair = text_pair(vm_power(vm), expected);
+    json_object *pair = agent_json_pair(vm_power(vm), expected);
 
     task_finish(agent,
                 task,

@@ -2,31 +2,6 @@
 /* rpc-json.c - JSON-RPC, V1 as xenopsd speaks it, and 2.0. */
 #include "agent/agentd/agentd.h"
 
-json_object *
-json_parse(const char *text, gsize size, const char **error_text)
-{
-    json_tokener *tokener = json_tokener_new_ex(AGENT_MAX_DEPTH);
-    json_object *document;
-    enum json_tokener_error error;
-    gsize end;
-
-    *error_text = NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    document = json_tokener_parse_ex(tokener, text, (int)MIN(size, G_MAXINT));
-    error = json_tokener_get_error(tokener);
-    end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    while (end < size && g_ascii_isspace(text[end]))
-        end++;
-    if (error == json_tokener_success && end == size)
-        return document;
-    json_object_put(document);
-    *error_text = error == json_tokener_success    ? "text behind the document"
-                  : error == json_tokener_continue ? "the document is cut short"
-                                                   : json_tokener_error_desc(error);
-    return NULL;
-}
-
 gboolean
 json_call(json_object *document,
           Form *form,

@@ -107,7 +107,7 @@ object_of(const char *text, gsize size)
         G_CHECKSUM_SHA256, (const guchar *)text + head, size - head - 1);
     if (strncmp(sum, text + strlen(STORE_MAGIC), 64) != 0)
         return NULL;
-    return json_parse(text + head, size - head - 1, &why);
+    return agent_json_read(text + head, size - head - 1, AGENT_MAX_DEPTH, &why);
 }
 
 /* FALSE: it could not be read, which is not the same as absent. */

@@ -59,7 +59,7 @@ static json_object *
 change_json(const Change *change)
 {
     return variant(class_name(change->class),
-                   change->device ? text_pair(change->id, change->device)
+                   change->device ? agent_json_pair(change->id, change->device)
                                   : json_object_new_string(change->id));
 }
 

@@ -59,7 +59,7 @@ take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
 {
     const char *why;
     json_object *value = NULL, *phase = NULL,
-                *object = json_parse(line, strlen(line), &why);
+                *object = agent_json_read(line, strlen(line), AGENT_MAX_DEPTH, &why);
 
     if (!json_object_is_type(object, json_type_object)) {
         journal_about(task->id, task->vm_id);

@@ -106,7 +106,8 @@ read_json(Client *client, gint64 deadline, GError **error)
 {
     g_autofree char *line = read_line(client, deadline, error);
     const char *why = NULL;
-    json_object *answer = line ? json_read(line, strlen(line), &why) : NULL;
+    json_object *answer =
+        line ? agent_json_read(line, strlen(line), DRV_JSON_DEPTH, &why) : NULL;
 
     if (line && answer == NULL)
         (void)drv_throw(
@@ -189,14 +190,14 @@ static char *
 object_text(json_object *pair)
 {
     json_object *id = json_element(pair, 1);
-    const char *class = json_variant(pair, NULL);
+    const char *class = agent_json_variant(pair, NULL);
 
     if (json_object_is_type(id, json_type_array))
         return g_strdup_printf("%s '%s' of VM '%s'",
                                class,
-                               json_variant(json_element(id, 1), NULL),
-                               json_variant(id, NULL));
-    return g_strdup_printf("%s '%s'", class, json_variant(id, NULL));
+                               agent_json_variant(json_element(id, 1), NULL),
+                               agent_json_variant(id, NULL));
+    return g_strdup_printf("%s '%s'", class, agent_json_variant(id, NULL));
 }
 
 typedef struct {
@@ -262,7 +263,7 @@ gboolean
 client_error(json_object *variant, GError **error)
 {
     json_object *argument;
-    const char *name = json_variant(variant, &argument);
+    const char *name = agent_json_variant(variant, &argument);
     g_autofree char *object = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(sentences); i++) {

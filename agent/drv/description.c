@@ -73,7 +73,7 @@ read_count(
 static json_object *
 device_id(const char *vm, const char *name)
 {
-    return json_pair(vm, name);
+    return agent_json_pair(vm, name);
 }
 
 /* "PATH:FORMAT"; without a format a file is raw, but for what says to be qcow2. */
@@ -121,7 +121,7 @@ disk_record(const char *vm, json_object *given, guint number, GError **error)
                    "mode",
                    cdrom || json_is_true(disk, "readonly") ? "ReadOnly" : "ReadWrite");
     json_with_text(record, "ty", cdrom ? "CDROM" : "Disk");
-    json_with(record, "backend", json_pair("Local", path));
+    json_with(record, "backend", agent_json_pair("Local", path));
     return json_with(record,
                      "extra_backend_keys",
                      json_with_text(json_object_new_object(), "format", format));
@@ -152,7 +152,7 @@ nic_record(const char *vm, json_object *given, guint number, GError **error)
     json_with(record, "position", json_object_new_int((int)number));
     json_with_text(record, "mac", drv_json_text(nic, "mac", mac));
     return json_with(
-        record, "backend", json_pair("Local", drv_json_text(nic, "bridge", "")));
+        record, "backend", agent_json_pair("Local", drv_json_text(nic, "bridge", "")));
 }
 
 typedef json_object *(*MakeRecord)(const char *vm,
@@ -204,7 +204,7 @@ guest_type(json_object *brief, GError **error)
 
         json_with_text(guest, "video", "Standard_VGA");
         if (strcmp(firmware, "uefi") == 0)
-            json_with(guest, "firmware", json_pair("Uefi", "user"));
+            json_with(guest, "firmware", agent_json_pair("Uefi", "user"));
         json_object_array_add(type, json_object_new_string("HVM"));
         json_object_array_add(type, guest);
         return type;
@@ -331,7 +331,7 @@ description_read(const char *what, const char *text, GError **error)
         text++;
     if (*text == '<')
         return of_xml(what, text, error);
-    document = json_read(text, strlen(text), &why);
+    document = agent_json_read(text, strlen(text), DRV_JSON_DEPTH, &why);
     if (document == NULL) {
         (void)drv_throw(error, DRV_ERROR_USAGE, "%s is not valid JSON: %s", what, why);
         return NULL;

@@ -30,7 +30,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Follow, follow_clear)
 static const char *
 state_of(Follow *follow, json_object **argument)
 {
-    return json_variant(drv_json_member(follow->task, "state"), argument);
+    return agent_json_variant(drv_json_member(follow->task, "state"), argument);
 }
 
 static gboolean
@@ -145,7 +145,7 @@ follow_once(Follow *follow, GError **error)
 static const char *
 message_of(Follow *follow, json_object *variant)
 {
-    return strcmp(json_variant(variant, NULL), "Bad_power_state") == 0
+    return strcmp(agent_json_variant(variant, NULL), "Bad_power_state") == 0
                ? NULL
                : drv_json_text(follow->task, "message", NULL);
 }

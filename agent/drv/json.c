@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/drv/json.h"
 
-#define MAX_DEPTH 64
-
 gsize
 json_size(json_object *array)
 {
@@ -44,49 +42,4 @@ json_object *
 json_with_text(json_object *object, const char *key, const char *text)
 {
     return json_with(object, key, json_object_new_string(text));
-}
-
-json_object *
-json_pair(const char *first, const char *second)
-{
-    json_object *pair = json_object_new_array();
-
-    json_object_array_add(pair, json_object_new_string(first));
-    json_object_array_add(pair, json_object_new_string(second));
-    return pair;
-}
-
-const char *
-json_variant(json_object *value, json_object **argument)
-{
-    json_object *name =
-        json_object_is_type(value, json_type_array) ? json_element(value, 0) : value;
-
-    if (argument)
-        *argument = json_element(value, 1);
-    return json_object_is_type(name, json_type_string) ? json_object_get_string(name)
-                                                       : "";
-}
-
-json_object *
-json_read(const char *text, gsize size, const char **why)
-{
-    json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-    g_autoptr(json_object) document = NULL;
-    enum json_tokener_error error;
-    gsize end;
-
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    document = json_tokener_parse_ex(tokener, text, (int)MIN(size, G_MAXINT));
-    error = json_tokener_get_error(tokener);
-    end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    while (end < size && g_ascii_isspace(text[end]))
-        end++;
-    if (error == json_tokener_success && end == size)
-        return g_steal_pointer(&document);
-    *why = error == json_tokener_success    ? "there is text behind the document"
-           : error == json_tokener_continue ? "the document is cut short"
-                                            : json_tokener_error_desc(error);
-    return NULL;
 }

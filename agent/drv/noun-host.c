@@ -85,7 +85,7 @@ diagnostics(Drv *drv, char **words, GError **error)
         return FALSE;
     text = json_object_is_type(answer, json_type_string) ? json_object_get_string(answer)
                                                          : "";
-    inside = json_read(text, strlen(text), &why);
+    inside = agent_json_read(text, strlen(text), DRV_JSON_DEPTH, &why);
     if (inside == NULL)
         return drv_throw(error,
                          DRV_ERROR_REMOTE,

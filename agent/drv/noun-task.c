@@ -47,7 +47,7 @@ static void
 add_row(Table *table, json_object *task)
 {
     json_object *argument;
-    const char *state = json_variant(drv_json_member(task, "state"), &argument);
+    const char *state = agent_json_variant(drv_json_member(task, "state"), &argument);
     gboolean pending = strcmp(state, "Pending") == 0;
     g_autofree char *when = time_text(json_real(task, "ctime", 0));
     g_autofree char *text =

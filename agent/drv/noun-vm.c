@@ -206,7 +206,8 @@ vm_unpause(Drv *drv, char **words, GError **error)
 static json_object *
 file_argument(const char *path)
 {
-    return json_with(json_object_new_object(), "suspend_vdi", json_pair("Local", path));
+    return json_with(
+        json_object_new_object(), "suspend_vdi", agent_json_pair("Local", path));
 }
 
 static gboolean

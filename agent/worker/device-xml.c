@@ -66,7 +66,7 @@ device_target(json_object *device)
     };
     json_object *position = drv_json_member(device_record(device), "position");
     json_object *disk = NULL;
-    const char *bus = job_variant(position, &disk);
+    const char *bus = agent_json_variant(position, &disk);
     g_autofree char *letter = NULL;
 
     if (strcmp(device_class(device), "VBD") != 0)
@@ -97,7 +97,7 @@ backend_path(Job *job, json_object *device, const char **path, GError **error)
 {
     json_object *where = NULL;
     json_object *backend = drv_json_member(device_record(device), "backend");
-    const char *kind = job_variant(backend, &where);
+    const char *kind = agent_json_variant(backend, &where);
 
     *path = NULL;
     if (backend == NULL)
@@ -120,10 +120,10 @@ static gboolean
 add_disk(Job *job, DrvNode *devices, json_object *device, guint n, GError **error)
 {
     json_object *record = device_record(device);
-    const char *type = job_variant(drv_json_member(record, "ty"), NULL);
+    const char *type = agent_json_variant(drv_json_member(record, "ty"), NULL);
     gboolean cdrom = strcmp(type, "CDROM") == 0;
-    gboolean read_only =
-        strcmp(job_variant(drv_json_member(record, "mode"), NULL), "ReadOnly") == 0;
+    gboolean read_only = strcmp(agent_json_variant(drv_json_member(record, "mode"), NULL),
+                                "ReadOnly") == 0;
     json_object *extra = drv_json_member(record, "extra_backend_keys");
     g_autofree char *target = device_target(device);
     g_autofree char *letter = letters(n);
@@ -231,8 +231,9 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
 {
     json_object *record = device_record(device);
     json_object *where = NULL, *locked = NULL;
-    const char *kind = job_variant(drv_json_member(record, "backend"), &where);
-    const char *lock = job_variant(drv_json_member(record, "locking_mode"), &locked);
+    const char *kind = agent_json_variant(drv_json_member(record, "backend"), &where);
+    const char *lock =
+        agent_json_variant(drv_json_member(record, "locking_mode"), &locked);
     const char *model =
         drv_json_text(drv_json_member(record, "other_config"), "model", "virtio");
     json_object *rate = drv_json_member(record, "rate");
@@ -381,7 +382,7 @@ find_disk(DrvXml *domain, json_object *device)
         drv_xml_variable(domain, "target", target);
         return drv_xml_first(domain, NULL, "/domain/devices/disk[target/@dev=$target]");
     }
-    (void)job_variant(drv_json_member(device_record(device), "backend"), &path);
+    (void)agent_json_variant(drv_json_member(device_record(device), "backend"), &path);
     if (!json_object_is_type(path, json_type_string))
         return NULL;
     drv_xml_variable(domain, "path", json_object_get_string(path));

@@ -115,7 +115,7 @@ add_direct_boot(Job *job, DrvNode *os, json_object *boot, GError **error)
     json_object *direct;
     const char *ramdisk, *cmdline;
 
-    if (strcmp(job_variant(boot, &direct), "Direct") != 0)
+    if (strcmp(agent_json_variant(boot, &direct), "Direct") != 0)
         return job_fail(job,
                         error,
                         DRV_ERROR_UNSUPPORTED,
@@ -142,7 +142,7 @@ add_os(Job *job, DrvNode *domain, const char *kind, json_object *guest, GError *
     DrvNode *type = drv_xml_node_add(os, "type", "hvm");
 
     drv_xml_node_set(type, "machine", machine);
-    if (strcmp(job_variant(drv_json_member(guest, "firmware"), NULL), "Uefi") == 0)
+    if (strcmp(agent_json_variant(drv_json_member(guest, "firmware"), NULL), "Uefi") == 0)
         drv_xml_node_set(os, "firmware", "efi");
     if (strcmp(kind, "HVM") != 0)
         return add_direct_boot(job, os, drv_json_member(guest, "boot"), error);
@@ -156,7 +156,8 @@ lists(json_object *actions, const char *name)
     for (size_t i = 0; json_object_is_type(actions, json_type_array) &&
                        i < json_object_array_length(actions);
          i++) {
-        if (strcmp(job_variant(json_object_array_get_idx(actions, i), NULL), name) == 0)
+        if (strcmp(agent_json_variant(json_object_array_get_idx(actions, i), NULL),
+                   name) == 0)
             return TRUE;
     }
     return FALSE;
@@ -181,7 +182,7 @@ add_actions(Job *job, DrvNode *domain)
 static void
 add_consoles(DrvNode *devices, json_object *guest)
 {
-    const char *video = job_variant(drv_json_member(guest, "video"), NULL);
+    const char *video = agent_json_variant(drv_json_member(guest, "video"), NULL);
     DrvNode *serial = drv_xml_node_add(devices, "serial", NULL);
     DrvNode *console = drv_xml_node_add(devices, "console", NULL);
     DrvNode *screen = drv_xml_node_add(devices, "graphics", NULL);
@@ -225,7 +226,7 @@ from_record(Job *job, GError **error)
 {
     g_autofree char *type = domain_type(job, error);
     json_object *guest = NULL;
-    const char *kind = job_variant(drv_json_member(job->vm, "ty"), &guest);
+    const char *kind = agent_json_variant(drv_json_member(job->vm, "ty"), &guest);
     g_autoptr(DrvXml) xml = NULL;
     DrvNode *domain, *features;
 
@@ -283,7 +284,8 @@ static int
 rank(json_object *device)
 {
     static const char *const classes[] = { "VBD", "VIF", "PCI" };
-    const char *mode = job_variant(drv_json_member(device_record(device), "mode"), NULL);
+    const char *mode =
+        agent_json_variant(drv_json_member(device_record(device), "mode"), NULL);
     int i = 0;
 
     while (i < 3 && strcmp(device_class(device), classes[i]) != 0)

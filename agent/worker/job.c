@@ -158,9 +158,9 @@ variant_of(const Job *job, const GError *error)
                                json_object_new_string("the deadline has passed"));
         return variant_new("Cancelled", json_object_new_string(job->task));
     case DRV_ERROR_NOT_FOUND:
-        return variant_new("Does_not_exist", job_pair("VM", job->id));
+        return variant_new("Does_not_exist", agent_json_pair("VM", job->id));
     case DRV_ERROR_EXISTS:
-        return variant_new("Already_exists", job_pair("VM", job->id));
+        return variant_new("Already_exists", agent_json_pair("VM", job->id));
     case DRV_ERROR_UNSUPPORTED:
         return variant_new("Unimplemented", json_object_new_string(job->operation));
     case DRV_ERROR_NO_SPACE:
@@ -219,7 +219,7 @@ job_bad_power(Job *job, const char *found, const char *expected, GError **error)
                     error,
                     DRV_ERROR_VIRT,
                     "Bad_power_state",
-                    job_pair(found, expected),
+                    agent_json_pair(found, expected),
                     "the VM is %s and not %s",
                     found,
                     expected);

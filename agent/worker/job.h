@@ -30,8 +30,8 @@
  */
 #pragma once
 
+#include "agent/common/json.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "virt/virt.h"
 
 #define JOB_MAX_SIZE (4 * 1024 * 1024)
@@ -88,14 +88,3 @@ gboolean job_fail(Job *job,
 
 /* Bad_power_state [found, expected]. */
 gboolean job_bad_power(Job *job, const char *found, const char *expected, GError **error);
-
-/* --- JSON; getters with defaults are in base/json.h
- * ---------------------------------------------------------
- */
-/* A variant, "Name" or ["Name", argument]: its name ("" when it is none); *argument, if
- * not NULL, gets the argument or NULL.
- */
-const char *job_variant(json_object *value, json_object **argument);
-
-/* ["a", "b"]; takes nothing. */
-json_object *job_pair(const char *first, const char *second);

@@ -31,7 +31,7 @@ find_device(Job *job, GError **error)
                    error,
                    DRV_ERROR_NOT_FOUND,
                    "Does_not_exist",
-                   job_pair(words[0], wanted),
+                   agent_json_pair(words[0], wanted),
                    "the VM has no %s '%s'",
                    words[0],
                    wanted);
@@ -113,7 +113,8 @@ op_unplug(Job *job, GError **error)
     if (vmm_unplug(facts.domain, find_in, device, &why))
         return report_state(job, error);
     if (drv_error_is(why, DRV_ERROR_BUSY)) {
-        json_object *argument = job_pair(device_class(device), device_name(device));
+        json_object *argument =
+            agent_json_pair(device_class(device), device_name(device));
 
         json_object_array_add(argument, json_object_new_string(why->message));
         return job_fail(job,

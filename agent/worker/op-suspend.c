@@ -163,7 +163,7 @@ file_of(Job *job)
     json_object *disk = NULL;
 
     if (*file == '\0') { /* as xenopsd has it: ["Local", path] */
-        (void)job_variant(drv_json_member(job->options, "suspend_vdi"), &disk);
+        (void)agent_json_variant(drv_json_member(job->options, "suspend_vdi"), &disk);
         if (json_object_is_type(disk, json_type_string))
             file = json_object_get_string(disk);
     }

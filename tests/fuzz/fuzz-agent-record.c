@@ -96,7 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_file(text, size - 1);
         return 0;
     }
-    given = json_parse(text, size - 1, &why);
+    given = agent_json_read(text, size - 1, AGENT_MAX_DEPTH, &why);
     for (guint class = CLASS_VM; class < CLASS_TASK; class ++)
         complete((Class) class, given);
     json_object_put(given);

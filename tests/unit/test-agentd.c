@@ -69,19 +69,19 @@ test_json(void)
     static const char *const bad[] = { "",         "{",   "{} {}", "{\"a\":\"\xff\"}",
                                        "nonsense", "[1,2" };
     const char *why;
-    json_object *document = json_parse(" {\"a\":[1]} \n", 12, &why);
+    json_object *document = agent_json_read(" {\"a\":[1]} \n", 12, AGENT_MAX_DEPTH, &why);
     g_autoptr(GString) deep = g_string_new(NULL);
 
     g_assert_null(why);
     g_assert_true(json_object_is_type(document, json_type_object));
     json_object_put(document);
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
-        g_assert_null(json_parse(bad[i], strlen(bad[i]), &why));
+        g_assert_null(agent_json_read(bad[i], strlen(bad[i]), AGENT_MAX_DEPTH, &why));
         g_assert_nonnull(why);
     }
     for (guint i = 0; i < 100000; i++)
         g_string_append_c(deep, '[');
-    g_assert_null(json_parse(deep->str, deep->len, &why));
+    g_assert_null(agent_json_read(deep->str, deep->len, AGENT_MAX_DEPTH, &why));
     g_assert_nonnull(why);
 }
 
@@ -89,7 +89,8 @@ static void
 check_call(const char *text, gboolean ok, Form form, const char *args)
 {
     const char *why, *method = NULL;
-    json_object *document = json_parse(text, strlen(text), &why), *given = NULL, *id;
+    json_object *document = agent_json_read(text, strlen(text), AGENT_MAX_DEPTH, &why),
+                *given = NULL, *id;
     Form found;
 
     g_test_message("%s", text);
