@@ -4,10 +4,12 @@
  */
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "im/base/im.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,16 +49,29 @@ static const char *const files[] = {
     "/sys/fs/cgroup/cgroup.controllers",
 };
 
-/* A directory in memory, made once. */
+#define MEMORY "/dev/shm"
+
+static char *dir; /* in memory, made once */
+
+static void
+remove_root(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = g_path_get_basename(dir);
+    g_auto(DrvFd) fd = drv_path_open_dir(MEMORY, &error);
+
+    g_assert_true(fd >= 0 && drv_path_remove_tree(fd, MEMORY, name, &error));
+    g_clear_pointer(&dir, g_free);
+}
+
 static const char *
 root(void)
 {
-    static char *dir;
-
     if (dir)
         return dir;
-    dir = g_strdup("/dev/shm/fuzz-im-proc.XXXXXX");
+    dir = g_strdup(MEMORY "/fuzz-im-proc.XXXXXX");
     g_assert_nonnull(g_mkdtemp(dir));
+    (void)atexit(remove_root);
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autofree char *path = g_strconcat(dir, files[i], NULL);
         g_autofree char *parent = g_path_get_dirname(path);
