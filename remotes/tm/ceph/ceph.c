@@ -25,6 +25,7 @@
         DISK_FIELD(type, source, .xpath = DISK "SOURCE", .flags = DRV_LINE),             \
         DISK_FIELD(type, clone, .xpath = DISK "CLONE", .fallback = "YES"),               \
         DISK_FIELD(type, kind, .xpath = DISK "TYPE", .flags = DRV_LINE),                 \
+        DISK_FIELD(type, shareable, .xpath = DISK "SHAREABLE"),                          \
         DISK_FIELD(type, lcm_state, .xpath = "LCM_STATE")
 
 static const DrvField clone_fields[] = {
@@ -65,6 +66,14 @@ static const DrvField mvds_fields[] = {
 };
 const DrvRequestType ceph_tm_mvds =
     DRV_REQUEST_TYPE("ceph.tm.mvds", CephStore, mvds_fields);
+
+static const DrvField mv_fields[] = {
+    DRV_FIELD(TmMove, source_host, .arg = 1, .flags = DRV_HOST_OF),
+    DRV_FIELD(TmMove, source, .arg = 1, .flags = DRV_REQUIRED | DRV_PATH_OF),
+    HEAD(TmMove, 2, 3),
+    CEPH_DISK(CephMove, 4),
+};
+const DrvRequestType ceph_tm_mv = DRV_REQUEST_TYPE("ceph.tm.mv", CephMove, mv_fields);
 
 static const DrvField delete_fields[] = {
     HEAD(TmDelete, 1, 2),

@@ -12,13 +12,21 @@
 /* What every request has behind its own fields. */
 typedef struct {
     DrvRbdSite site;
-    gint64 ds_id;   /* of the disk's image, or of the system */
-    char **bridges; /* BRIDGE_LIST of that datastore */
-    char *source;   /* "pool/one-5"; "" of volatile disks */
-    gboolean clone; /* the disk is a clone of it, else it is the image itself */
-    char *kind;     /* RBD, CDROM, fs … */
+    gint64 ds_id;       /* of the disk's image, or of the system */
+    char **bridges;     /* BRIDGE_LIST of that datastore */
+    char *source;       /* "pool/one-5"; "" of volatile disks */
+    gboolean clone;     /* the disk is a clone of it, else it is the image itself */
+    char *kind;         /* RBD, CDROM, fs … */
+    gboolean shareable; /* several VMs have it at once */
     gint64 lcm_state;
 } CephDisk;
+
+/* Complete the disk of a request from its datastore and from settings.  The datastore is
+ * asked where an image is made (@makes), for its data pool; where the front-end would
+ * work, for its bridges; and for directories and volatile disks, for all.
+ */
+gboolean ceph_disk_prepare(TmHead *head, CephDisk *disk, gboolean makes, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
     TmClone clone;
@@ -32,6 +40,12 @@ typedef struct {
 } CephStore;
 extern const DrvRequestType ceph_tm_cpds;
 extern const DrvRequestType ceph_tm_mvds;
+
+typedef struct {
+    TmMove move;
+    CephDisk disk;
+} CephMove;
+extern const DrvRequestType ceph_tm_mv;
 
 typedef struct {
     TmDelete delete;

@@ -4,7 +4,7 @@
 
 TM_SLOT(clone, ceph_disk_clone);
 TM_SLOT(ln, ceph_disk_ln);
-TM_SLOT(mv, tm_mv_op);
+TM_SLOT(mv, ceph_disk_mv);
 TM_SLOT(mvds, ceph_disk_mvds);
 TM_SLOT(cpds, ceph_disk_cpds);
 TM_SLOT(delete, ceph_disk_delete);

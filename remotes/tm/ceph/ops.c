@@ -46,11 +46,8 @@ ask_datastore(CephDisk *disk, GError **error)
     return TRUE;
 }
 
-/* Where images are made the datastore is asked for their data pool; where the front-end
- * would work, for its bridges; for directories and volatile disks, for all.
- */
-static gboolean
-prepare(TmHead *head, CephDisk *disk, gboolean makes, GError **error)
+gboolean
+ceph_disk_prepare(TmHead *head, CephDisk *disk, gboolean makes, GError **error)
 {
     gboolean ask = makes || drv_dispatch_is_here(head->host) || *disk->source == '\0';
 
@@ -76,7 +73,7 @@ stand_ins(const CephDisk *disk, guint64 vm_id, GError **error)
     static gboolean prepare_##type(gpointer data, GError **error)                        \
     {                                                                                    \
         type *request = data;                                                            \
-        return prepare(data, &request->disk, makes, error);                              \
+        return ceph_disk_prepare(data, &request->disk, makes, error);                    \
     }                                                                                    \
     static char **stand_ins_##type(gconstpointer data, GError **error)                   \
     {                                                                                    \
