@@ -49,27 +49,36 @@ LIBDRV := $(OUT)/libdrv.a
 # Each executable is its action's main, its driver's slot for that action (driver.c
 # compiled once per action), and from the archives what those two reach.
 family_actions = $(notdir $(basename $(wildcard remotes/$(1)/main/*.c)))
+# Actions whose names have a suffix, as clone.ssh, are in driver-<suffix>.c.
+family_tables  = $(wildcard remotes/$(1)/*/driver-*.c)
+table_driver   = $(notdir $(patsubst %/,%,$(dir $(1))))
+table_suffix   = $(patsubst driver-%.c,%,$(notdir $(1)))
+suffix_actions = $(sort $(shell sed -n 's/^[A-Z]*_SLOT.\([a-z_]*\),.*/\1/p' \
+                 $(wildcard remotes/$(1)/*/driver-$(2).c)))
+table_progs    = $(foreach a,$(call suffix_actions,$(1),$(call table_suffix,$(2))),\
+                 $(OUT)/remotes/$(1)/$(call table_driver,$(2))/$(a).$(call table_suffix,$(2)))
 family_drivers = $(patsubst remotes/$(1)/%/driver.c,%,$(wildcard remotes/$(1)/*/driver.c))
 
 define family
 $(1)_ACTIONS := $$(call family_actions,$(1))
 $(1)_DRIVERS := $$(call family_drivers,$(1))
-$(1)_PROGS   := $$(foreach d,$$($(1)_DRIVERS),$$($(1)_ACTIONS:%=$(OUT)/remotes/$(1)/$$(d)/%))
+$(1)_PROGS   := $$(foreach d,$$($(1)_DRIVERS),$$($(1)_ACTIONS:%=$(OUT)/remotes/$(1)/$$(d)/%)) \
+                $$(foreach t,$$(call family_tables,$(1)),$$(call table_progs,$(1),$$(t)))
 $(1)_OPS     := $$(filter-out %/driver.o,$$(call obj,remotes/$(1)/*/*.c remotes/$(1)/*/*/*.c))
-$(1)_OPS     := $$(filter-out $(OUT)/o/remotes/$(1)/main/%,$$($(1)_OPS))
+$(1)_OPS     := $$(filter-out $(OUT)/o/remotes/$(1)/main/% $$(call obj,$$(call family_tables,$(1))),$$($(1)_OPS))
 $(1)_LIB     := $(OUT)/lib$(1).a
 $$($(1)_LIB): $$($(1)_OPS) $$(call obj,remotes/$(1)/*.c)
 PROGS += $$($(1)_PROGS)
 FAMILY_LIBS += $$($(1)_LIB)
 OPS += $$(if $$($(1)_HERE),$$(filter %-remote.o,$$($(1)_OPS)),$$($(1)_OPS))
 .SECONDEXPANSION:
-$$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(notdir $$$$*).o \
+$$($(1)_PROGS): $(OUT)/remotes/$(1)/%: $(OUT)/o/remotes/$(1)/main/$$$$(basename $$$$(notdir $$$$*)).o \
     $(OUT)/o/remotes/$(1)/slots/%.o $(OUT)/lib$(1).a $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $$(@D)
 	$$(LINK) $$^ $$(LIBS) $$($(1)_LIBS)
-$(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*))/driver.c
+$(OUT)/o/remotes/$(1)/slots/%.o: remotes/$(1)/$$$$(patsubst %/,%,$$$$(dir $$$$*))/driver$$$$(subst .,-,$$$$(suffix $$$$*)).c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) -DDRV_SLOT_$$(notdir $$*)=1 -MMD -MP -c -o $$@ $$<
+	$$(CC) $$(ALL_CFLAGS) -DDRV_SLOT_$$(basename $$(notdir $$*))=1 -MMD -MP -c -o $$@ $$<
 endef
 
 # What a family's programs link besides; and families whose ops are not in the worker

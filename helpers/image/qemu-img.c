@@ -116,6 +116,19 @@ drv_qemu_img_rebase(const char *name, const char *backing, const char *backing_f
 }
 
 DrvCmd *
+drv_qemu_img_rename_backing(const char *name,
+                            const char *backing,
+                            const char *backing_format)
+{
+    DrvCmd *cmd =
+        drv_cmd_new("qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", backing, NULL);
+
+    drv_cmd_option(cmd, "-F", backing_format);
+    add_name(cmd, name);
+    return cmd;
+}
+
+DrvCmd *
 drv_qemu_img_repair(const char *name)
 {
     DrvCmd *cmd =

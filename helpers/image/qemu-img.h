@@ -48,5 +48,12 @@ drv_qemu_img_resize(const char *name, const char *format, guint64 size, gboolean
 DrvCmd *
 drv_qemu_img_rebase(const char *name, const char *backing, const char *backing_format);
 
+/* Only write another text for the same backing file into the header of qcow2 @name;
+ * neither is opened as a disk.
+ */
+DrvCmd *drv_qemu_img_rename_backing(const char *name,
+                                    const char *backing,
+                                    const char *backing_format);
+
 /* Check qcow2 @name, and free what a killed tool had allocated there and not used. */
 DrvCmd *drv_qemu_img_repair(const char *name);

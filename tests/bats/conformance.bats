@@ -9,6 +9,7 @@ load lib/frontend
 DS_ACTIONS='clone cp export mkfs monitor rm snap_delete snap_flatten snap_revert stat'
 TM_ACTIONS='clone context cpds delete failmigrate ln mkimage mkswap monitor monitor_ds mv mvds
     postmigrate premigrate resize snap_create snap_create_live snap_delete snap_revert'
+SSH_ACTIONS='clone cpds delete ln mv mvds resize snap_create snap_create_live snap_delete snap_revert'
 TOOLS=' qemu-img mkswap mkfs.ext2 mkfs.ext3 mkfs.ext4 mkfs.xfs '
 
 setup() {
@@ -32,6 +33,9 @@ programs() { # of all drivers, as paths below the remotes
     done
     for mad in shared qcow2 ssh ceph dummy dev; do
         for action in $TM_ACTIONS; do echo "tm/$mad/$action"; done
+    done
+    for mad in shared qcow2; do
+        for action in $SSH_ACTIONS; do echo "tm/$mad/$action.ssh"; done
     done
 }
 

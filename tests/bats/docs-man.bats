@@ -19,7 +19,8 @@ documented() {
         on && /^\.It / { for (i = 2; i <= NF; i++) print $i }' "$MAN"/*.7
 }
 
-# undocumented_actions REMOTES: "family/driver action" for those no page tells of.
+# undocumented_actions REMOTES: "family/driver action" for those no page tells of; what
+# clone.ssh is called with is said of clone.
 undocumented_actions() {
     local program family driver action
 
@@ -32,7 +33,7 @@ undocumented_actions() {
         family=${driver%/*}
         driver=${driver##*/}
         family=${family##*/}
-        documented "$family" | grep -qx "$action" || echo "$family $action"
+        documented "$family" | grep -qx "${action%%.*}" || echo "$family $action"
         documented "$family/$driver" | grep -qx "$action" || echo "$family/$driver $action"
     done
 }
@@ -200,7 +201,7 @@ unsupported() {
     local program name count=0
     while read -r program; do
         name=${program##*/} count=$((count + 1))
-        case $name in worker-*) name=worker ;; esac
+        case $name in worker-*) name=worker ;; *.*) name=${name%.*} ;; esac
         run --separate-stderr timeout 20 "$program" --help
         assert_success
         [[ ${lines[0]} == "$name - "* ]] || fail "$program --help: ${lines[0]}"

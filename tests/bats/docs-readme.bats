@@ -33,14 +33,15 @@ read_by_code() { # FILE: names asked for in sources that load it
 }
 
 @test "the README's table has each driver with its actions" {
-    local file driver actions
-    for file in remotes/*/*/driver.c; do
+    local file driver suffix actions
+    for file in remotes/*/*/driver*.c; do
         driver=${file#remotes/}
-        driver=${driver%/driver.c}
+        suffix=$(sed -nE 's/.*driver-(\w+)\.c/\/\\*.\1/p' <<<"$driver")
+        driver=${driver%/driver*.c}$suffix
         # A table may include another's.
         actions=$({
             cat "$file"
-            sed -nE 's/^#include "(.*driver\.c)"/remotes\/\1/p' "$file" | xargs -r cat
+            sed -nE 's/^#include "(.*driver.*\.c)"/remotes\/\1/p' "$file" | xargs -r cat
         } | sed -nE 's/^[A-Z]+_SLOT\((\w+),.*/\1/p' | awk '!seen[$0]++' | tr '\n' ' ')
         echo "want: | \`$driver\` | … | ${actions% } |"
         grep -qE "^\| \`$driver\` \| .* \| ${actions% } \|\$" README.md

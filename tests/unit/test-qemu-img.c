@@ -64,6 +64,8 @@ test_rebase(void)
         "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b|disk.0.snap/0|-F|qcow2|./2");
     assert_argv(drv_qemu_img_rebase("2", "", "qcow2"),
                 "qemu-img|rebase|-q|-t|writethrough|-f|qcow2|-b||./2");
+    assert_argv(drv_qemu_img_rename_backing("2", "img.snap/1", "qcow2"),
+                "qemu-img|rebase|-q|-u|-f|qcow2|-b|img.snap/1|-F|qcow2|./2");
 }
 
 /* --- for real --------------------------------------------------------------------------

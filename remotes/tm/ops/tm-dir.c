@@ -3,10 +3,15 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "stage/stage.h"
+
+#define MONITOR ".monitor"
+#define PROBE "ssh\n" /* the driver whose monitor_ds the host runs */
 
 void
 tm_dir_clear(TmDir *dir)
@@ -62,8 +67,38 @@ tm_dir_image_path(const TmDir *dir, const char *source)
     return g_build_filename(root, ds, file, NULL);
 }
 
+static gboolean
+is_monitored(int dir, const char *ds_path)
+{
+    g_auto(DrvFd) fd =
+        drv_path_open_beneath(dir, ds_path, MONITOR, O_RDONLY | O_NONBLOCK, 0, NULL);
+    char now[sizeof PROBE] = "";
+
+    return fd >= 0 && read(fd, now, sizeof now - 1) == sizeof PROBE - 1 &&
+           g_str_equal(now, PROBE);
+}
+
+gboolean
+tm_dir_monitor(const char *ds_path, GError **error)
+{
+    g_auto(DrvFd) dir = drv_path_make_dir(ds_path, error);
+    g_autoptr(DrvStage) stage = NULL;
+    g_auto(DrvFd) fd = -1;
+
+    if (dir < 0)
+        return FALSE;
+    if (is_monitored(dir, ds_path) && !drv_path_exists(dir, ".drv-" MONITOR))
+        return TRUE; /* and nobody died over it */
+    stage = drv_stage_open(dir, ds_path, MONITOR, error);
+    fd = stage ? drv_stage_create(stage, "new", error) : -1;
+    if (fd < 0 || !drv_fd_write_all(fd, PROBE, sizeof PROBE - 1, MONITOR, error))
+        return FALSE;
+    drv_stage_publish(stage, "new", MONITOR);
+    return drv_stage_commit(stage, error);
+}
+
 gboolean
 tm_dir_unmonitor(TmDir *dir, GError **error)
 {
-    return drv_path_unlink(dir->ds_fd, dir->ds_path, ".monitor", error);
+    return drv_path_unlink(dir->ds_fd, dir->ds_path, MONITOR, error);
 }

@@ -43,6 +43,11 @@ gboolean tm_dir_keep(TmDir *dir);
  */
 char *tm_dir_image_path(const TmDir *dir, const char *source);
 
+/* Disks on the host's own storage are seen by its probe only: make ".monitor" in the
+ * system datastore @ds_path, and that directory if it is missing.
+ */
+gboolean tm_dir_monitor(const char *ds_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Shared storage needs no probe on the host: remove the system datastore's ".monitor". */
 gboolean tm_dir_unmonitor(TmDir *dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone: qcow2 images get an overlay, all others a copy (a reflink where there is one).
  */
+#include "tm/overlay/clone.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -9,7 +10,6 @@
 #include "stage/stage.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ops/tm-image.h"
-#include "tm/tm.h"
 
 /* Size the disk shall have: the image's, or more if the user asked for more. */
 static gboolean
@@ -112,11 +112,9 @@ make_copy(const TmClone *request,
     return drv_stage_commit(stage, error);
 }
 
-/* Kernels, initrds and CDROMs are what they are; else the front-end's word counts.
- * @qcow2: an image of which it has none may be one.
- */
-static gboolean
-clone_image(const TmClone *request, TmDir *dir, gboolean qcow2, GError **error)
+/* Kernels, initrds and CDROMs are what they are; else the front-end's word counts. */
+gboolean
+tm_overlay_clone(const TmClone *request, TmDir *dir, gboolean qcow2, GError **error)
 {
     g_autofree char *source = tm_dir_image_path(dir, request->source);
     g_autofree char *path = drv_snapshots_newest(source);
@@ -131,7 +129,7 @@ clone_image(const TmClone *request, TmDir *dir, gboolean qcow2, GError **error)
     overlay = is_disk && (unsaid ? qcow2 && g_str_equal(request->disk_type, "FILE")
                                  : image.is_qcow2);
     stage = drv_stage_open(dir->fd, dir->path, dir->disk, error);
-    if (stage == NULL || !tm_dir_unmonitor(dir, error))
+    if (stage == NULL)
         return FALSE;
     return overlay ? make_overlay(request, dir, &image, stage, error)
                    : make_copy(request, dir, &image, stage, error);
@@ -145,7 +143,8 @@ clone_qcow2(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in, (void)result;
     return tm_dir_open(&dir, request->target, TRUE, error) &&
-           clone_image(request, &dir, TRUE, error) && tm_dir_keep(&dir);
+           tm_dir_unmonitor(&dir, error) &&
+           tm_overlay_clone(request, &dir, TRUE, error) && tm_dir_keep(&dir);
 }
 
 /* Up to 6.0.2 "shared" knew raw disks only, and those front-ends tell no format. */
@@ -157,7 +156,8 @@ clone_shared(gconstpointer data, DrvSource *in, char **result, GError **error)
 
     (void)in, (void)result;
     return tm_dir_open(&dir, request->target, TRUE, error) &&
-           clone_image(request, &dir, FALSE, error) && tm_dir_keep(&dir);
+           tm_dir_unmonitor(&dir, error) &&
+           tm_overlay_clone(request, &dir, FALSE, error) && tm_dir_keep(&dir);
 }
 
 const DrvOp overlay_clone = { .name = "overlay.clone",

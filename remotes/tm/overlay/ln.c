@@ -11,6 +11,7 @@
 #include "stage/stage.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ops/tm-image.h"
+#include "tm/ops/tm-layout.h"
 #include "tm/tm.h"
 
 /* Plan "<image>.snap" with its link to itself and "0" → the image, unless it is there;
@@ -52,6 +53,16 @@ check_newest(const TmImage *image, const char *target, GError **error)
     return fd >= 0;
 }
 
+/* Texts that are relative lead from the image, but not from a VM's directory. */
+static gboolean
+name_absolutely(const TmImage *image, GError **error)
+{
+    g_autofree char *snap_dir = g_strconcat(image->name, ".snap", NULL);
+    g_autofree char *head = g_strconcat(image->path, ".snap/", NULL);
+
+    return tm_layout_name(image->dir_fd, image->dir, snap_dir, head, image->name, error);
+}
+
 /* disk.N is to be a link to @target. */
 static gboolean
 plan_link(const TmDir *dir, DrvStage *stage, const char *target, GError **error)
@@ -77,7 +88,8 @@ link_newest(const TmDir *dir, const TmImage *image, DrvStage *stage, GError **er
     there = newest >= 0;
     newest = MAX(newest, 0);
     target = g_strdup_printf("%s.snap/%" G_GINT64_FORMAT, image->path, newest);
-    return (!there || check_newest(image, target, error)) &&
+    return (!there ||
+            (check_newest(image, target, error) && name_absolutely(image, error))) &&
            plan_link(dir, stage, target, error) &&
            drv_stage_commit_both(image_stage, stage, error);
 }

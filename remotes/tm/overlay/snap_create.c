@@ -26,6 +26,21 @@ may_reuse(TmSnapDisk *snap, const char *file, gboolean *there, GError **error)
     return TRUE;
 }
 
+/* Other drivers' chains may lack the link by which the texts lead on from inside. */
+static gboolean
+plan_self_link(TmSnapDisk *snap, GError **error)
+{
+    const TmDisk *disk = &snap->disk;
+    g_autofree char *name = g_path_get_basename(disk->snap_dir);
+    g_autofree char *self = g_build_filename(disk->snap_dir, name, NULL);
+    DrvStage *stage = tm_snap_data_stage(snap);
+
+    if (drv_path_exists(disk->base_fd, self))
+        return TRUE;
+    drv_stage_publish(stage, "self", self);
+    return drv_stage_link(stage, "self", ".", error);
+}
+
 static gboolean
 create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
 {
@@ -41,7 +56,8 @@ create_overlay(TmSnapDisk *snap, guint64 id, GError **error)
     if (!may_reuse(snap, file, &there, error))
         return FALSE;
     if (!there) {
-        if (!tm_snap_overlay(snap, "overlay", snap->disk.file, error))
+        if (!plan_self_link(snap, error) ||
+            !tm_snap_overlay(snap, "overlay", snap->disk.file, error))
             return FALSE;
         drv_stage_publish(stage, "overlay", file);
     }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
 #include "transfer/status.h"
 #include "transport/remote.h"
@@ -97,7 +98,7 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
 
     (void)result;
     drv_status_begin("clone", object, request->source, request->host);
-    ok = ssh_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
+    ok = tm_dir_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
     if (!ok) /* unless something has arrived for the next try */
         drv_path_remove_empty(AT_FDCWD, dir);
     drv_status_end();

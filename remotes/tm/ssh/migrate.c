@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "stage/stage.h"
 #include "tm/ops/arrived.h"
+#include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
 #include "transport/dispatch.h"
 #include "transport/remote.h"
@@ -54,7 +55,7 @@ clear_the_way(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autofree char *name = g_path_get_basename(proof->target);
 
     (void)in, (void)result;
-    return ssh_monitor(dir, error) && drv_transfer_set_aside(dir, name, error);
+    return tm_dir_monitor(dir, error) && drv_transfer_set_aside(dir, name, error);
 }
 
 const DrvOp ssh_clear_the_way = {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "stage/stage.h"
+#include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
 #include "transfer/status.h"
 #include "transport/remote.h"
@@ -176,7 +177,7 @@ receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **e
 
     (void)result;
     begin_status(data);
-    ok = ssh_monitor(ds, error) && ssh_mv_receive_talk(peer, &end, error);
+    ok = tm_dir_monitor(ds, error) && ssh_mv_receive_talk(peer, &end, error);
     drv_status_end();
     return ok;
 }

@@ -10,41 +10,7 @@
 #include "base/path.h"
 #include "image/inspect.h"
 #include "image/qemu-img.h"
-#include "stage/stage.h"
 #include "tm/ops/tm-image.h"
-
-#define MONITOR ".monitor"
-#define PROBE "ssh\n" /* the driver whose monitor_ds the host runs */
-
-static gboolean
-is_monitored(int dir, const char *ds_path)
-{
-    g_auto(DrvFd) fd =
-        drv_path_open_beneath(dir, ds_path, MONITOR, O_RDONLY | O_NONBLOCK, 0, NULL);
-    char now[sizeof PROBE] = "";
-
-    return fd >= 0 && read(fd, now, sizeof now - 1) == sizeof PROBE - 1 &&
-           g_str_equal(now, PROBE);
-}
-
-gboolean
-ssh_monitor(const char *ds_path, GError **error)
-{
-    g_auto(DrvFd) dir = drv_path_make_dir(ds_path, error);
-    g_autoptr(DrvStage) stage = NULL;
-    g_auto(DrvFd) fd = -1;
-
-    if (dir < 0)
-        return FALSE;
-    if (is_monitored(dir, ds_path) && !drv_path_exists(dir, ".drv-" MONITOR))
-        return TRUE; /* and nobody died over it */
-    stage = drv_stage_open(dir, ds_path, MONITOR, error);
-    fd = stage ? drv_stage_create(stage, "new", error) : -1;
-    if (fd < 0 || !drv_fd_write_all(fd, PROBE, sizeof PROBE - 1, MONITOR, error))
-        return FALSE;
-    drv_stage_publish(stage, "new", MONITOR);
-    return drv_stage_commit(stage, error);
-}
 
 /* The front-end's word counts; without one, the header's, which may not name other files.
  */

@@ -15,9 +15,6 @@
 #include "tm/tm.h"
 #include "transfer/transfer.h"
 
-/* The host has its own probe of the disks in this datastore: make its ".monitor". */
-gboolean ssh_monitor(const char *ds_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* Give a disk that has arrived as @name in @dir_fd the size that the user asked for. */
 gboolean ssh_grow(const TmClone *request,
                   int dir_fd,

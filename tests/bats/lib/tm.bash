@@ -40,7 +40,10 @@ snap() { run_tm qcow2 "snap_$1" "$HERE:$VM/disk.$2" "$3" 25 1; } # VERB DISK SNA
 
 # Write pattern byte $2 into disk $1, as a guest would.
 write() { qemu-io -f "${3-qcow2}" -c "write -P $2 1M 64k" "$VM/disk.$1" >/dev/null; }
-has() { qemu-io -r -U -f "${3-qcow2}" -c "read -P $2 1M 64k" "$1" | grep -q '^read 65536'; }
+has() { # FILE BYTE [FORMAT]: it reads back, which another pattern does not
+    run qemu-io -r -U -f "${3-qcow2}" -c "read -P $2 1M 64k" "$1"
+    [ "$status" -eq 0 ] && [[ $output == "read 65536"* ]]
+}
 
 assert_link() { # LINK TARGET
     assert_equal "$(readlink "$1")" "$2"
