@@ -93,7 +93,8 @@ struct Agent {
     GHashTable *tasks;   /* id -> Task */
     GQueue final;        /* Task, oldest first */
     GQueue ready;        /* Vm with something to do and nothing running */
-    GHashTable *workers;
+    GHashTable *workers; /* task's id -> Worker */
+    GQueue idle;         /* Process */
     GPtrArray *damaged; /* char *, files put aside */
     GHashTable *conns;
     GPtrArray *subscribers; /* Conn */
@@ -101,6 +102,9 @@ struct Agent {
     gid_t gid;              /* members may connect */
     guint max_clients;
     guint64 completed, failed;
+    /* commit.c */
+    GHashTable *unsaved_vms, *unsaved_tasks, *spent; /* Vm, Task, char * (id of one) */
+    guint commit;
     /* updates.c */
     GHashTable *changed; /* key -> GList * in changes */
     GQueue changes;      /* Change, by number */
@@ -130,6 +134,14 @@ gboolean store_load(Agent *agent, const char *kind, StoreTake take, GError **err
 /* "a,b" of ids, each escaped; caller frees. */
 char *store_name(const char *first, ...) G_GNUC_NULL_TERMINATED;
 gboolean store_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- commit.c: records of what a worker said, written at the end of the turn ----------
+ */
+void commit_open(Agent *agent);
+void commit_vm(Agent *agent, Vm *vm);
+void commit_task(Agent *agent, Task *task);
+/* Remove the file of its lines, when what follows from them is on disk. */
+void commit_output(Agent *agent, const char *task_id);
 
 /* --- record.c: records with their defaults --------------------------------------------
  */
@@ -162,7 +174,7 @@ void vm_remove(Agent *agent, Vm *vm);
 const char *vm_power(const Vm *vm);
 /* Nothing is certain of it from now on: a worker was lost, or libvirt is. */
 void vm_set_unknown(Agent *agent, Vm *vm, const char *why);
-/* Facts of a worker, by reference. */
+/* Facts of a worker, by reference; they are on disk at the end of the turn. */
 void vm_learn(Agent *agent, Vm *vm, json_object *facts);
 json_object *vm_state_json(const Vm *vm);
 json_object *device_state_json(const Vm *vm, const Device *device);
@@ -242,12 +254,41 @@ guint64 process_start_time(pid_t pid);
 /* A pidfd of it; -1 with errno. */
 int process_open(pid_t pid);
 
-/* --- worker.c: the process of one operation --------------------------------------------
+/* --- pool.c: processes of workers, kept for the next operation ------------------------
+ */
+typedef struct {
+    Agent *agent;
+    pid_t pid;
+    guint64 start; /* time, as process_start_time() says */
+    gboolean ours; /* has to be waited for */
+    int pidfd, feed; /* feed: its stdin; -1: it is let go, or an earlier core's */
+    gint64 until;    /* monotonic: no operation is given to it after that */
+    guint source, timer;
+    gboolean stopped;
+    Worker *worker; /* NULL: it is idle, or ends */
+} Process;
+
+/* One that waits, or a new one; NULL with @error. */
+Process *process_take(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* One that an earlier core started; NULL: it is gone. */
+Process *process_follow(Agent *agent, pid_t pid, gboolean ours);
+/* @text: a document, with its newline. */
+gboolean process_send(Process *process, const char *text, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* Tell it to stop; it is killed when it does not within the grace time. */
+void process_stop(Process *process);
+/* Its operation is over; @well: it may have another. */
+void process_done(Process *process, gboolean well);
+
+/* --- worker.c: one running operation ---------------------------------------------------
  */
 gboolean worker_start(Agent *agent, Vm *vm, Task *task, GError **error);
 /* One that an earlier core started; FALSE: that process is gone. */
 gboolean worker_adopt(Agent *agent, Vm *vm, Task *task);
-void worker_cancel(Agent *agent, Worker *worker);
+void worker_cancel(Worker *worker);
+/* Its process has ended, and is freed; is about to be killed. */
+void worker_is_gone(Worker *worker);
+void worker_is_killed(const Worker *worker);
 json_object *worker_json(const Worker *worker);
 /* What the process of a task wrote, when it ended while nobody looked.  FALSE: no end. */
 gboolean worker_read_end(Agent *agent, Vm *vm, Task *task);

@@ -121,6 +121,7 @@ open_all(GError **error)
     agent.damaged = g_ptr_array_new_with_free_func(g_free);
     agent.subscribers = g_ptr_array_new();
     agent.changed = g_hash_table_new(g_str_hash, g_str_equal);
+    commit_open(&agent);
     return lock_directory(error) && store_open(&agent, error) &&
            workers_watch(&agent, error) && objects_load(&agent, error) &&
            tasks_load(&agent, error) && events_open(&agent, error) &&

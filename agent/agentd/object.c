@@ -143,6 +143,7 @@ vm_remove(Agent *agent, Vm *vm)
     updates_removed(agent, CLASS_VM, vm->id, NULL);
     if (g_hash_table_lookup(agent->by_uuid, vm->uuid) == vm)
         g_hash_table_remove(agent->by_uuid, vm->uuid);
+    g_hash_table_remove(agent->unsaved_vms, vm);
     g_hash_table_remove(agent->vms, vm->id);
 }
 
@@ -213,8 +214,6 @@ vm_set_unknown(Agent *agent, Vm *vm, const char *why)
 void
 vm_learn(Agent *agent, Vm *vm, json_object *facts)
 {
-    g_autoptr(GError) error = NULL;
-
     if (!json_object_is_type(facts, json_type_object))
         return;
     if (vm->state == NULL)
@@ -226,8 +225,7 @@ vm_learn(Agent *agent, Vm *vm, json_object *facts)
     vm->unknown_since = 0;
     learn_devices(agent, vm);
     updates_changed(agent, CLASS_VM, vm->id, NULL);
-    if (!vm_store(agent, vm, &error))
-        drv_warn("%s", error->message);
+    commit_vm(agent, vm);
 }
 
 static void

@@ -63,13 +63,10 @@ set_error(Vm *vm, const char *message)
 static void
 clear_marker(Agent *agent, Vm *vm)
 {
-    g_autoptr(GError) error = NULL;
-
     if (vm->unsurvivable == NULL)
         return;
     g_clear_pointer(&vm->unsurvivable, g_free);
-    if (!vm_store(agent, vm, &error))
-        drv_warn("%s", error->message);
+    commit_vm(agent, vm);
 }
 
 static void
@@ -193,7 +190,7 @@ outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end)
         clear_marker(agent, vm);
         finish_badly(agent, vm, task, error_of(end), text_of(end, "message"));
     }
-    store_remove(agent, "output", output); /* not before the task's end is on disk */
+    commit_output(agent, output);
     if (gone && vm->waiting.head == NULL)
         vm_remove(agent, vm);
 }

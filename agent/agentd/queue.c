@@ -186,7 +186,7 @@ queue_cancel(Agent *agent, Task *task)
         return;
     task->cancelled = TRUE;
     if (task->worker) {
-        worker_cancel(agent, task->worker);
+        worker_cancel(task->worker);
         return;
     }
     if (task->timer) {

@@ -117,17 +117,9 @@ task_forget(Agent *agent, Task *task)
 {
     store_remove(agent, "tasks", task->id);
     g_queue_remove(&agent->final, task);
+    g_hash_table_remove(agent->unsaved_tasks, task);
     updates_removed(agent, CLASS_TASK, task->id, NULL);
     g_hash_table_remove(agent->tasks, task->id);
-}
-
-static void
-store_final(Agent *agent, Task *task)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!task_store(agent, task, &error))
-        drv_warn("task %s is not on disk: %s", task->id, error->message);
 }
 
 void
@@ -158,7 +150,7 @@ task_finish(
         task_forget(agent, task);
         return;
     }
-    store_final(agent, task);
+    commit_task(agent, task);
     updates_changed(agent, CLASS_TASK, task->id, NULL);
     g_queue_push_tail(&agent->final, task);
     if (agent->final.length > AGENT_MAX_TASKS)

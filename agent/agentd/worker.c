@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker.c - the process of one running operation.
+/* worker.c - one running operation, in a process of pool.c.
  *
- * It reads its document from a nameless file and appends lines to a file in output/,
- * which is watched: so it does not need the core to go on, and a later core finds all it
- * said. A process is known by pid and start time; its end is seen by a pidfd, whoever its
- * parent is.
+ * The process reads a document and appends lines to a file in output/, which is watched:
+ * so it does not need the core to go on, and a later core finds all it said.  Its last
+ * line is the operation's end, or else its own.  A process is known by pid and start time;
+ * its end is seen by a pidfd, whoever its parent is.
  */
 #include "agent/agentd/agentd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <signal.h>
 #include <sys/inotify.h>
-#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -24,10 +22,9 @@ struct Worker {
     Agent *agent;
     Vm *vm;
     Task *task;
-    pid_t pid;
-    gboolean ours; /* has to be waited for */
-    int pidfd, out;
-    guint source, deadline, grace, silence;
+    Process *process;
+    int out;
+    guint deadline, silence, look; /* sources */
     gboolean stuck; /* has not said anything for so long that it does not count */
     gint64 began, deadline_at;
     GString *text; /* of a line that is not complete */
@@ -112,101 +109,93 @@ heard(Worker *worker)
     worker->silence = g_timeout_add_seconds(worker->agent->stuck_s, is_stuck, worker);
 }
 
-static void
-read_output(Worker *worker)
-{
-    char buffer[65536], *newline;
-    gssize n;
-
-    while (worker->text->len < AGENT_MAX_BODY &&
-           (n = read(worker->out, buffer, sizeof buffer)) > 0)
-        g_string_append_len(worker->text, buffer, n);
-    heard(worker);
-    while ((newline = strchr(worker->text->str, '\n')) != NULL) {
-        *newline = '\0';
-        take_line(
-            worker->agent, worker->vm, worker->task, worker->text->str, &worker->end);
-        g_string_erase(worker->text, 0, newline - worker->text->str + 1);
-    }
-}
-
-/* --- the process ----------------------------------------------------------------------
+/* --- its end --------------------------------------------------------------------------
  */
 
 static void
 worker_free(Worker *worker)
 {
-    guint *sources[] = {
-        &worker->source, &worker->deadline, &worker->grace, &worker->silence
-    };
+    guint *sources[] = { &worker->deadline, &worker->silence, &worker->look };
 
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
         if (*sources[i])
             g_source_remove(*sources[i]);
     }
     g_hash_table_remove(worker->agent->workers, worker->task->id);
-    close(worker->pidfd);
-    close(worker->out);
+    drv_fd_close_one(worker->out);
     g_string_free(worker->text, TRUE);
     json_object_put(worker->end);
     g_free(worker);
 }
 
-static gboolean
-ended(int fd, GIOCondition condition, gpointer data)
+static void
+finish(Worker *worker)
 {
-    Worker *worker = data;
     Agent *agent = worker->agent;
     Vm *vm = worker->vm;
     Task *task = worker->task;
-    g_autofree char *id = NULL;
-    json_object *end;
+    g_autofree char *id = g_strdup(vm->id);
+    g_autoptr(json_object) end = json_object_get(worker->end);
 
-    (void)fd;
-    (void)condition;
-    if (worker->ours)
-        (void)waitpid(worker->pid, NULL, 0);
-    read_output(worker);
-    end = json_object_get(worker->end);
-    worker->source = 0;
     if (!worker->stuck)
         agent->busy--;
     worker_free(worker);
-    id = g_strdup(vm->id);
     task->worker = NULL;
     vm->running = NULL;
     outcome_take(agent, vm, task, end);
-    json_object_put(end);
     vm = vm_find(agent, id); /* a deleted one is gone */
     if (vm) {
         queue_done(agent, vm);
         events_reconcile(agent, vm);
     }
     queue_wake(agent);
-    return G_SOURCE_REMOVE;
 }
 
-/* The group, so that nothing it started stays. */
-static gboolean
-kill_it(gpointer data)
+/* What it has said since; with its last line it is freed. */
+static void
+read_output(Worker *worker)
 {
-    Worker *worker = data;
+    char buffer[65536], *line, *newline;
+    gssize n;
 
-    worker->grace = 0;
-    journal_about(worker->task->id, worker->task->vm_id);
-    drv_warn("task %s: its worker does not end when told to; it is killed",
-             worker->task->id);
-    (void)kill(-worker->pid, SIGKILL);
-    return G_SOURCE_REMOVE;
+    while (worker->text->len < AGENT_MAX_BODY &&
+           (n = read(worker->out, buffer, sizeof buffer)) > 0)
+        g_string_append_len(worker->text, buffer, n);
+    heard(worker);
+    for (line = worker->text->str; (newline = strchr(line, '\n')) != NULL;
+         line = newline + 1) {
+        *newline = '\0';
+        take_line(worker->agent, worker->vm, worker->task, line, &worker->end);
+    }
+    g_string_erase(worker->text, 0, line - worker->text->str);
+    if (worker->end && worker->process) {
+        process_done(worker->process,
+                     json_object_object_get_ex(worker->end, "result", NULL));
+        finish(worker);
+    }
 }
 
 void
-worker_cancel(Agent *agent, Worker *worker)
+worker_is_gone(Worker *worker)
 {
-    if (worker->grace)
-        return;
-    (void)kill(worker->pid, SIGTERM);
-    worker->grace = g_timeout_add_seconds(agent->grace_s, kill_it, worker);
+    worker->process = NULL;
+    read_output(worker);
+    finish(worker);
+}
+
+void
+worker_is_killed(const Worker *worker)
+{
+    journal_about(worker->task->id, worker->task->vm_id);
+    drv_warn("task %s: its worker does not end when told to; it is killed",
+             worker->task->id);
+}
+
+void
+worker_cancel(Worker *worker)
+{
+    if (worker->process) /* a test's trigger may come with its last lines */
+        process_stop(worker->process);
 }
 
 /* The worker has its own deadline, and says so; this one is for a worker that hangs. */
@@ -216,37 +205,33 @@ too_late(gpointer data)
     Worker *worker = data;
 
     worker->deadline = 0;
-    worker_cancel(worker->agent, worker);
+    process_stop(worker->process);
     return G_SOURCE_REMOVE;
 }
 
-static Worker *
-follow(Agent *agent, Vm *vm, Task *task, pid_t pid, gboolean ours)
-{
-    g_autofree char *path = output_path(agent, task);
-    int pidfd = process_open(pid);
-    Worker *worker;
+/* --- its beginning --------------------------------------------------------------------
+ */
 
-    if (pidfd < 0)
-        return NULL;
-    worker = g_new0(Worker, 1);
-    *worker =
-        (Worker){ .agent = agent, .vm = vm, .task = task, .pid = pid, .ours = ours };
-    worker->pidfd = pidfd;
-    worker->out = open(path, O_RDONLY | O_CLOEXEC);
+static void
+follow(Agent *agent, Vm *vm, Task *task, Process *process, int out)
+{
+    Worker *worker = g_new0(Worker, 1);
+
+    *worker = (Worker){
+        .agent = agent, .vm = vm, .task = task, .process = process, .out = out
+    };
     worker->text = g_string_new(NULL);
     worker->began = g_get_monotonic_time();
-    worker->source = g_unix_fd_add(pidfd, G_IO_IN, ended, worker);
     worker->deadline_at = worker->began + (gint64)agent->deadline_s * G_USEC_PER_SEC;
     worker->deadline = g_timeout_add_seconds(agent->deadline_s + 1, too_late, worker);
     task->worker = worker;
+    process->worker = worker;
     heard(worker);
     g_hash_table_insert(agent->workers, task->id, worker);
-    return worker;
 }
 
 static json_object *
-document(Agent *agent, Vm *vm, Task *task)
+document(Agent *agent, Vm *vm, Task *task, const char *output)
 {
     json_object *object = json_object_new_object();
     json_object *devices = json_object_new_array(), *record = NULL;
@@ -272,32 +257,12 @@ document(Agent *agent, Vm *vm, Task *task)
     json_object_object_add(object, "devices", devices);
     json_object_object_add(object, "options", json_object_get(task->options));
     json_object_object_add(object, "task", json_object_new_string(task->id));
+    json_object_object_add(object, "output", json_object_new_string(output));
     if (agent->uri)
         json_object_object_add(object, "uri", json_object_new_string(agent->uri));
     json_object_object_add(
         object, "deadline_s", json_object_new_int((int)agent->deadline_s));
     return object;
-}
-
-/* The document goes through a pipe only after the process is on record: one that a later
- * core would not know of reads an empty stdin, and does nothing.  The whole fits, so that
- * writing does not wait for the reader.
- */
-static gboolean
-open_pipe(gsize size, DrvFd *in, DrvFd *out, GError **error)
-{
-    int ends[2];
-
-    if (size > AGENT_MAX_JOB)
-        return drv_throw(
-            error, DRV_ERROR_USAGE, "the description of the VM is larger than 1 MiB");
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return drv_throw_errno(error, "cannot make a pipe");
-    *in = ends[0];
-    *out = ends[1];
-    if (size > 65536 && fcntl(*out, F_SETPIPE_SZ, (int)size) < 0)
-        return drv_throw_errno(error, "cannot make a pipe of %zu bytes", size);
-    return TRUE;
 }
 
 /* The marker is on disk before anything is begun. */
@@ -311,35 +276,25 @@ set_marker(Agent *agent, Vm *vm, Task *task, GError **error)
     return vm_store(agent, vm, error);
 }
 
-/* The task is on record with its process before that gets to know what to do. */
+/* The task is on record with its process before that gets to know what to do: one that a
+ * later core would not know of finds the end of stdin, and has done nothing.
+ */
 static gboolean
-begin(Agent *agent, Vm *vm, Task *task, int out, const char *text, GError **error)
+begin(Agent *agent, Vm *vm, Task *task, const char *text, int out, GError **error)
 {
-    g_auto(DrvFd) in = -1;
-    g_auto(DrvFd) feed = -1;
-    pid_t pid;
+    Process *process = process_take(agent, error);
 
-    if (!open_pipe(strlen(text), &in, &feed, error) ||
-        !process_spawn(agent,
-                       strcmp(agent->backend, "simulator") == 0 ? "drv-agent-simulator"
-                                                                : "drv-agent-worker",
-                       in,
-                       out,
-                       &pid,
-                       error))
+    if (process == NULL)
         return FALSE;
-    task->pid = pid;
-    task->pid_start = process_start_time(pid);
-    if (task_store(agent, task, error) &&
-        drv_fd_write_all(feed, text, strlen(text), "the worker's document", error)) {
-        if (follow(agent, vm, task, pid, TRUE))
-            return TRUE;
-        (void)drv_throw_errno(error, "cannot follow the worker");
+    task->pid = process->pid;
+    task->pid_start = process->start;
+    if (!task_store(agent, task, error) || !process_send(process, text, error)) {
+        task->pid = 0;
+        process_done(process, FALSE);
+        return FALSE;
     }
-    task->pid = 0;
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-    return FALSE;
+    follow(agent, vm, task, process, out);
+    return TRUE;
 }
 
 gboolean
@@ -347,8 +302,7 @@ worker_start(Agent *agent, Vm *vm, Task *task, GError **error)
 {
     g_autofree char *path = output_path(agent, task);
     g_autofree char *text = NULL;
-    g_auto(DrvFd) out =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    g_auto(DrvFd) out = open(path, O_RDONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     json_object *object;
 
     if (out < 0)
@@ -357,27 +311,45 @@ worker_start(Agent *agent, Vm *vm, Task *task, GError **error)
         return drv_throw(error, DRV_ERROR_FAILED, "the record of the VM is damaged");
     if (!set_marker(agent, vm, task, error))
         return FALSE;
-    object = document(agent, vm, task);
-    text = g_strdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+    object = document(agent, vm, task, path);
+    text = g_strconcat(
+        json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN), "\n", NULL);
     json_object_put(object);
-    return begin(agent, vm, task, out, text, error);
+    if (!begin(agent, vm, task, text, out, error))
+        return FALSE;
+    (void)drv_fd_steal(&out);
+    return TRUE;
+}
+
+/* What it wrote before anybody watched. */
+static gboolean
+read_first(gpointer data)
+{
+    Worker *worker = data;
+
+    worker->look = 0;
+    read_output(worker);
+    return G_SOURCE_REMOVE;
 }
 
 gboolean
 worker_adopt(Agent *agent, Vm *vm, Task *task)
 {
-    Worker *worker;
+    g_autofree char *path = output_path(agent, task);
+    g_auto(DrvFd) out = open(path, O_RDONLY | O_CLOEXEC);
+    Process *process;
 
     if (task->pid_start == 0 || process_start_time(task->pid) != task->pid_start)
         return FALSE;
-    worker = follow(agent, vm, task, task->pid, FALSE);
-    if (worker == NULL)
+    process = process_follow(agent, task->pid, FALSE);
+    if (process == NULL)
         return FALSE;
+    follow(agent, vm, task, process, drv_fd_steal(&out));
     journal_about(task->id, task->vm_id);
     drv_info("task %s goes on in process %d", task->id, task->pid);
     vm->running = task;
     agent->busy++;
-    read_output(worker);
+    task->worker->look = g_idle_add(read_first, task->worker);
     return TRUE;
 }
 
@@ -417,7 +389,7 @@ worker_json(const Worker *worker)
     if (worker->task->phase)
         json_object_object_add(
             object, "phase", json_object_new_string(worker->task->phase));
-    json_object_object_add(object, "pid", json_object_new_int(worker->pid));
+    json_object_object_add(object, "pid", json_object_new_int(worker->process->pid));
     json_object_object_add(
         object, "age_s", json_object_new_double((double)(now - worker->began) / 1e6));
     json_object_object_add(
@@ -429,6 +401,16 @@ worker_json(const Worker *worker)
 
 /* --- the files that they write --------------------------------------------------------
  */
+
+/* There was more to say of than the kernel keeps. */
+static void
+read_all(Agent *agent)
+{
+    g_autoptr(GList) all = g_hash_table_get_values(agent->workers);
+
+    for (GList *l = all; l; l = l->next)
+        read_output(l->data);
+}
 
 static gboolean
 written(int fd, GIOCondition condition, gpointer data)
@@ -446,6 +428,8 @@ written(int fd, GIOCondition condition, gpointer data)
 
             if (worker)
                 read_output(worker);
+            else if (event->mask & IN_Q_OVERFLOW)
+                read_all(agent);
             at += (gssize)(sizeof *event + event->len);
         }
     }

@@ -14,9 +14,9 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "agent/common/document.h"
 #include "agent/common/json-line.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 
 #define MAX_DOCUMENT (4 * 1024 * 1024)
@@ -386,34 +386,34 @@ run(const char *name)
     return fail("Unimplemented", json_object_new_string(name), "not simulated");
 }
 
+/* Answer one document; FALSE: there is none, or it failed. */
+static gboolean
+serve(gboolean *ok, GError **error)
+{
+    document = agent_document_next(MAX_DOCUMENT, error);
+    if (document == NULL)
+        return FALSE;
+    state = member(document, "state");
+    platform = member(member(document, "vm"), "platformdata");
+    *ok = run(text(document, "operation"));
+    if (*ok)
+        print("result", NULL, NULL, NULL);
+    json_object_put(document);
+    return *ok;
+}
+
 int
 main(void)
 {
-    g_autoptr(GString) in = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
     struct sigaction action = { .sa_handler = stop };
-    gboolean ok;
+    gboolean ok = TRUE;
 
     drv_log_set_name("drv-agent-simulator");
     (void)sigaction(SIGTERM, &action, NULL);
-    if (!drv_fd_read_all(STDIN_FILENO, in, MAX_DOCUMENT, "stdin", &error)) {
+    while (serve(&ok, &error))
+        continue;
+    if (error)
         drv_error_log("%s", error->message);
-        return 1;
-    }
-    if (in->len == 0)
-        return fail("Cancelled",
-                    json_object_new_string(""),
-                    "the agent ended before it had sent the operation")
-                   ? 0
-                   : 1;
-    document = json_tokener_parse(in->str);
-    if (!json_object_is_type(document, json_type_object))
-        return fail("Internal_error", NULL, "stdin is not a JSON object") ? 0 : 1;
-    state = member(document, "state");
-    platform = member(member(document, "vm"), "platformdata");
-    ok = run(text(document, "operation"));
-    if (ok)
-        print("result", NULL, NULL, NULL);
-    json_object_put(document);
-    return ok ? 0 : 1;
+    return ok && error == NULL ? 0 : 1;
 }

@@ -3,12 +3,11 @@
 
 #include <signal.h>
 #include <stdarg.h>
-#include <time.h>
 
+#include "agent/common/document.h"
 #include "agent/common/json-line.h"
 #include "agent/common/vm-uuid.h"
 #include "base/cancel.h"
-#include "base/fd.h"
 #include "base/log.h"
 
 /* --- reading ---------------------------------------------------------------------------
@@ -20,12 +19,13 @@ arm(Job *job, gint64 seconds, GError **error)
 {
     struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM };
     struct itimerspec when = { .it_value.tv_sec = (time_t)seconds };
-    timer_t timer;
 
     if (seconds <= 0)
         return TRUE;
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
-        timer_settime(timer, 0, &when, NULL) < 0)
+    if (timer_create(CLOCK_MONOTONIC, &event, &job->timer) < 0)
+        return drv_throw_errno(error, "cannot set the deadline");
+    job->armed = TRUE;
+    if (timer_settime(job->timer, 0, &when, NULL) < 0)
         return drv_throw_errno(error, "cannot set the deadline");
     job->deadline = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
     return TRUE;
@@ -61,16 +61,9 @@ take_learnt(Job *job)
 gboolean
 job_read(Job *job, GError **error)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
     const char *uuid;
 
-    if (!drv_fd_read_all(STDIN_FILENO, text, JOB_MAX_SIZE, "stdin", error))
-        return FALSE;
-    if (text->len == 0)
-        return drv_throw(error,
-                         DRV_ERROR_CANCELLED,
-                         "the agent ended before it had sent the operation");
-    job->document = drv_json_parse_object("stdin", text->str, (gssize)text->len, error);
+    job->document = agent_document_next(JOB_MAX_SIZE, error);
     if (job->document == NULL)
         return FALSE;
     job->operation = drv_json_text(job->document, "operation", "");
@@ -89,6 +82,9 @@ job_read(Job *job, GError **error)
 void
 job_clear(Job *job)
 {
+    if (job->armed)
+        (void)timer_delete(job->timer);
+    job->armed = FALSE;
     g_clear_pointer(&job->virt, drv_virt_close);
     g_clear_pointer(&job->uuid, g_free);
     g_clear_pointer(&job->undone, g_free);

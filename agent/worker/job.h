@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job.h - one operation on one VM, as drv-agent-worker gets it, and how it answers.
  *
- * stdin, one JSON document of at most JOB_MAX_SIZE bytes and DRV_JSON_MAX_DEPTH levels:
+ * stdin, JSON documents, one a line, of at most JOB_MAX_SIZE bytes and DRV_JSON_MAX_DEPTH
+ * levels, each when the one before it was answered:
  *
  *     operation   "VM.start": a row of the table in main.c
  *     vm          record of the VM (xenopsd's Vm); beside its keys:
@@ -18,6 +19,7 @@
  *     task        id of the task, for messages and the marker
  *     uri         of libvirt; absent: as kvmrc says
  *     deadline_s  the operation is cancelled after so many seconds; 0: never
+ *     output      a file, to which the answer is appended; absent: stdout
  *
  * stdout, lines of JSON, each written at once:
  *
@@ -26,9 +28,13 @@
  * (facts.h)
  *     {"result":...}    or  {"error":["Variant",arg],"message":"...","undone":"..."}
  *
- * Exactly one of the last two, as the last line; exit status 0 or 1.  SIGTERM cancels.
+ * Exactly one of the last two, as the last line.  After a result the next document is
+ * waited for: libvirt is linked and connected by then.  The process ends after an error,
+ * with status 1, and with stdin.  SIGTERM cancels.
  */
 #pragma once
+
+#include <time.h>
 
 #include "agent/common/json.h"
 #include "base/error.h"
@@ -49,6 +55,8 @@ typedef struct {
     char *uuid;                          /* of the domain; NULL without a VM */
     DrvVirt *virt;
     gint64 deadline; /* monotonic, 0: none */
+    timer_t timer;   /* of the deadline, if it is @armed */
+    gboolean armed;
 
     json_object *result;  /* NULL: null */
     json_object *variant; /* of the error, when a code does not say enough */
@@ -58,6 +66,7 @@ typedef struct {
 /* An operation of the table. */
 typedef gboolean (*JobRun)(Job *job, GError **error);
 
+/* FALSE without @error: there is no more to do. */
 gboolean job_read(Job *job, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void job_clear(Job *job);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drv-agent-worker - one operation of the host agent on a VM of this host.
+/* drv-agent-worker - operations of the host agent on VMs of this host, one by one.
  *
- *   drv-agent-worker < document       lines of JSON on stdout, agent/worker/job.h
+ *   drv-agent-worker < documents      lines of JSON on stdout, agent/worker/job.h
  *
  * A process of its own: whatever hangs in libvirt hangs here, and can be ended.
  */
@@ -41,21 +41,43 @@ static const struct {
     { "HOST.init_model", op_init_model, FALSE },
 };
 
+/* @virt: of the operation before, if that is still good. */
 static gboolean
-run(Job *job, GError **error)
+run(Job *job, DrvVirt **virt, GError **error)
 {
     const char *uri = drv_json_text(job->document, "uri", NULL);
+
+    if (*virt && drv_virt_is_lost(*virt))
+        g_clear_pointer(virt, drv_virt_close);
 
     for (guint i = 0; i < G_N_ELEMENTS(operations); i++) {
         if (strcmp(operations[i].name, job->operation) != 0)
             continue;
         if (operations[i].on_vm && job->uuid == NULL)
             return drv_throw(error, DRV_ERROR_USAGE, "the document has no vm with an id");
-        job->virt = drv_virt_open(uri, error);
+        job->virt = *virt ? g_steal_pointer(virt) : drv_virt_open(uri, error);
         return job->virt && operations[i].run(job, error);
     }
     return drv_throw(
         error, DRV_ERROR_UNSUPPORTED, "operation '%s' is not known", job->operation);
+}
+
+/* Answer one document; TRUE: it went well, and there may be another.  *virt stays open
+ * for that: who sends them is one core, with one libvirt.
+ */
+static gboolean
+serve(DrvVirt **virt, int *status)
+{
+    g_auto(Job) job = { .operation = "", .task = "", .id = "" };
+    g_autoptr(GError) error = NULL;
+    gboolean ok = job_read(&job, &error);
+
+    if (!ok && error == NULL)
+        return FALSE;
+    ok = ok && run(&job, virt, &error);
+    *virt = g_steal_pointer(&job.virt);
+    *status = job_answer(&job, ok, error);
+    return ok;
 }
 
 /* Settings are where the front-end synchronises them to: kvmrc's LIBVIRT_URI and
@@ -66,14 +88,19 @@ run(Job *job, GError **error)
 int
 main(int argc, char **argv)
 {
-    g_auto(Job) job = { .operation = "", .task = "", .id = "" };
+    g_autoptr(DrvVirt) virt = NULL;
     g_autoptr(GError) error = NULL;
-    gboolean ok;
+    int status = 0;
 
     if (drv_help_answer(argc, argv))
         return drv_action_reply_text(drv_help_answer(argc, argv));
     drv_log_set_name("drv-agent-worker");
     drv_action_set_remotes_dir(REMOTES);
-    ok = drv_cancel_init(&error) && job_read(&job, &error) && run(&job, &error);
-    return job_answer(&job, ok, error);
+    if (!drv_cancel_init(&error)) {
+        drv_error_log("%s", error->message);
+        return 1;
+    }
+    while (serve(&virt, &status))
+        continue;
+    return status;
 }
