@@ -3,10 +3,11 @@
 # drv and the agent, with the simulator: what people do, also with kills in between.
 # shellcheck disable=SC2154,SC2034 # run sets variables
 load lib/drv
-load lib/agentd
+load lib/core
+load lib/drv-command
 
-setup() { agentd_start; }
-teardown() { agentd_stop; }
+setup() { core_start; }
+teardown() { core_stop; }
 
 # Add a VM that the simulator treats so; its id is its name.
 add() { # NAME [KEY=VALUE of the simulator...]
@@ -124,8 +125,8 @@ phase_is() { # TASK PHASE
     drv vm start --paused web >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
     local job=$! rc=0
     wait_until 20 bash -c "'$DRV_OUT/agent/drv' --json task list | grep -q '\"phase\":\"build\"'"
-    agentd_kill
-    agentd_start
+    core_kill
+    core_start
     wait $job || rc=$?
     cat "$BATS_TEST_TMPDIR/out"
     assert_file_contains "$BATS_TEST_TMPDIR/out" "the agent went away; waiting for it"

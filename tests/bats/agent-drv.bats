@@ -3,7 +3,8 @@
 # drv, the command for people, and an agent that lies, breaks off or hangs.
 # shellcheck disable=SC2154,SC2034 # run sets variables
 load lib/drv
-load lib/agentd
+load lib/core
+load lib/drv-command
 
 teardown() { fake_agent_stop; }
 

@@ -3,10 +3,11 @@
 # A client that decodes strictly, as those of xenopsd do, finds the agent to be one.
 # shellcheck disable=SC2154,SC2034 # run sets variables
 load lib/drv
-load lib/agentd
+load lib/core
+load lib/drv-command
 
-setup() { agentd_start; }
-teardown() { agentd_stop; }
+setup() { core_start; }
+teardown() { core_stop; }
 
 peer() { # STORY
     run timeout -k 5 120 "$DRV_ROOT/tests/lib/reference-peer" "$DRV_SOCKET" "$1"

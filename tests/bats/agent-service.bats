@@ -4,9 +4,10 @@
 # The agent as a service: what is installed, its units, socket activation, the watchdog.
 # shellcheck disable=SC2154,SC2034 # run sets variables
 load lib/drv
-load lib/agentd
+load lib/core
+load lib/drv-command
 
-teardown() { agentd_stop; }
+teardown() { core_stop; }
 
 # What make install puts onto a host, without building anything.
 installed_tree() {
@@ -49,16 +50,12 @@ END
 }
 
 @test "socket activation: the first client starts the agent, which serves it" {
-    mkdir "$BATS_TEST_TMPDIR/records"
-    systemd-socket-activate -l "$DRV_SOCKET" "$AGENTD" "${AGENTD_OPTIONS[@]}" \
-        2>"$BATS_TEST_TMPDIR/messages" 3>&- &
-    agentd_is $!
-    wait_until 20 test -S "$DRV_SOCKET"
+    core_activate
     run_drv vm list
     assert_success
     run_drv vm add --name web
     assert_success
-    assert_equal "$(cat "/proc/$AGENTD_JOB/comm")" drv-agentd
+    assert_equal "$(cat "/proc/$AGENT_JOB/comm")" drv-agentd
 }
 
 # Receive what the agent notifies, a line each, in $BATS_TEST_TMPDIR/notified.
@@ -78,7 +75,7 @@ END
 @test "notifications: ready when it serves, the watchdog is fed, with every worker hanging" {
     receive_notifications
     # of this shell's child only: the agent checks whom the watchdog is for
-    NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify WATCHDOG_USEC=400000 agentd_start --workers 1
+    NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify WATCHDOG_USEC=400000 core_start --workers 1
     wait_until 20 grep -q READY=1 "$BATS_TEST_TMPDIR/notified"
     echo '{"name": "web", "id": "u1", "platform": {"sim-hang": "build"}}' | drv vm add -
     drv --no-wait vm start --paused u1
@@ -90,10 +87,10 @@ END
 }
 
 @test "in the foreground, without systemd, it is the same agent" {
-    agentd_start
+    core_start
     run_drv vm list
     assert_success
-    agentd_end
+    core_end
 }
 
 # In a place with a journal's socket of its own: start the agent with stderr as the journal
@@ -127,7 +124,7 @@ finally:
 print(os.path.getsize(place + "/stderr"), "bytes on stderr")
 END
     mkdir "$BATS_TEST_TMPDIR/place"
-    "$LAB_TOOLS/installed" --root python3 "$BATS_TEST_TMPDIR/journal.py" "$AGENTD" \
+    "$LAB_TOOLS/installed" --root python3 "$BATS_TEST_TMPDIR/journal.py" "$AGENT" \
         "$DRV_OUT/agent/drv" "$BATS_TEST_TMPDIR/place"
 }
 
@@ -153,6 +150,6 @@ listed() {
 }
 
 @test "every option of the agent is in its man page, and nothing else" {
-    diff <("$AGENTD" --help | sed -nE 's/^ +--([a-z]+)=.*/\1/p' | sort) \
+    diff <("$AGENT" --help | sed -nE 's/^ +--([a-z]+)=.*/\1/p' | sort) \
         <(sed -nE 's/^\.It Fl \\-([a-z]+) Ar.*/\1/p' "$DRV_ROOT/docs/man/drv-agentd.8" | sort)
 }

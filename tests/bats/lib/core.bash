@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# core.bash - the host agent's core with the simulator, on this machine.
+# core.bash - the host agent with the simulator, on this machine: no lab, no root.
 #
 #     load lib/drv
 #     load lib/core
@@ -11,18 +11,20 @@ AGENT_DIRECTORY=/dev/shm/agent-$BATS_ROOT_PID-$BATS_SUITE_TEST_NUMBER
 AGENT=$DRV_OUT/agent/drv-agentd
 export PYTHONPATH=$DRV_ROOT/tests/lib PYTHONDONTWRITEBYTECODE=1
 
-# Where socket activation starts it, the same words.
+AGENT_OPTIONS=(--backend simulator --directory "$AGENT_DIRECTORY" --group "$(id -gn)")
+
+# The first client starts it.
 core_activate() {
-    systemd-socket-activate -l "$AGENT_SOCKET" "$AGENT" --backend simulator \
-        --directory "$AGENT_DIRECTORY" --group "$(id -gn)" 2>>"$BATS_TEST_TMPDIR/messages" 3>&- &
+    systemd-socket-activate -l "$AGENT_SOCKET" "$AGENT" "${AGENT_OPTIONS[@]}" \
+        2>>"$BATS_TEST_TMPDIR/messages" 3>&- &
     AGENT_JOB=$!
-    wait_until 20 core_answers
+    wait_until 20 test -S "$AGENT_SOCKET"
 }
 
 # Start it and wait until it answers; its messages are in $BATS_TEST_TMPDIR/messages.
 core_start() { # [option...]
-    "$AGENT" --backend simulator --socket "$AGENT_SOCKET" --directory "$AGENT_DIRECTORY" \
-        --group "$(id -gn)" "$@" 2>>"$BATS_TEST_TMPDIR/messages" 3>&- &
+    "$AGENT" "${AGENT_OPTIONS[@]}" --socket "$AGENT_SOCKET" "$@" \
+        2>>"$BATS_TEST_TMPDIR/messages" 3>&- &
     AGENT_JOB=$!
     wait_until 20 core_answers || fail "$(cat "$BATS_TEST_TMPDIR/messages")"
 }
@@ -44,6 +46,13 @@ core_stop() {
 core_kill() {
     kill -KILL "$AGENT_JOB"
     end_job "$AGENT_JOB"
+    AGENT_JOB=
+}
+
+# It ends by itself, with status 0, when told to.
+core_end() {
+    kill "$AGENT_JOB"
+    wait "$AGENT_JOB"
     AGENT_JOB=
 }
 
