@@ -56,6 +56,7 @@ struct Vm {
     Agent *agent;
     GQueue waiting; /* Task */
     Task *running;
+    Task *failed;   /* its operation has failed; it is final when the VM was looked at */
     gboolean ready; /* is in agent->ready */
 };
 
@@ -66,13 +67,14 @@ struct Task {
     json_object *options;
     double ctime, began, duration, progress;
     char *phase;
+    GArray *steps; /* subtasks.c; NULL: none was reported */
     TaskState state;
-    json_object *answer; /* result, or the error variant */
-    char *message, *undone;
+    json_object *answer;            /* result, or the error variant */
+    char *message, *undone, *found; /* found: the VM's state after a failure */
     gboolean cancellable, cancelled, destroy_on_finish;
     guint points; /* cancel points seen */
     Worker *worker;
-    guint timer; /* of a delay */
+    guint timer; /* of a delay, or of the look after a failure */
     Agent *agent;
     int pid;
     guint64 pid_start;
@@ -82,7 +84,8 @@ struct Agent {
     GMainLoop *loop;
     char *directory, *programs, *backend, *uri;
     guint64 instance, task_number;
-    guint pool, busy; /* workers that count: stuck ones do not */
+    gboolean same_boot; /* as the agent before */
+    guint pool, busy;   /* workers that count: stuck ones do not */
     guint deadline_s, grace_s, stuck_s;
     char *trigger_dbg; /* DEBUG.trigger: cancel that task at this point */
     guint trigger_point;
@@ -95,13 +98,12 @@ struct Agent {
     GQueue ready;        /* Vm with something to do and nothing running */
     GHashTable *workers; /* task's id -> Worker */
     GQueue idle;         /* Process */
-    GPtrArray *damaged; /* char *, files put aside */
+    GPtrArray *damaged;  /* char *, files put aside */
     GHashTable *conns;
     GPtrArray *subscribers; /* Conn */
     gsize out_bytes;        /* in all conns */
     gid_t gid;              /* members may connect */
     guint max_clients;
-    guint64 completed, failed;
     /* commit.c */
     GHashTable *unsaved_vms, *unsaved_tasks, *spent; /* Vm, Task, char * (id of one) */
     guint commit;
@@ -134,14 +136,6 @@ gboolean store_load(Agent *agent, const char *kind, StoreTake take, GError **err
 /* "a,b" of ids, each escaped; caller frees. */
 char *store_name(const char *first, ...) G_GNUC_NULL_TERMINATED;
 gboolean store_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* --- commit.c: records of what a worker said, written at the end of the turn ----------
- */
-void commit_open(Agent *agent);
-void commit_vm(Agent *agent, Vm *vm);
-void commit_task(Agent *agent, Task *task);
-/* Remove the file of its lines, when what follows from them is on disk. */
-void commit_output(Agent *agent, const char *task_id);
 
 /* --- record.c: records with their defaults --------------------------------------------
  */
@@ -187,7 +181,6 @@ gboolean objects_load(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  */
 void updates_changed(Agent *agent, Class class, const char *id, const char *device);
 void updates_removed(Agent *agent, Class class, const char *id, const char *device);
-void updates_refresh(Agent *agent, const Vm *vm);
 void updates_load(Agent *agent);
 json_object *updates_get(Call *call);
 json_object *updates_last_id(Call *call);
@@ -203,26 +196,19 @@ Task *task_new(Agent *agent, const char *dbg, const char *operation, const char 
 void task_finish(
     Agent *agent, Task *task, TaskState state, json_object *answer, const char *message);
 void task_progress(Agent *agent, Task *task, double progress, const char *phase);
+/* A look at the VM, which is also what follows a failure. */
+gboolean task_is_look(const Task *task);
 json_object *task_json(const Task *task);
-json_object *task_state_json(const Task *task);
 void task_forget(Agent *agent, Task *task);
 gboolean task_store(Agent *agent, Task *task, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean tasks_load(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* --- queue.c ---------------------------------------------------------------------------
- */
-void queue_add(Agent *agent, Vm *vm, Task *task, gboolean first);
-void queue_wake(Agent *agent);
-void queue_cancel(Agent *agent, Task *task);
-/* The running task of @vm is over. */
-void queue_done(Agent *agent, Vm *vm);
-/* Look at the VM, unless that is waiting already. */
-void queue_check(Agent *agent, Vm *vm, const char *why, gboolean first);
 
 /* --- events.c: the watcher
  * ---------------------------------------------------------------
  */
 gboolean events_open(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* FALSE: what libvirt has is not what is known of @vm. */
+gboolean events_agree(Agent *agent, const Vm *vm);
 /* Look at @vm, if it is not as libvirt says. */
 void events_reconcile(Agent *agent, Vm *vm);
 json_object *events_state(void);
@@ -238,71 +224,6 @@ json_object *foreign_entry(json_object *facts);
 gboolean foreign_is_known(Agent *agent, const char *uuid);
 /* @rows of HOST.init_model: own those that @options name.  The rows, without secrets. */
 json_object *adopt_rows(Agent *agent, json_object *options, json_object *rows);
-
-/* --- process.c -------------------------------------------------------------------------
- */
-
-/* Start @name of agent->programs, in a group of its own, with these two descriptors. */
-gboolean
-process_spawn(Agent *agent, const char *name, int in, int out, pid_t *pid, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
-/* In ticks since the boot; with the pid, it names a process for ever.  0: there is none,
- * or it is a zombie.
- */
-guint64 process_start_time(pid_t pid);
-
-/* A pidfd of it; -1 with errno. */
-int process_open(pid_t pid);
-
-/* --- pool.c: processes of workers, kept for the next operation ------------------------
- */
-typedef struct {
-    Agent *agent;
-    pid_t pid;
-    guint64 start; /* time, as process_start_time() says */
-    gboolean ours; /* has to be waited for */
-    int pidfd, feed; /* feed: its stdin; -1: it is let go, or an earlier core's */
-    gint64 until;    /* monotonic: no operation is given to it after that */
-    guint source, timer;
-    gboolean stopped;
-    Worker *worker; /* NULL: it is idle, or ends */
-} Process;
-
-/* One that waits, or a new one; NULL with @error. */
-Process *process_take(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* One that an earlier core started; NULL: it is gone. */
-Process *process_follow(Agent *agent, pid_t pid, gboolean ours);
-/* @text: a document, with its newline. */
-gboolean process_send(Process *process, const char *text, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
-/* Tell it to stop; it is killed when it does not within the grace time. */
-void process_stop(Process *process);
-/* Its operation is over; @well: it may have another. */
-void process_done(Process *process, gboolean well);
-
-/* --- worker.c: one running operation ---------------------------------------------------
- */
-gboolean worker_start(Agent *agent, Vm *vm, Task *task, GError **error);
-/* One that an earlier core started; FALSE: that process is gone. */
-gboolean worker_adopt(Agent *agent, Vm *vm, Task *task);
-void worker_cancel(Worker *worker);
-/* Its process has ended, and is freed; is about to be killed. */
-void worker_is_gone(Worker *worker);
-void worker_is_killed(const Worker *worker);
-json_object *worker_json(const Worker *worker);
-/* What the process of a task wrote, when it ended while nobody looked.  FALSE: no end. */
-gboolean worker_read_end(Agent *agent, Vm *vm, Task *task);
-gboolean workers_watch(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* --- outcome.c: what the end of a worker means -----------------------------------------
- */
-
-/* Start, resume, reboot: killed half way, the VM has to be ended. */
-gboolean outcome_builds_domain(const Task *task);
-/* @end: the worker's last line; NULL: it died.  The task is final afterwards, and may be
- * freed, and so may the VM.
- */
-void outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end);
 
 /* --- journal.c -------------------------------------------------------------------------
  */
@@ -410,8 +331,13 @@ Conn *conn_new(Agent *agent, int fd);
 void conn_refuse(Agent *agent, int fd, int status, const char *reason);
 /* A line of a stream, with its end. */
 void conn_put_line(Conn *conn, const char *line);
-void conn_subscribe(Conn *conn);
 gboolean conns_listen(Agent *agent, const char *path, const char *group, GError **error);
 
+/* --- diagnostics.c, metrics.c ---------------------------------------------------------
+ */
 char *diagnostics_text(Agent *agent);
+/* @task is final. */
+void metrics_count(const Task *task);
 char *metrics_text(Agent *agent);
+
+#include "agent/agentd/run.h"

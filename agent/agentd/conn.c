@@ -169,7 +169,7 @@ conn_put_line(Conn *conn, const char *line)
     conn_put(conn, reason, strlen(reason));
 }
 
-void
+static void
 conn_subscribe(Conn *conn)
 {
     conn->subscribed = TRUE;

@@ -64,22 +64,3 @@ diagnostics_text(Agent *agent)
     json_object_put(object);
     return text;
 }
-
-char *
-metrics_text(Agent *agent)
-{
-    return g_strdup_printf(
-        "# TYPE drv_agent_tasks_total counter\n"
-        "drv_agent_tasks_total{result=\"completed\"} %" G_GUINT64_FORMAT "\n"
-        "drv_agent_tasks_total{result=\"failed\"} %" G_GUINT64_FORMAT "\n"
-        "# TYPE drv_agent_workers gauge\ndrv_agent_workers %u\n"
-        "# TYPE drv_agent_vms gauge\ndrv_agent_vms %u\n"
-        "# TYPE drv_agent_clients gauge\ndrv_agent_clients %u\n"
-        "# TYPE drv_agent_damaged_records gauge\ndrv_agent_damaged_records %u\n",
-        agent->completed,
-        agent->failed,
-        agent->busy,
-        g_hash_table_size(agent->vms),
-        g_hash_table_size(agent->conns),
-        agent->damaged->len);
-}

@@ -37,7 +37,8 @@ static struct {
     double since;
     char *reason;
     json_object *sources; /* event -> native, derived, polled */
-    guint64 seq, started;
+    guint64 seq, started, taken;
+    double list_s;
     guint backoff_s;
     GQueue kept; /* Event */
 } watch;
@@ -64,14 +65,19 @@ is_as_listed(const Vm *vm, json_object *facts)
            json_object_get_int64(json_object_array_get_idx(domids, 0)) == domid;
 }
 
+gboolean
+events_agree(Agent *agent, const Vm *vm)
+{
+    return !watch.listed || vm->running || vm->record == NULL ||
+           is_as_listed(vm, g_hash_table_lookup(agent->domains, vm->uuid));
+}
+
 void
 events_reconcile(Agent *agent, Vm *vm)
 {
-    json_object *facts = g_hash_table_lookup(agent->domains, vm->uuid);
-
     if (!watch.listed || vm->running || vm->record == NULL)
         return;
-    if (!is_as_listed(vm, facts)) {
+    if (!events_agree(agent, vm)) {
         queue_check(agent, vm, "libvirt says otherwise", TRUE);
     } else if (vm->unknown_since > 0) {
         vm->unknown_since = 0;
@@ -172,6 +178,7 @@ take_event(Agent *agent, json_object *object)
 
     if (!agent_uuid_is_valid(uuid))
         return;
+    watch.taken++;
     if (strcmp(event, "REMOVED") == 0)
         forget_domain(agent, uuid);
     else if (strcmp(event, "UNKNOWN") != 0)
@@ -182,6 +189,8 @@ take_event(Agent *agent, json_object *object)
     publish(agent, object);
     if (vm && strcmp(event, "UNKNOWN") == 0)
         vm_set_unknown(agent, vm, drv_json_text(object, "detail", "it was not answered"));
+    if (vm && strcmp(event, "STOPPED") == 0)
+        ended_by_itself(agent, vm, drv_json_text(object, "detail", ""));
     if (vm)
         events_reconcile(agent, vm);
 }
@@ -235,6 +244,8 @@ take_line(Agent *agent, const char *line)
         take_event(agent, object);
     else if (json_object_is_type(drv_json_member(object, "relist"), json_type_array))
         take_relist(agent, drv_json_member(object, "relist"));
+    else if (drv_json_member(object, "list_s"))
+        watch.list_s = json_object_get_double(drv_json_member(object, "list_s"));
     else if (drv_json_member(object, "connected"))
         take_connection(agent, object);
 }
@@ -405,6 +416,8 @@ events_state(void)
     json_object_object_add(state, "connected", json_object_new_boolean(watch.connected));
     json_object_object_add(state, "since", json_object_new_double(watch.since));
     json_object_object_add(state, "seq", json_object_new_int64((gint64)watch.seq));
+    json_object_object_add(state, "taken", json_object_new_int64((gint64)watch.taken));
+    json_object_object_add(state, "list_s", json_object_new_double(watch.list_s));
     if (watch.reason)
         json_object_object_add(state, "reason", json_object_new_string(watch.reason));
     if (watch.pid)

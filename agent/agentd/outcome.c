@@ -69,6 +69,95 @@ clear_marker(Agent *agent, Vm *vm)
     commit_vm(agent, vm);
 }
 
+static gboolean
+check_again(gpointer data)
+{
+    Vm *vm = data;
+
+    vm->check_timer = 0;
+    queue_check(vm->agent, vm, "the last look was not certain", TRUE);
+    return G_SOURCE_REMOVE;
+}
+
+void
+outcome_look_later(Vm *vm)
+{
+    vm->check_after_s = CLAMP(vm->check_after_s * 2, 1, 60);
+    if (vm->check_timer == 0)
+        vm->check_timer = g_timeout_add_seconds(vm->check_after_s, check_again, vm);
+}
+
+/* --- failure --------------------------------------------------------------------------
+ *
+ * A failed operation is followed by a look at the VM, which is the one rollback.  The
+ * task is final after that: it says what was found, and who acts on it finds the VM as it
+ * says.
+ */
+
+static double
+now(void)
+{
+    return (double)g_get_real_time() / G_USEC_PER_SEC;
+}
+
+/* The look is over, or does not come. */
+static void
+settle(Agent *agent, Vm *vm)
+{
+    const char *found = vm->unknown_since > 0 ? "unknown" : vm_power(vm);
+    Task *task = vm->failed;
+    g_autofree char *message = NULL;
+
+    if (task == NULL)
+        return;
+    vm->failed = NULL;
+    if (task->timer)
+        g_source_remove(task->timer);
+    task->timer = 0;
+    message = g_strdup_printf("%s; the VM is %s", task->message, found);
+    task->found = g_strdup(found);
+    commit_output(agent, task->id);
+    subtasks_end(task, vm->unknown_since > 0 ? TASK_FAILED : TASK_COMPLETED, now());
+    task_finish(agent, task, TASK_FAILED, g_steal_pointer(&task->answer), message);
+}
+
+static gboolean
+look_is_late(gpointer data)
+{
+    Vm *vm = data;
+
+    vm->failed->timer = 0;
+    vm_set_unknown(vm->agent, vm, "the look at what a failure left takes long");
+    settle(vm->agent, vm);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+finish_badly(Agent *agent, Vm *vm, Task *task, json_object *answer, const char *message)
+{
+    gboolean check = task_is_look(task);
+
+    if (vm != agent->host)
+        set_error(vm, message);
+    if (check || vm->record == NULL)
+        vm_set_unknown(agent, vm, message);
+    if (check || vm->record == NULL || vm == agent->host) {
+        commit_output(agent, task->id);
+        task_finish(agent, task, TASK_FAILED, answer, message);
+        if (check)
+            outcome_look_later(vm);
+        return;
+    }
+    subtasks_end(task, TASK_FAILED, now());
+    task->answer = answer;
+    task->message = g_strdup(message);
+    task->cancellable = FALSE;
+    task_progress(agent, task, task->progress, "look");
+    vm->failed = task;
+    task->timer = g_timeout_add_seconds(agent->grace_s, look_is_late, vm);
+    queue_check(agent, vm, task->id, TRUE);
+}
+
 static void
 finish_well(Agent *agent, Vm *vm, Task *task, json_object *result)
 {
@@ -80,57 +169,17 @@ finish_well(Agent *agent, Vm *vm, Task *task, json_object *result)
         g_autofree char *message =
             g_strconcat("the VM is not as started:", missing, NULL);
 
-        set_error(vm, message);
-        queue_check(agent, vm, task->id, TRUE);
-        task_finish(agent,
-                    task,
-                    TASK_FAILED,
-                    variant("Internal_error", json_object_new_string(message)),
-                    message);
+        finish_badly(agent,
+                     vm,
+                     task,
+                     variant("Internal_error", json_object_new_string(message)),
+                     message);
         return;
     }
-    if (strcmp(task->operation, "VM.check_state") == 0)
+    if (task_is_look(task))
         vm->check_after_s = 0;
+    commit_output(agent, task->id);
     task_finish(agent, task, TASK_COMPLETED, json_object_get(result), NULL);
-}
-
-static gboolean
-check_again(gpointer data)
-{
-    Vm *vm = data;
-
-    vm->check_timer = 0;
-    queue_check(vm->agent, vm, "the last look failed", TRUE);
-    return G_SOURCE_REMOVE;
-}
-
-/* What is not known does not stay so: again, less and less often. */
-static void
-check_later(Vm *vm)
-{
-    vm->check_after_s = CLAMP(vm->check_after_s * 2, 1, 60);
-    if (vm->check_timer == 0)
-        vm->check_timer = g_timeout_add_seconds(vm->check_after_s, check_again, vm);
-}
-
-/* A failed operation is followed by a look at the VM, which is the one rollback. */
-static void
-finish_badly(Agent *agent, Vm *vm, Task *task, json_object *answer, const char *message)
-{
-    gboolean check = strcmp(task->operation, "VM.check_state") == 0;
-
-    if (vm == agent->host) {
-        task_finish(agent, task, TASK_FAILED, answer, message);
-        return;
-    }
-    set_error(vm, message);
-    if (check || vm->record == NULL)
-        vm_set_unknown(agent, vm, message);
-    if (check)
-        check_later(vm);
-    else if (vm->record)
-        queue_check(agent, vm, task->id, TRUE);
-    task_finish(agent, task, TASK_FAILED, answer, message);
 }
 
 static const char *
@@ -171,10 +220,21 @@ finish_lost(Agent *agent, Vm *vm, Task *task)
 }
 
 void
+outcome_interrupted(Agent *agent, Vm *vm, Task *task)
+{
+    if (vm != agent->host)
+        vm_set_unknown(agent, vm, "the worker ended while the agent was down");
+    finish_badly(agent,
+                 vm,
+                 task,
+                 variant("Internal_error", json_object_new_string("interrupted")),
+                 "the agent and the worker ended in between");
+}
+
+void
 outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end)
 {
-    g_autofree char *output = g_strdup(task->id);
-    gboolean gone = FALSE;
+    gboolean gone = FALSE, look = task_is_look(task);
     json_object *result = NULL;
 
     if (end == NULL) {
@@ -190,7 +250,8 @@ outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end)
         clear_marker(agent, vm);
         finish_badly(agent, vm, task, error_of(end), text_of(end, "message"));
     }
-    commit_output(agent, output);
+    if (look)
+        settle(agent, vm);
     if (gone && vm->waiting.head == NULL)
         vm_remove(agent, vm);
 }

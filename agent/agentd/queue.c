@@ -16,13 +16,42 @@ cancelled(const Task *task)
     return variant("Cancelled", json_object_new_string(task->id));
 }
 
+/* What a task waits for that has failed takes the place in the pool that this left. */
 static void
 make_ready(Agent *agent, Vm *vm)
 {
     if (vm->ready || vm->running || vm->waiting.head == NULL)
         return;
     vm->ready = TRUE;
-    g_queue_push_tail(&agent->ready, vm);
+    if (vm->failed)
+        g_queue_push_head(&agent->ready, vm);
+    else
+        g_queue_push_tail(&agent->ready, vm);
+}
+
+static gboolean
+is_forced(const Task *task)
+{
+    json_object *force = NULL;
+
+    return (strcmp(task->operation, "VM.shutdown") == 0 ||
+            strcmp(task->operation, "VM.delete") == 0) &&
+           json_object_object_get_ex(task->options, "force", &force) &&
+           json_object_get_boolean(force);
+}
+
+/* Behind a look: that is part of what comes to its end before. */
+static void
+overtake(Agent *agent, Vm *vm, Task *task)
+{
+    GList *head = vm->waiting.head;
+
+    if (head && task_is_look(head->data))
+        g_queue_insert_after(&vm->waiting, head, task);
+    else
+        g_queue_push_head(&vm->waiting, task);
+    if (vm->running && !task_is_look(vm->running))
+        queue_cancel(agent, vm->running);
 }
 
 static gboolean
@@ -46,7 +75,9 @@ queue_wake(Agent *agent)
 void
 queue_add(Agent *agent, Vm *vm, Task *task, gboolean first)
 {
-    if (first)
+    if (is_forced(task))
+        overtake(agent, vm, task);
+    else if (first)
         g_queue_push_head(&vm->waiting, task);
     else
         g_queue_push_tail(&vm->waiting, task);
@@ -61,8 +92,13 @@ queue_check(Agent *agent, Vm *vm, const char *why, gboolean first)
     Task *task;
 
     for (GList *l = vm->waiting.head; l; l = l->next) {
-        if (strcmp(((Task *)l->data)->operation, "VM.check_state") == 0)
-            return;
+        if (!task_is_look(l->data))
+            continue;
+        if (first) {
+            g_queue_unlink(&vm->waiting, l);
+            g_queue_push_head_link(&vm->waiting, l);
+        }
+        return;
     }
     task = task_new(agent, why, "VM.check_state", vm->id);
     task->destroy_on_finish = TRUE;

@@ -196,6 +196,21 @@ next_instance(Agent *agent, GError **error)
     return TRUE;
 }
 
+/* Records may survive a boot of the host; then what they say of running VMs is old. */
+static gboolean
+note_boot(Agent *agent, GError **error)
+{
+    g_autofree char *path = path_of(agent, "boot", NULL);
+    g_autofree char *last = NULL;
+    g_autofree char *boot = NULL;
+
+    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, error))
+        return FALSE;
+    agent->same_boot =
+        g_file_get_contents(path, &last, NULL, NULL) && strcmp(boot, last) == 0;
+    return agent->same_boot || write_new(path, boot, error);
+}
+
 gboolean
 store_open(Agent *agent, GError **error)
 {
@@ -209,5 +224,5 @@ store_open(Agent *agent, GError **error)
         if (g_mkdir_with_parents(path, 0750) < 0)
             return drv_throw_errno(error, "cannot make '%s'", path);
     }
-    return next_instance(agent, error);
+    return next_instance(agent, error) && note_boot(agent, error);
 }

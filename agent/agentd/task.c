@@ -23,6 +23,9 @@ task_free(gpointer data)
     g_free(task->phase);
     g_free(task->message);
     g_free(task->undone);
+    g_free(task->found);
+    if (task->steps)
+        g_array_unref(task->steps);
     g_free(task);
 }
 
@@ -45,7 +48,13 @@ task_new(Agent *agent, const char *dbg, const char *operation, const char *vm_id
     return task;
 }
 
-json_object *
+gboolean
+task_is_look(const Task *task)
+{
+    return strcmp(task->operation, "VM.check_state") == 0;
+}
+
+static json_object *
 task_state_json(const Task *task)
 {
     json_object *value;
@@ -79,7 +88,7 @@ task_json(const Task *task)
     put_text(object, "dbg", task->dbg);
     json_object_object_add(object, "ctime", json_object_new_double(task->ctime));
     json_object_object_add(object, "state", task_state_json(task));
-    json_object_object_add(object, "subtasks", json_object_new_object());
+    json_object_object_add(object, "subtasks", subtasks_json(task));
     put_text(debug, "cancel_points_seen", points);
     json_object_object_add(object, "debug_info", debug);
     put_text(object, "backtrace", "()");
@@ -90,6 +99,7 @@ task_json(const Task *task)
     put_text(object, "phase", task->phase);
     put_text(object, "message", task->message);
     put_text(object, "undone", task->undone);
+    put_text(object, "found", task->found);
     return object;
 }
 
@@ -132,12 +142,10 @@ task_finish(
     task->duration = MAX(now() - (task->began > 0 ? task->began : task->ctime), 1e-6);
     task->cancellable = FALSE;
     task->pid = 0;
+    subtasks_end(task, state, now());
     g_free(task->message);
     task->message = g_strdup(message);
-    if (state == TASK_COMPLETED)
-        agent->completed++;
-    else
-        agent->failed++;
+    metrics_count(task);
     journal_about(task->id, task->vm_id);
     drv_info("task %s: %s of VM '%s' %s%s%s",
              task->id,
@@ -165,6 +173,7 @@ task_progress(Agent *agent, Task *task, double progress, const char *phase)
     if (phase && g_strcmp0(phase, task->phase) != 0) {
         g_free(task->phase);
         task->phase = g_strdup(phase);
+        subtasks_begin(task, phase, now());
     }
     updates_changed(agent, CLASS_TASK, task->id, NULL);
 }
@@ -214,7 +223,7 @@ load_state(Task *task, json_object *object)
 static void
 load_task(Agent *agent, const char *name, json_object *object)
 {
-    json_object *options = NULL;
+    json_object *options = NULL, *steps = NULL;
     Task *task;
 
     if (object == NULL) /* set aside, and listed in diagnostics */
@@ -224,9 +233,9 @@ load_task(Agent *agent, const char *name, json_object *object)
     task->dbg = g_strdup(text_of(object, "dbg"));
     task->operation = g_strdup(text_of(object, "operation"));
     task->vm_id = g_strdup(text_of(object, "vm"));
-    task->phase = g_strdup(text_of(object, "phase"));
     task->message = g_strdup(text_of(object, "message"));
     task->undone = g_strdup(text_of(object, "undone"));
+    task->found = g_strdup(text_of(object, "found"));
     task->ctime = number_of(object, "ctime");
     task->pid = (int)number_of(object, "pid");
     task->pid_start = (guint64)number_of(object, "pid_start");
@@ -235,32 +244,58 @@ load_task(Agent *agent, const char *name, json_object *object)
     (void)json_object_object_get_ex(object, "options", &options);
     task->options = json_object_get(options);
     load_state(task, object);
-    json_object_put(object);
     g_hash_table_insert(agent->tasks, task->id, task);
-    if (task->state != TASK_PENDING)
+    if (task->state != TASK_PENDING) { /* for others, the worker's lines say it again */
+        task->phase = g_strdup(text_of(object, "phase"));
+        (void)json_object_object_get_ex(object, "subtasks", &steps);
+        if (steps)
+            subtasks_load(task, steps, task->ctime);
         g_queue_push_tail(&agent->final, task);
+    }
+    json_object_put(object);
 }
 
+/* One that had not begun goes on waiting, but not beyond a boot of the host: whoever
+ * asked for it cannot want that now.  What the VM is may be news: that comes first.
+ */
 static void
 resume_task(Agent *agent, Task *task)
 {
     Vm *vm = task->vm_id ? vm_find(agent, task->vm_id) : NULL;
 
-    if (vm && task->pid && worker_adopt(agent, vm, task))
+    if (vm && task->pid &&
+        (worker_adopt(agent, vm, task) || worker_read_end(agent, vm, task)))
         return;
-    if (vm && task->pid && worker_read_end(agent, vm, task))
-        return;
-    if (vm && vm != agent->host && task->pid) {
-        vm_set_unknown(agent, vm, "the worker ended while the agent was down");
-        queue_check(agent, vm, task->id, TRUE);
+    if (vm && task->pid) {
+        outcome_interrupted(agent, vm, task);
+    } else if (vm && vm->record && agent->same_boot) {
+        queue_add(agent, vm, task, FALSE);
+        if (vm != agent->host)
+            queue_check(agent, vm, "the agent was started", TRUE);
+    } else {
+        task_finish(agent,
+                    task,
+                    TASK_FAILED,
+                    variant("Internal_error", json_object_new_string("interrupted")),
+                    agent->same_boot
+                        ? "its VM is not known any more; nothing was done"
+                        : "the host was started again before it began; nothing was done");
     }
-    task_finish(agent,
-                task,
-                TASK_FAILED,
-                variant("Internal_error", json_object_new_string("interrupted")),
-                task->pid
-                    ? "the agent and the worker ended in between; the VM is looked at"
-                    : "the agent was restarted before it began; nothing was done");
+}
+
+/* In the order in which they were called. */
+static int
+by_id(gconstpointer a, gconstpointer b)
+{
+    char *first, *second;
+    guint64 one = g_ascii_strtoull(((const Task *)a)->id, &first, 10);
+    guint64 other = g_ascii_strtoull(((const Task *)b)->id, &second, 10);
+
+    if (one == other) { /* the instance; behind it is "-NUMBER" */
+        one = *first ? g_ascii_strtoull(first + 1, NULL, 10) : 0;
+        other = *second ? g_ascii_strtoull(second + 1, NULL, 10) : 0;
+    }
+    return one < other ? -1 : one > other;
 }
 
 gboolean
@@ -271,7 +306,7 @@ tasks_load(Agent *agent, GError **error)
     agent->tasks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, task_free);
     if (!store_load(agent, "tasks", load_task, error))
         return drv_prefix(error, "cannot read the tasks");
-    tasks = g_hash_table_get_values(agent->tasks);
+    tasks = g_list_sort(g_hash_table_get_values(agent->tasks), by_id);
     for (GList *l = tasks; l; l = l->next) {
         if (((Task *)l->data)->state == TASK_PENDING)
             resume_task(agent, l->data);

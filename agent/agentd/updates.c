@@ -352,7 +352,7 @@ updates_remove_barrier(Call *call)
     return NULL;
 }
 
-void
+static void
 updates_refresh(Agent *agent, const Vm *vm)
 {
     GHashTableIter iter;

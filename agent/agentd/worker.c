@@ -3,8 +3,8 @@
  *
  * The process reads a document and appends lines to a file in output/, which is watched:
  * so it does not need the core to go on, and a later core finds all it said.  Its last
- * line is the operation's end, or else its own.  A process is known by pid and start time;
- * its end is seen by a pidfd, whoever its parent is.
+ * line is the operation's end, or else its own.  A process is known by pid and start
+ * time; its end is seen by a pidfd, whoever its parent is.
  */
 #include "agent/agentd/agentd.h"
 
@@ -136,6 +136,7 @@ finish(Worker *worker)
     Task *task = worker->task;
     g_autofree char *id = g_strdup(vm->id);
     g_autoptr(json_object) end = json_object_get(worker->end);
+    gboolean looked = task_is_look(task);
 
     if (!worker->stuck)
         agent->busy--;
@@ -146,7 +147,10 @@ finish(Worker *worker)
     vm = vm_find(agent, id); /* a deleted one is gone */
     if (vm) {
         queue_done(agent, vm);
-        events_reconcile(agent, vm);
+        if (looked && !events_agree(agent, vm))
+            outcome_look_later(vm); /* one of the two is late */
+        else
+            events_reconcile(agent, vm);
     }
     queue_wake(agent);
 }

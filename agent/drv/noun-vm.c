@@ -165,7 +165,7 @@ stop_arguments(void)
 {
     json_object *more = json_object_new_object();
 
-    return stop_force ? more
+    return stop_force ? json_with(more, "force", json_object_new_boolean(TRUE))
                       : json_with(more, "delay", json_object_new_double(stop_delay));
 }
 

@@ -127,6 +127,15 @@ lines_relist(Watcher *watcher)
     print(line);
 }
 
+void
+lines_list_took(double seconds)
+{
+    json_object *line = json_object_new_object();
+
+    json_object_object_add(line, "list_s", json_object_new_double(seconds));
+    print(line);
+}
+
 /* --- libvirt's words -------------------------------------------------------------------
  */
 

@@ -118,6 +118,7 @@ look(Watcher *watcher, const char *uuid, Batch batch, GError **error)
 static gboolean
 relist(Watcher *watcher, GError **error)
 {
+    gint64 began = g_get_monotonic_time();
     g_autoptr(GPtrArray) list = drv_domains_list(watcher->virt, error);
     g_autoptr(GHashTable) listed =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -126,6 +127,7 @@ relist(Watcher *watcher, GError **error)
 
     if (list == NULL)
         return FALSE;
+    lines_list_took((double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC);
     for (guint i = 0; i < list->len; i++)
         g_hash_table_add(listed,
                          g_strdup(((DrvDomainFacts *)g_ptr_array_index(list, i))->uuid));

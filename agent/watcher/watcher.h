@@ -15,6 +15,7 @@
  *     {"connected":true,"uri":"...","since":T,"events":{"ADDED":"derived",...}}
  *     {"connected":false,"since":T,"reason":"...","retry_s":0.5}   all is unknown since T
  *     {"relist":[FACTS...],"seq":N}   after each (re)connection, behind the differences
+ *     {"list_s":0.003}   how long libvirt took for a list, also for each slow one
  *     {"event":"STARTED","seq":N,"time":T,"source":"native",...FACTS}
  *
  * FACTS: uuid, name, state (Running, Paused, Halted), domid (active ones), persistent,
@@ -99,6 +100,7 @@ void lines_event(Watcher *watcher,
 void lines_connected(Watcher *watcher);
 void lines_lost(const char *reason, double retry_s);
 void lines_relist(Watcher *watcher);
+void lines_list_took(double seconds);
 /* FACTS of one; caller owns. */
 json_object *lines_facts(const Known *known);
 

@@ -197,8 +197,13 @@ assert state("u1")["vcpu_target"] == 2'
     py '
 for name in ("create", "build", "plug", "device model"):
     add(name, [("xvda", "ReadWrite")], sim_fail=name)
-    fails("IO_error", "VM.start", id=name)
-    until(lambda: power(name) == "Halted" and not state(name)["unsurvivable"])
+    task = run("VM.start", id=name)
+    assert task["state"] == ["Failed", "IO_error"] and task["found"] == "Halted", task
+    assert task["message"].endswith("told to fail; the VM is Halted"), task
+    assert list(task["subtasks"].values())[-2:] == [["Failed", "IO_error"], ["Completed",
+        task["subtasks"]["look"][1]]], task
+    # It is final after the look: nothing is left to wait for.
+    assert power(name) == "Halted" and not state(name)["unsurvivable"]
     assert state(name)["domids"] == [] and not call("VBD.list", id=name)[0][1]["plugged"]
     assert "told to fail" in json.dumps(diagnostics()["queues"])'
 }
@@ -297,7 +302,7 @@ for n in range(1, points + 1):
     began = time.monotonic()
     task = run("VM.start", id=vm, debug_info=f"dbg {n}")
     assert task["state"] == ["Failed", ["Cancelled", task["id"]]] and time.monotonic() - began < 5
-    until(lambda: not diagnostics()["workers"])
+    assert task["found"] == "Halted", task
     st = state(vm)
     assert (st["power_state"], st["domids"], st["unsurvivable"]) == ("Halted", [], None)
     assert not call("VBD.list", id=vm)[0][1]["plugged"]
@@ -340,9 +345,15 @@ ok("VM.start", id="u2")
 assert time.monotonic() - began < 1
 task = wait(one)
 assert time.monotonic() - began < 5 and task["state"][1] == ["Cancelled", one], task
-assert "without an answer" in task["message"]
-until(lambda: not state("u1")["unknown"])
-assert power("u1") == "Halted"'
+assert "without an answer" in task["message"] and task["found"] == "Halted"
+assert power("u1") == "Halted" and not state("u1")["unknown"]
+# The look hangs as well: the task does not wait for it longer than for a worker to end.
+add("u3", sim_fail="build", sim_hang="look")
+one = call("VM.start", id="u3")
+ok("VM.shutdown", id="u2")
+task = wait(one)
+assert task["state"] == ["Failed", "IO_error"] and task["found"] == "unknown", task
+assert state("u3")["unknown"]'
 }
 
 @test "C29: a running task that is destroyed stays visible until it is final" {
@@ -365,10 +376,10 @@ json.dump(ids, open("'"$BATS_TEST_TMPDIR"'/ids", "w"))'
     core_start
     py '
 ids = json.load(open("'"$BATS_TEST_TMPDIR"'/ids"))
-done, adopted, never = wait(*ids)
+done, adopted, waited = wait(*ids)
 assert done["state"][0] == "Completed"
-assert adopted["state"][0] == "Completed" and power("u1") == "Paused", adopted
-assert never["state"][0] == "Failed" and "nothing was done" in never["message"], never
+assert adopted["state"][0] == waited["state"][0] == "Completed", (adopted, waited)
+assert power("u1") == "Running"
 new = [call("VM.delay", id="u1", delay=0) for _ in range(20)]
 assert len(set(new + ids)) == 23'
 }
@@ -552,4 +563,167 @@ ok("VM.start", id="u2")
 d = diagnostics()
 assert [w["state"] for w in d["workers"]] == ["stuck"], d
 assert call("Task.stat", id=blocked)["state"][0] == "Pending"'
+}
+
+@test "a forced shutdown does not wait: what runs is cancelled, what waits comes after it" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1 --grace 1
+    py '
+add("u1", sim_delay_ms=100)
+ok("VM.start", id="u1"), ok("VM.unpause", id="u1")
+# What runs can be cancelled, and two others wait.
+running = call("VM.reboot", id="u1")
+until(lambda: diagnostics()["workers"])
+waiting = [call("VM.unpause", id="u1"), call("VM.pause", id="u1")]
+ok("VM.shutdown", id="u1", force=True)
+assert call("Task.stat", id=running)["state"] == ["Failed", ["Cancelled", running]]
+assert power("u1") == "Halted"
+for one in waiting:
+    assert wait(one)["state"] == ["Failed", "Domain_not_built"], one
+# A delay, and a worker that hangs and ignores SIGTERM.
+add("u2", sim_hang="VM.reboot build"), ok("VM.start", id="u2")
+delay = call("VM.delay", id="u2", delay=60)
+ok("VM.shutdown", id="u2", force=True)
+assert wait(delay)["state"][1] == ["Cancelled", delay]
+ok("VM.start", id="u2")
+hung = call("VM.reboot", id="u2")
+until(lambda: call("Task.stat", id=hung).get("phase") == "build")
+began = time.monotonic()
+ok("VM.shutdown", id="u2", force=True)
+assert time.monotonic() - began < 5 and power("u2") == "Halted"
+assert call("Task.stat", id=hung)["state"] == ["Failed", ["Cancelled", hung]]
+# Without force it waits for its turn.
+first = call("VM.delay", id="u2", delay=0.3)
+ok("VM.shutdown", id="u2", force=False)
+assert wait(first)["state"][0] == "Completed"'
+}
+
+@test "F: what waits when the core is killed goes on in its order, unless the host has booted" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    local queue='
+add("u1", sim_delay_ms=400), add("u2")
+ids = [call("VM." + m, id="u1") for m in ("start", "unpause", "pause", "shutdown", "start")]
+ids.append(call("VM.start", id="u2"))
+until(lambda: call("Task.stat", id=ids[0])["state"][1] > 0)
+json.dump(ids, open("'"$BATS_TEST_TMPDIR"'/ids", "w"))'
+    local check='
+ids = json.load(open("'"$BATS_TEST_TMPDIR"'/ids"))
+tasks = wait(*ids)
+results = [t["state"][0] for t in tasks]'
+    py "$queue"
+    core_kill
+    core_start --workers 1
+    py "$check"'
+assert results == ["Completed"] * 6, tasks
+ctimes = [t["ctime"] for t in tasks]
+assert ctimes == sorted(ctimes) and power("u1") == power("u2") == "Paused"
+ok("VM.shutdown", id="u1"), ok("VM.shutdown", id="u2")'
+    py "$queue"
+    core_kill
+    echo 00000000-another-boot >"$AGENT_DIRECTORY/boot"
+    core_workers | xargs -r kill -KILL
+    core_start --workers 1
+    py "$check"'
+assert results == ["Failed"] * 6, tasks
+assert all(t["state"][1] == ["Internal_error", "interrupted"] for t in tasks)
+assert [("nothing was done" in t["message"]) for t in tasks] == [False] + [True] * 5
+assert tasks[0]["found"] == "Halted" and power("u2") == "Halted"'
+    echo "# injected: SIGKILL of the core with 5 tasks waiting, twice; a boot" >&3
+}
+
+@test "subtasks: the steps of an operation, each with its result and weight, also after a restart" {
+    py '
+add("u1", sim_delay_ms=30)
+one = call("VM.start", id="u1")
+until(lambda: len(call("Task.stat", id=one)["subtasks"]) >= 2)
+seen = call("Task.stat", id=one)["subtasks"]
+assert list(seen.values())[0][0] == "Completed" and list(seen.values())[-1][0] in ("Pending", "Completed")
+task = wait(one)
+steps = task["subtasks"]
+assert list(steps) == ["create", "build", "plug", "device model"], steps
+assert all(s[0] == "Completed" and s[1]["duration"] > 0.02 for s in steps.values()), steps
+assert sum(s[1]["weight"] for s in steps.values()) == 1
+json.dump(task, open("'"$BATS_TEST_TMPDIR"'/task", "w"))'
+    core_kill
+    core_start
+    py '
+task = json.load(open("'"$BATS_TEST_TMPDIR"'/task"))
+assert call("Task.stat", id=task["id"])["subtasks"] == task["subtasks"]'
+}
+
+@test "a worker's process has one operation after the other; one that failed has no more" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    py '
+def pid_of(method, vm):
+    one = call(method, id=vm)
+    until(lambda: final(call("Task.stat", id=one)) or diagnostics()["workers"])
+    pids = [w["pid"] for w in diagnostics()["workers"]]
+    wait(one)
+    return pids[0]
+add("u1", sim_delay_ms=50), add("u2", sim_delay_ms=50, sim_fail="VM.start build")
+first = pid_of("VM.start", "u1")
+assert pid_of("VM.shutdown", "u1") == first
+assert pid_of("VM.start", "u2") == first
+until(lambda: not diagnostics()["workers"])
+second = pid_of("VM.start", "u1")
+assert second != first and not os.path.exists(f"/proc/{first}")
+# One that dies while nobody needs it costs nothing.
+os.kill(second, 9)
+until(lambda: not os.path.exists(f"/proc/{second}"))
+third = pid_of("VM.shutdown", "u1")
+assert third not in (first, second) and power("u1") == "Halted"
+print(third)' >"$BATS_TEST_TMPDIR/third"
+    # With the core goes the stdin of those that wait.
+    core_kill
+    wait_until 20 test ! -e "/proc/$(cat "$BATS_TEST_TMPDIR/third")"
+}
+
+@test "metrics: what was done, by operation, result and time; what waits, works and is unknown" {
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1 --stuck 1 --grace 1
+    py '
+import re
+def metrics():
+    found = {}
+    for line in call("get_metrics").splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert re.fullmatch(r"drv_agent_\w+(\{(\w+=\"[\w.+]+\",?)+\})?", name), line
+            assert name not in found, name
+            found[name] = float(value)
+    return found
+def tasks(operation, result):
+    return metrics()["drv_agent_tasks_total{operation=\"%s\",result=\"%s\"}" % (operation, result)]
+add("u1", sim_delay_ms=20), add("u2", sim_hang="VM.shutdown destroy")
+ok("VM.start", id="u1"), ok("VM.unpause", id="u1"), ok("VM.start", id="u2")
+fails("Bad_power_state", "VM.start", id="u1")
+gone = call("VM.delay", id="u1", delay=60)
+call("Task.cancel", id=gone)
+m = metrics()
+assert (tasks("VM.start", "completed"), tasks("VM.start", "failed")) == (2, 1)
+assert (tasks("VM.delay", "cancelled"), tasks("VM.delay", "failed")) == (1, 0)
+name = "drv_agent_task_seconds%s{operation=\"VM.start\"%s}"
+buckets = [m[name % ("_bucket", ",le=\"%s\"" % le)] for le in
+           ("0.01", "0.05", "0.1", "0.5", "1", "5", "10", "60", "600", "+Inf")]
+assert buckets == sorted(buckets) and buckets[1] < 3 and buckets[-1] == 3, buckets
+assert m[name % ("_count", "")] == 3 and 0.08 < m[name % ("_sum", "")] < 60
+assert m["drv_agent_vms{power_state=\"Running\"}"] == 1 and m["drv_agent_vms{power_state=\"Paused\"}"] == 1
+assert m["drv_agent_workers{state=\"busy\"}"] == 0 and m["drv_agent_workers{state=\"idle\"}"] == 1
+assert m["drv_agent_clients"] >= 1 and m["drv_agent_unknown_vms"] == m["drv_agent_waiting_tasks"] == 0
+hung = call("VM.shutdown", id="u2")
+for _ in range(3):
+    call("VM.pause", id="u2")
+until(lambda: metrics()["drv_agent_workers{state=\"stuck\"}"] == 1)
+assert metrics()["drv_agent_waiting_tasks"] == metrics()["drv_agent_longest_queue"] == 3
+os.kill(diagnostics()["workers"][0]["pid"], 9)
+until(lambda: metrics()["drv_agent_waiting_tasks"] == 0 and not diagnostics()["workers"])
+blocked = Raw()
+blocked.send("UPDATES.get", last_id=blocked.call("UPDATES.last_id"))
+until(lambda: metrics()["drv_agent_blocked_readers"] == 1)
+text = call("get_metrics")
+print(*sorted(set(re.findall("^# TYPE (\\w+) ", text, re.M))), sep="\n")' >"$BATS_TEST_TMPDIR/names"
+    diff "$BATS_TEST_TMPDIR/names" <(awk '/^\.\\" begin agent-metrics/ { on = 1 } /^\.\\" end/ { on = 0 }
+        on && /^\.It / { print $2 }' "$DRV_ROOT/docs/man/drv-agent-protocol.7" | sort)
 }

@@ -180,9 +180,24 @@ takes_signals() {
         "['hi', 'id', 'ni', 'si', 'st', 'sy', 'us', 'wa']"
 }
 
+@test "documents one by one on one connection, until one fails; none is nothing to do" {
+    local id
+    for id in w1 w2 w3; do "$AGENT_DOCUMENT" VM.start $id; done >"$LAB/document"
+    "$AGENT_DOCUMENT" VM.start w2 >>"$LAB/document"
+    "$AGENT_DOCUMENT" VM.shutdown w1 >>"$LAB/document"
+    run --separate-stderr lab_exec host01 timeout -k 5 60 "$WORKER" <"$LAB/document"
+    assert_equal "$status" 1
+    assert_equal "$(grep -c '^{"result"' <<<"$output")" 3
+    ANSWER=${lines[-1]}
+    assert_agent_error Bad_power_state
+    assert_equal "$(agent_domains host01)" "w1 w2 w3"
+    run -0 lab_exec host01 "$WORKER" </dev/null
+    assert_output ""
+}
+
 @test "bad documents: an error, and nothing done" {
     local text
-    for text in '' '[]' '{"operation":"VM.start"}' '{"operation":"VM.nothing","vm":{"id":"u"}}' \
+    for text in '[]' '{"operation":"VM.start"}' '{"operation":"VM.nothing","vm":{"id":"u"}}' \
         '{"operation":"VM.start","vm":{"id":"u"}} x' '{"operation":"VM.start","vm":{"id":"\xff"}}' \
         "$(printf '{"a":%s' "$(printf '[%.0s' {1..100})")" \
         '{"operation":"VM.start","vm":{"id":"u","xml":"<network/>"},"uri":"qemu:///system"}' \
