@@ -13,6 +13,7 @@ BINDIR  ?= /usr/bin
 LIBEXECDIR ?= /usr/libexec/one-native
 UNITDIR ?= /usr/lib/systemd/system
 COMPDIR ?= /usr/share/bash-completion/completions
+TREEDIR ?= /usr/lib/one-native
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
@@ -316,9 +317,19 @@ endif
 	set -e; for page in docs/man/*.[1-8]; do \
 	    install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
-# Debian packages, in $(OUT)/deb.
-deb: deps
-	packaging/make-deb $(OUT)/deb
+# What packages have: the tree, and what puts it into a front-end's.
+BUILT ?= $(OUT)/remotes
+install-tree: all
+	install -d $(DESTDIR)$(TREEDIR)
+	cp -a $(BUILT) $(DESTDIR)$(TREEDIR)/
+	cd packaging && install -m 755 install-remotes keep-stock refresh-front-end \
+	    leave-front-end $(DESTDIR)$(TREEDIR)/
+	install -m 644 packaging/stock-probes $(DESTDIR)$(TREEDIR)/
+	chmod -R u=rwX,go=rX $(DESTDIR)$(TREEDIR)
+
+# Packages, in $(OUT)/deb and $(OUT)/rpm.
+deb rpm: deps
+	packaging/make-$@ $(OUT)/$@
 
 uninstall: uninstall-agent
 	packaging/install-remotes --undo $(PREFIX)/remotes
@@ -328,6 +339,6 @@ uninstall: uninstall-agent
 clean:
 	rm -rf out out-*
 
-.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb stripped install install-agent uninstall uninstall-agent clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb rpm stripped install install-tree install-agent uninstall uninstall-agent clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -13,7 +13,7 @@ check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     strace shellcheck universal-ctags clang-format codespell genisoimage python3
     qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs ovmf
     swtpm swtpm-tools sudo debootstrap ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra
-    debhelper lintian systemd)
+    debhelper lintian rpm rpmlint systemd)
 
 missing=()
 for package in "${build[@]}" "${check[@]}"; do
