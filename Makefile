@@ -152,14 +152,18 @@ $(AGENT_VIRT): $(OUT)/agent/drv-agent-%: $$(call obj,agent/$$*/*.c agent/common/
 $(OUT)/o/agent/%.o: ALL_CFLAGS += -I.
 
 # The core, its simulated back end, and the command for people need no libvirt.
-AGENT_CORE := $(OUT)/agent/drv-agentd $(OUT)/agent/drv-agent-simulator $(OUT)/agent/drv
+AGENT_CORE := $(OUT)/agent/drv-agentd $(OUT)/agent/drv-agent-simulator $(OUT)/agent/drv \
+              $(OUT)/agent/drv-mqttd
 PROGS += $(AGENT_CORE)
 $(OUT)/agent/drv-agentd: $(call obj,agent/agentd/*.c agent/common/*.c)
 $(OUT)/agent/drv-agent-simulator: $(call obj,agent/simulator/*.c agent/common/*.c)
 $(OUT)/agent/drv: $(call obj,agent/drv/*.c agent/common/*.c)
+# The only one that speaks MQTT.
+$(OUT)/agent/drv-mqttd: $(call obj,agent/mqttd/*.c agent/common/*.c)
 $(AGENT_CORE): $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
-	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(if $(findstring agentd,$@),-lsystemd)
+	$(LINK) $(filter %.o,$^) $(LIBDRV) $(LIBS) $(if $(filter %/drv-agentd %/drv-mqttd,$@),-lsystemd) \
+	    $(if $(filter %/drv-mqttd,$@),-lmosquitto)
 
 # --- what is copied as it is ----
 ETC     := $(patsubst remotes/%,$(OUT)/remotes/%,$(shell find remotes/etc -type f))

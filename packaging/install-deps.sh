@@ -6,14 +6,15 @@ set -eu
 
 build=(gcc clang make pkg-config libglib2.0-dev libxml2-dev libcurl4-openssl-dev
     libarchive-dev libssl-dev libvirt-dev librbd-dev zlib1g-dev liblzma-dev libisal-dev
-    libyaml-dev libjson-c-dev libpci-dev libsystemd-dev git tar gzip findutils)
+    libyaml-dev libjson-c-dev libpci-dev libsystemd-dev libmosquitto-dev git tar gzip findutils)
 check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients openssh-server
     openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 isal xfsprogs e2fsprogs
     strace shellcheck universal-ctags clang-format codespell genisoimage python3
     qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs ovmf
     swtpm swtpm-tools sudo debootstrap ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra
-    debhelper lintian rpm rpmlint systemd)
+    debhelper lintian rpm rpmlint systemd mosquitto mosquitto-clients python3-paho-mqtt
+    python3-yaml)
 
 missing=()
 for package in "${build[@]}" "${check[@]}"; do

@@ -19,3 +19,19 @@ json_object *agent_json_pair(const char *first, const char *second);
  * be NULL) is borrowed, NULL where there is none.
  */
 const char *agent_json_variant(json_object *value, json_object **argument);
+
+/* --- getters and setters beside those of base/json.h; the same rules ----------------
+ */
+
+#define DRV_JSON_DEPTH 64 /* levels of what the agent says, and of descriptions */
+
+/* Element @index, borrowed, or NULL. */
+json_object *json_element(json_object *array, gsize index);
+/* How many elements; 0 of what is not an array. */
+gsize json_size(json_object *array);
+double json_real(json_object *object, const char *key, double fallback);
+gboolean json_is_true(json_object *object, const char *key);
+
+/* Add to @object, and return it. */
+json_object *json_with(json_object *object, const char *key, json_object *value);
+json_object *json_with_text(json_object *object, const char *key, const char *text);

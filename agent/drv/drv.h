@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "agent/drv/client.h"
+#include "agent/common/client.h"
 #include "base/error.h"
 
 typedef struct {

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "agent/drv/json.h"
+#include "agent/common/json.h"
 
 /* Headings and errors in colour where their stream is a terminal; and whether a terminal
  * can redraw its last line.  Both are off at first.

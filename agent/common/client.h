@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "agent/drv/json.h"
+#include "agent/common/json.h"
 
 #define CLIENT_MAX_ANSWER (256 * 1024 * 1024) /* bytes: a list of 10 000 VMs is 20 MB */
 #define CLIENT_TIMEOUT_S 30                   /* for an answer that nobody waits behind */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/drv/client.h"
+#include "agent/common/client.h"
 
 #include <string.h>
 #include <sys/socket.h>
