@@ -96,7 +96,6 @@ c = s.accept()[0]; c.sendall(b"SSH-2.0-guest\r\n"); c.recv(1)' 3>&- &
 
 @test "68: the broker restarts between task and result: it arrives once, the next task is received" {
     mqtt_up
-    drv vm add --name slow --id slow --help >/dev/null 2>&1 || true
     start_document 1 web | publish
     result 1 None
     broker_stop
@@ -130,7 +129,6 @@ c = s.accept()[0]; c.sendall(b"SSH-2.0-guest\r\n"); c.recv(1)' 3>&- &
 
 @test "drv-mqttd is killed while a task runs: it is not run twice, the result arrives once" {
     mqtt_up
-    drv --json vm add --name unused >/dev/null
     start_document 1 web | publish
     wait_until 20 test -n "$(ls "$MQTT_DIR/spool/tasks" "$MQTT_DIR/spool/results" "$MQTT_DIR/spool/done")"
     mqttd_kill

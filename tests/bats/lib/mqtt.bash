@@ -16,19 +16,24 @@ TOPIC=fast/migfra/node/task
 
 broker_start() { # BROKER_SETTINGS: lines of mosquitto.conf
     if [ -z "${MQTT_PORT-}" ]; then
-        MQTT_PORT=$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-        printf '%s\n' "listener $MQTT_PORT 127.0.0.1" "persistence true" "max_queued_messages 0" \
+        # Not one that a client's end of a connection may get.
+        MQTT_PORT=$((RANDOM % 10000 + 20000))
+        printf '%s\n' "user $(id -un)" "listener $MQTT_PORT 127.0.0.1" "persistence true" "max_queued_messages 0" \
             "persistence_location $BATS_TEST_TMPDIR/" "log_dest stderr" "log_type all" \
             "${BROKER_SETTINGS-allow_anonymous true}" >"$BATS_TEST_TMPDIR/broker.conf"
     fi
+    local before
+    before=$(broker_log_counts ' running$')
     /usr/sbin/mosquitto -c "$BATS_TEST_TMPDIR/broker.conf" </dev/null \
         >>"$BATS_TEST_TMPDIR/broker.log" 2>&1 3>&- &
     BROKER=$!
-    wait_until 20 port_answers "$MQTT_PORT" || fail "$(tail -n 5 "$BATS_TEST_TMPDIR/broker.log")"
+    wait_until 20 broker_logged_more ' running$' "$before" ||
+        fail "$(tail -n 5 "$BATS_TEST_TMPDIR/broker.log")"
 }
 
-port_answers() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+broker_log_counts() { grep -c "$1" "$BATS_TEST_TMPDIR/broker.log" 2>/dev/null || true; } # PATTERN
+
+broker_logged_more() { [ "$(broker_log_counts "$1")" -gt "${2:-0}" ]; } # PATTERN BEFORE
 
 broker_stop() {
     [ -n "${BROKER-}" ] || return 0
@@ -63,14 +68,11 @@ PY
 # Start it with the configuration, and wait until the broker has its subscription.
 mqttd_start() {
     local seen
-    seen=$(subscriptions)
+    seen=$(broker_log_counts "Sending SUBACK to node")
     "$MQTTD" -c "$MQTT_DIR/config" 2>>"$MQTT_DIR/messages" 3>&- &
     MQTTD_JOB=$!
-    wait_until 20 subscribed_again "$seen" || fail "$(cat "$MQTT_DIR/messages")"
+    wait_until 20 broker_logged_more "Sending SUBACK to node" "$seen" || fail "$(cat "$MQTT_DIR/messages")"
 }
-
-subscriptions() { grep -c "Sending SUBACK to node" "$BATS_TEST_TMPDIR/broker.log" || true; }
-subscribed_again() { [ "$(subscriptions)" -gt "$1" ]; }
 
 mqttd_stop() {
     [ -n "${MQTTD_JOB-}" ] || return 0
