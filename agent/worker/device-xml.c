@@ -226,6 +226,34 @@ add_rate(DrvNode *nic, json_object *rate)
                           json_object_get_int64(json_object_array_get_idx(rate, 0)));
 }
 
+/* A switch that knows no VLANs makes libvirt refuse the NIC, which is better than one
+ * that is in no VLAN.
+ */
+static void
+add_vlan(DrvNode *nic, json_object *record)
+{
+    json_object *trunks = drv_json_member(record, "trunks");
+    gboolean has_trunks = json_object_is_type(trunks, json_type_array) &&
+                          json_object_array_length(trunks) > 0;
+    gint64 own = drv_json_number(record, "vlan", -1);
+    DrvNode *vlan, *tag;
+
+    if (own < 0 && !has_trunks)
+        return;
+    vlan = drv_xml_node_add(nic, "vlan", NULL);
+    drv_xml_node_set(vlan, "trunk", has_trunks ? "yes" : "");
+    if (own >= 0) {
+        tag = drv_xml_node_add(vlan, "tag", NULL);
+        drv_xml_node_setf(tag, "id", "%" G_GINT64_FORMAT, own);
+        drv_xml_node_set(tag, "nativeMode", has_trunks ? "untagged" : "");
+    }
+    for (size_t i = 0; has_trunks && i < json_object_array_length(trunks); i++)
+        drv_xml_node_setf(drv_xml_node_add(vlan, "tag", NULL),
+                          "id",
+                          "%" G_GINT64_FORMAT,
+                          json_object_get_int64(json_object_array_get_idx(trunks, i)));
+}
+
 static gboolean
 add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
 {
@@ -260,6 +288,7 @@ add_nic(Job *job, DrvNode *devices, json_object *device, GError **error)
         add_lock(nic, locked);
     if (json_object_is_type(rate, json_type_array))
         add_rate(nic, rate);
+    add_vlan(nic, record);
     if (!drv_json_flag(record, "carrier", TRUE) || strcmp(lock, "Disabled") == 0)
         drv_xml_node_set(drv_xml_node_add(nic, "link", NULL), "state", "down");
     return TRUE;

@@ -148,12 +148,42 @@ facts_macs(DrvXml *xml)
     return list;
 }
 
+static void
+add_text(
+    json_object *entry, const char *key, DrvXml *xml, DrvNode *node, const char *path)
+{
+    g_autofree char *text = drv_xml_text(xml, node, path);
+
+    if (*text)
+        json_object_object_add(entry, key, json_object_new_string(text));
+}
+
+/* What is in a drive, and whose other end a NIC is. */
+static json_object *
+device_json(const Facts *facts, json_object *device)
+{
+    json_object *entry = json_object_new_object();
+    const char *class = device_class(device);
+    DrvNode *node = facts_is_active(facts) ? device_xml_find(facts->xml, device) : NULL;
+
+    json_object_object_add(entry, "plugged", json_object_new_boolean(node != NULL));
+    if (node && strcmp(class, "VBD") == 0)
+        add_text(entry, "path", facts->xml, node, "source/@file | source/@dev");
+    if (node && strcmp(class, "VIF") == 0) {
+        add_text(entry, "device", facts->xml, node, "target/@dev");
+        json_object_object_add(entry,
+                               "up",
+                               json_object_new_boolean(!drv_xml_has(
+                                   facts->xml, node, "link[@state='down']")));
+    }
+    return entry;
+}
+
 static json_object *
 devices_json(Job *job, const Facts *facts)
 {
     json_object *all = json_object_new_object();
     static const char *const classes[] = { "VBD", "VIF", "PCI" };
-    gboolean active = facts_is_active(facts);
 
     for (guint i = 0; i < G_N_ELEMENTS(classes); i++) {
         json_object *class = json_object_new_object();
@@ -161,16 +191,10 @@ devices_json(Job *job, const Facts *facts)
 
         for (size_t k = 0; k < json_object_array_length(job->devices); k++) {
             json_object *device = json_object_array_get_idx(job->devices, k);
-            json_object *state;
 
-            if (strcmp(device_class(device), classes[i]) != 0)
-                continue;
-            state = json_object_new_object();
-            json_object_object_add(
-                state,
-                "plugged",
-                json_object_new_boolean(active && device_xml_find(facts->xml, device)));
-            json_object_object_add(class, device_name(device), state);
+            if (strcmp(device_class(device), classes[i]) == 0)
+                json_object_object_add(
+                    class, device_name(device), device_json(facts, device));
         }
         json_object_object_add(all, key, class);
     }
@@ -209,9 +233,6 @@ add_domain(json_object *state, const Facts *facts)
     json_object_object_add(state, "name", json_object_new_string(facts->look->name));
     json_object_object_add(
         state, "persistent", json_object_new_boolean(facts->look->persistent));
-    if (facts->unsurvivable)
-        json_object_object_add(
-            state, "unsurvivable", json_object_new_string(facts->unsurvivable));
     if (facts->owner)
         json_object_object_add(state, "vm_id", json_object_new_string(facts->owner));
     json_object_object_add(state, "consoles", facts_consoles(facts));
@@ -232,6 +253,10 @@ facts_json(Job *job, const Facts *facts)
     json_object_object_add(state, "power_state", json_object_new_string(power));
     json_object_object_add(state, "exists", json_object_new_boolean(facts->exists));
     json_object_object_add(state, "devices", devices_json(job, facts));
+    json_object_object_add(
+        state,
+        "unsurvivable",
+        facts->unsurvivable ? json_object_new_string(facts->unsurvivable) : NULL);
     if (facts->exists) {
         add_domain(state, facts);
     } else {

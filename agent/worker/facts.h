@@ -7,12 +7,14 @@
  *     power_state     Running, Paused, Suspended or Halted
  *     domids          [libvirt's id] or []
  *     persistent      libvirt has a definition
- *     unsurvivable    the task whose marker is in the metadata; absent: none
+ *     unsurvivable    the task whose marker is in the metadata; null: none
  *     vm_id           of the VM whose marker is in the metadata; absent: not an agent's
  *     consoles        [{"protocol":"Rfb"|"Vt100","port":N,"path":"..."}]
  *     memory_target, memory_actual, memory_limit   bytes
  *     vcpu_target
- *     devices         {"vbd":{name:{"plugged":true}},"vif":{...},"pci":{...}} of the job
+ *     devices         {"vbd":{name:{"plugged":true}},"vif":{...},"pci":{...}} of the job;
+ *                     beside: "path" of what is in a drive, "device" of a NIC's other
+ *                     end and whether it is "up"
  *     macs            of all NICs of the domain
  *     last_start_time with what has just started
  *     suspend_file    of a suspended one

@@ -10,7 +10,7 @@
 #include "base/cancel.h"
 #include "vmm/ops/unplug.h"
 
-static json_object *
+json_object *
 find_device(Job *job, GError **error)
 {
     json_object *id = drv_json_member(job->options, "device");

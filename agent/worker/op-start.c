@@ -90,24 +90,12 @@ check_sizes(Job *job, const Facts *facts, GPtrArray *missing)
     json_object_put(state);
 }
 
+/* An error of what is missing, if anything is. */
 static gboolean
-check_promises(Job *job, const Facts *facts, GError **error)
+nothing_is_missing(Job *job, GPtrArray *missing, GError **error)
 {
-    g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *text = NULL;
 
-    if (!facts_is_active(facts)) {
-        g_ptr_array_add(missing, g_strdup("there is no domain"));
-    } else {
-        if (facts->look->state != DRV_STATE_PAUSED)
-            g_ptr_array_add(missing, g_strdup("it is not paused"));
-        if (facts->look->number < 0)
-            g_ptr_array_add(missing, g_strdup("it has no id"));
-        if (facts->unsurvivable == NULL || strcmp(facts->owner, job->id) != 0)
-            g_ptr_array_add(missing, g_strdup("its marker is not this VM's"));
-        check_devices(job, facts, missing);
-        check_sizes(job, facts, missing);
-    }
     if (missing->len == 0)
         return TRUE;
     g_ptr_array_add(missing, NULL);
@@ -121,12 +109,40 @@ check_promises(Job *job, const Facts *facts, GError **error)
                     text);
 }
 
+gboolean
+start_check_sizes(Job *job, const Facts *facts, GError **error)
+{
+    g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+
+    check_sizes(job, facts, missing);
+    return nothing_is_missing(job, missing, error);
+}
+
+static gboolean
+check_promises(Job *job, const Facts *facts, GError **error)
+{
+    g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+
+    if (!facts_is_active(facts)) {
+        g_ptr_array_add(missing, g_strdup("there is no domain"));
+    } else {
+        if (facts->look->state != DRV_STATE_PAUSED)
+            g_ptr_array_add(missing, g_strdup("it is not paused"));
+        if (facts->look->number < 0)
+            g_ptr_array_add(missing, g_strdup("it has no id"));
+        if (facts->unsurvivable == NULL || strcmp(facts->owner, job->id) != 0)
+            g_ptr_array_add(missing, g_strdup("its marker is not this VM's"));
+        check_devices(job, facts, missing);
+        check_sizes(job, facts, missing);
+    }
+    return nothing_is_missing(job, missing, error);
+}
+
 /* --- the steps -------------------------------------------------------------------------
  */
 
-/* Take the marker off: from here on the domain is complete, and nothing ends it. */
-static gboolean
-commit(Job *job, DrvDomain *domain, GError **error)
+gboolean
+start_commit(Job *job, DrvDomain *domain, GError **error)
 {
     g_autofree char *marker = domain_xml_marker(job);
 
@@ -134,9 +150,8 @@ commit(Job *job, DrvDomain *domain, GError **error)
         domain, AGENT_METADATA_KEY, AGENT_METADATA_URI, marker, error);
 }
 
-/* Some drivers cannot start a domain that does not run at once. */
-static gboolean
-hold(Facts *facts, GError **error)
+gboolean
+start_hold(Facts *facts, GError **error)
 {
     if (!facts_is_active(facts) || facts->look->state != DRV_STATE_RUNNING)
         return TRUE;
@@ -190,11 +205,11 @@ start_complete(Job *job, DrvVirt *virt, double from, GError **error)
 
     job->virt = virt;
     ok = job_step(job, from, "check", TRUE, error) && facts_read(job, &facts, error) &&
-         hold(&facts, error) && check_promises(job, &facts, error) &&
+         start_hold(&facts, error) && check_promises(job, &facts, error) &&
          job_step(job, from + rest * 0.6, "complete", TRUE, error);
     if (ok) {
         DRV_CANCEL_SHIELD();
-        ok = commit(job, facts.domain, error);
+        ok = start_commit(job, facts.domain, error);
     }
     if (!ok) {
         start_undo(job, virt);
@@ -206,8 +221,8 @@ start_complete(Job *job, DrvVirt *virt, double from, GError **error)
     return ok;
 }
 
-static DrvDomain *
-create(Job *job, DrvVirt *virt, const char *xml, GError **error)
+DrvDomain *
+start_create(Job *job, DrvVirt *virt, const char *xml, GError **error)
 {
     /* libvirt's test driver refuses the flag; there, it is paused afterwards. */
     unsigned flags = g_str_has_prefix(drv_virt_uri(virt), "test") ? 0 : DRV_VIRT_PAUSED;
@@ -232,7 +247,7 @@ start_domain(Job *job, DrvVirt *virt, double from, GError **error)
     xml = domain_xml_new(job, error);
     if (xml == NULL || !job_step(job, from + (1 - from) * 0.1, "create", TRUE, error))
         return FALSE;
-    domain = create(job, virt, xml, error);
+    domain = start_create(job, virt, xml, error);
     if (domain == NULL) {
         start_undo(job, virt);
         return FALSE;

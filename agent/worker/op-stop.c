@@ -170,15 +170,26 @@ op_delete(Job *job, GError **error)
 /* --- small changes of a running one ----------------------------------------------------
  */
 
+gboolean
+job_not_built(Job *job, GError **error)
+{
+    return job_fail(job,
+                    error,
+                    DRV_ERROR_VIRT,
+                    "Domain_not_built",
+                    NULL,
+                    "the VM has no domain that is complete");
+}
+
+/* An incomplete domain must not run: its memory and disks may be used again. */
 static gboolean
 read_built(Job *job, Facts *facts, GError **error)
 {
     if (!job_step(job, 0, "look", TRUE, error) || !facts_read(job, facts, error))
         return FALSE;
-    if (facts_is_active(facts))
-        return TRUE;
-    return job_fail(
-        job, error, DRV_ERROR_VIRT, "Domain_not_built", NULL, "the VM is not running");
+    return facts_is_active(facts) && facts->unsurvivable == NULL
+               ? TRUE
+               : job_not_built(job, error);
 }
 
 gboolean
@@ -192,7 +203,6 @@ op_pause(Job *job, GError **error)
     return report_state(job, error);
 }
 
-/* An incomplete domain must not run: its memory and disks may be used again. */
 gboolean
 op_unpause(Job *job, GError **error)
 {
@@ -200,9 +210,6 @@ op_unpause(Job *job, GError **error)
 
     if (!read_built(job, &facts, error))
         return FALSE;
-    if (facts.unsurvivable)
-        return drv_throw(
-            error, DRV_ERROR_BUSY, "task '%s' has not completed it", facts.unsurvivable);
     suspend_spend_file(job);
     if (facts.look->state == DRV_STATE_PAUSED && !drv_domain_resume(facts.domain, error))
         return FALSE;

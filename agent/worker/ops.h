@@ -24,6 +24,17 @@ gboolean op_set_memory(Job *job, GError **error);
 gboolean op_plug(Job *job, GError **error);
 gboolean op_unplug(Job *job, GError **error);
 
+/* --- changes of devices: op-change.c ---------------------------------------------------
+ */
+gboolean op_change_drive(Job *job, GError **error);
+gboolean op_change_nic(Job *job, GError **error);
+
+/* --- the steps of a start: op-steps.c --------------------------------------------------
+ */
+gboolean op_create(Job *job, GError **error);
+gboolean op_build(Job *job, GError **error);
+gboolean op_create_device_model(Job *job, GError **error);
+
 /* --- looking: op-look.c, op-host.c -----------------------------------------------------
  */
 gboolean op_list(Job *job, GError **error);
@@ -51,6 +62,22 @@ gboolean start_complete(Job *job, DrvVirt *virt, double from, GError **error);
  * marker.  job->undone says how that went.
  */
 void start_undo(Job *job, DrvVirt *virt);
+
+/* The parts of it that VM.create and VM.build have, too.  Create the domain of a
+ * document; pause it where libvirt cannot start one that does not run; check memory,
+ * VCPUs and consoles; take the marker off: from there on the domain is complete, and
+ * nothing ends it.
+ */
+DrvDomain *start_create(Job *job, DrvVirt *virt, const char *xml, GError **error);
+gboolean start_hold(Facts *facts, GError **error);
+gboolean start_check_sizes(Job *job, const Facts *facts, GError **error);
+gboolean start_commit(Job *job, DrvDomain *domain, GError **error);
+
+/* Fail: there is no domain, or none that is complete. */
+gboolean job_not_built(Job *job, GError **error);
+
+/* The document's device that options.device names; NULL with an error. */
+json_object *find_device(Job *job, GError **error);
 
 /* Destroy until it is gone. */
 gboolean stop_hard(DrvDomain *domain, GError **error);

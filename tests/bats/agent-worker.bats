@@ -23,7 +23,7 @@ teardown() { agent_end_all; }
     assert_answer 'len(a["result"]["consoles"]) >= 1' True
     assert_answer 'abs(a["result"]["last_start_time"] - __import__("time").time()) < 60' True
     assert_answer 'a["result"]["vcpu_target"], a["result"]["memory_target"]' '(1, 67108864)'
-    assert_answer '"unsurvivable" in a["result"]' False
+    assert_answer 'a["result"]["unsurvivable"]' None
     run lab_virsh host01 dumpxml u1
     [ "$(grep -o "target dev='vd[ab]'" <<<"$output" | head -n 1)" = "target dev='vda'" ]
     agent_op host01 VM.start u1 disk="$disk"
@@ -130,6 +130,126 @@ teardown() { agent_end_all; }
 takes_signals() {
     STOPPED=$(lab_root host01 pgrep -x drv-agent-worke) &&
         lab_root host01 grep -qE '^SigBlk:.*[4-7c-f][0-9a-f]{3}$' "/proc/$STOPPED/status"
+}
+
+@test "a drive: ejected, filled, filled again; what is in it is looked up, not believed" {
+    local a=/var/lib/one/datastores/0/a.iso b=/var/lib/one/datastores/0/b.iso
+    lab_exec host01 sh -c "echo a >$a; echo b >$b"
+    agent_op host01 VBD.eject u1 "cd=$a:hdc" device='["u1","hdc"]' field=backend
+    assert_agent_error Bad_power_state
+    agent_op host01 VM.start u1 "cd=$a:hdc" disk="$(agent_disk u1):vdb"
+    assert_success
+    assert_answer 'a["result"]["devices"]["vbd"]["hdc"]["path"]' "$a"
+    agent_op host01 VBD.insert u1 "cd=$a:hdc" device='["u1","hdc"]' field=backend \
+        value="[\"Local\",\"$b\"]"
+    assert_agent_error Media_present 'drive hdc is not empty'
+    agent_op host01 VBD.eject u1 "cd=$a:hdc" disk="$(agent_disk u1):vdb" \
+        device='["u1","vdb"]' field=backend
+    assert_agent_error Media_not_ejectable
+    agent_op host01 VBD.eject u1 "cd=$a:hdc" device='["u1","hdc"]' field=backend
+    assert_success
+    assert_answer 'a["result"]["devices"]["vbd"]["hdc"]' "{'plugged': True}"
+    # The same again is done, while the record says that it is full.
+    agent_op host01 VBD.eject u1 "cd=$a:hdc" device='["u1","hdc"]' field=backend
+    assert_success
+    agent_op host01 VBD.eject u1 cd=:hdc device='["u1","hdc"]' field=backend
+    assert_agent_error Media_not_present
+    for _ in 1 2; do
+        agent_op host01 VBD.insert u1 cd=:hdc device='["u1","hdc"]' field=backend \
+            value="[\"Local\",\"$b\"]"
+        assert_success
+        assert_answer 'a["result"]["devices"]["vbd"]["hdc"]["path"]' "$b"
+    done
+    agent_op host01 VBD.eject u1 "cd=$b:hdd" device='["u1","hdd"]' field=backend
+    assert_agent_error Device_not_connected
+    agent_op host01 VBD.insert u1 cd=:hdc device='["u1","hdc"]' field=backend \
+        value='["VDI","pool/x"]'
+    assert_agent_error Unimplemented
+    agent_op host01 VBD.eject u1 "cd=$b:hdc" device='["u1","hdc"]' field=backend
+    agent_op host01 VBD.insert u1 cd=:hdc device='["u1","hdc"]' field=backend \
+        value='["Local","/missing"]'
+    assert_agent_error Internal_error
+    agent_op host01 VM.stat u1 cd=:hdc
+    assert_answer 'a["result"]["devices"]["vbd"]["hdc"]' "{'plugged': True}"
+}
+
+nic_of_u1() { # XPATH: of the running domain's NIC
+    lab_virsh host01 dumpxml u1 | xmllint --xpath "string(/domain/devices/interface/$1)" -
+}
+
+@test "a NIC: carrier, another bridge, locked addresses; VLANs where the switch has none" {
+    local nic="nic=52:54:00:01:02:03:br-a" device='["u1","0"]'
+    lab_root host01 ip link add br-a type bridge
+    lab_root host01 ip link add br-b type bridge
+    agent_op host01 VIF.set_carrier u1 $nic device="$device" field=carrier value=false
+    assert_success # it is off: only the record changes
+    agent_op host01 VM.start u1 $nic nic.carrier=false
+    assert_success
+    assert_answer 'a["result"]["devices"]["vif"]["0"]["up"]' False
+    assert_equal "$(nic_of_u1 link/@state)" down
+    agent_op host01 VIF.set_carrier u1 $nic nic.carrier=false device="$device" \
+        field=carrier value=true
+    assert_success
+    assert_answer 'a["result"]["devices"]["vif"]["0"]["up"]' True
+    agent_op host01 VIF.move u1 $nic device="$device" field=backend value='["Local","br-b"]'
+    assert_success
+    assert_equal "$(nic_of_u1 source/@bridge)" br-b
+    run lab_root host01 ip -o link show master br-b
+    assert_output --partial "$(nic_of_u1 target/@dev)"
+    agent_op host01 VIF.move u1 $nic device="$device" field=backend value='["Local","missing"]'
+    assert_agent_error Internal_error missing
+    assert_equal "$(nic_of_u1 source/@bridge)" br-b
+    agent_op host01 VIF.move u1 $nic device="$device" field=backend \
+        value='["Remote",["u2","br0"]]'
+    assert_agent_error Unimplemented
+    agent_op host01 VIF.set_locking_mode u1 "${nic%a}b" device="$device" \
+        field=locking_mode value='"Disabled"'
+    assert_success
+    assert_equal "$(nic_of_u1 link/@state)" down
+    agent_op host01 VIF.set_trunks u1 "${nic%a}b" device="$device" field=trunks value='[5,6]'
+    assert_agent_error Internal_error vlan
+    agent_op host01 VM.shutdown u1
+    agent_op host01 VM.start u1 $nic nic.vlan=5
+    assert_agent_error Internal_error vlan
+    assert_equal "$(agent_domains host01)" ""
+    lab_root host01 ip link del br-a
+    lab_root host01 ip link del br-b
+}
+
+@test "the steps of a start: created and marked, plugged, built and complete [B11]" {
+    local disk
+    disk=$(agent_disk u1)
+    agent_op host01 VM.build u1
+    assert_agent_error Does_not_exist
+    agent_op host01 VM.create u1 disk="$disk:vdb"
+    assert_success
+    assert_answer 'a["result"]["power_state"], a["result"]["unsurvivable"]' "('Paused', 't-1')"
+    for op in VM.pause VM.unpause VM.set_vcpus VM.create_device_model; do
+        agent_op host01 $op u1 vcpus=1
+        assert_agent_error Domain_not_built
+    done
+    agent_op host01 VM.create u1
+    assert_agent_error Bad_power_state
+    agent_op host01 VBD.plug u1 disk="$disk:vdb" device=vdb
+    assert_success
+    agent_op host01 VM.build u1 disk="$disk:vdb"
+    assert_success
+    assert_answer 'a["result"]["unsurvivable"], a["result"]["devices"]["vbd"]["vdb"]["plugged"]' \
+        "(None, True)"
+    agent_op host01 VM.create_device_model u1
+    assert_success
+    agent_op host01 VM.check_state u1
+    agent_op host01 VM.unpause u1
+    assert_answer 'a["result"]["power_state"]' Running
+    agent_op host01 VM.destroy u1
+    assert_answer 'a["result"]["power_state"]' Halted
+    # What is created and not built is ended by the next look.
+    agent_op host01 VM.create u1
+    agent_op host01 VM.check_state u1
+    assert_answer 'a["result"]["power_state"]' Halted
+    agent_op host01 VM.create u1 disk=/missing vm.memory_static_max=0
+    assert_agent_error Internal_error
+    assert_equal "$(agent_domains host01)" ""
 }
 
 @test "told to stop: it unwinds and says what it undid; libvirtd gone: unknown, not off [C]" {
