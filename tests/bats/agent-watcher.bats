@@ -187,13 +187,13 @@ print(json.load(sys.stdin)["events"].get(sys.argv[1]))' "$1"
     assert_equal "$(capability STARTED)" polled
     assert_equal "$(capability REMOVED)" polled
     assert_equal "$(capability SAVED)" None
-    virsh create "$LAB/t1.xml"
+    virsh create --paused "$LAB/t1.xml" # one that runs may be seen before it does
     wait_event t1 ADDED
-    virsh suspend t1
-    wait_event t1 SUSPENDED
+    virsh resume t1
+    wait_event t1 RESUMED
     virsh destroy t1
     wait_event t1 REMOVED
-    assert_equal "$(events_of t1)" "ADDED SUSPENDED CHANGED STOPPED REMOVED"
+    assert_equal "$(events_of t1)" "ADDED RESUMED CHANGED STOPPED REMOVED"
     assert_event t1 REMOVED 'e["source"] == "polled"'
 }
 
