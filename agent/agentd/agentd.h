@@ -148,6 +148,8 @@ json_object *record_complete(Class class, json_object *given, char **why);
  * when this program thinks it is not complete.
  */
 json_object *record_share(Class class, json_object *record);
+/* The same of a device that is added, with the MAC that a NIC asks for. */
+json_object *device_record_new(Class class, json_object *given, char **why);
 const char *class_name(Class class);                 /* "Vm", as in UPDATES */
 const char *class_word(Class class);                 /* "vm", as in file names */
 gboolean class_of(const char *prefix, Class *class); /* of "VBD" */
@@ -159,6 +161,8 @@ Vm *vm_new(Agent *agent, const char *id);
 Vm *vm_find(Agent *agent, const char *id);
 /* To be called when the record is another. */
 void vm_index(Agent *agent, Vm *vm);
+/* The same, and clients get to know of it and its devices. */
+void vm_announce(Agent *agent, Vm *vm);
 gboolean vm_store(Agent *agent, Vm *vm, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean device_store(Agent *agent, Vm *vm, Device *device, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
@@ -181,6 +185,7 @@ gboolean objects_load(Agent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  */
 void updates_changed(Agent *agent, Class class, const char *id, const char *device);
 void updates_removed(Agent *agent, Class class, const char *id, const char *device);
+void updates_refresh(Agent *agent, const Vm *vm);
 void updates_load(Agent *agent);
 json_object *updates_get(Call *call);
 json_object *updates_last_id(Call *call);
@@ -212,6 +217,8 @@ gboolean events_agree(Agent *agent, const Vm *vm);
 /* Look at @vm, if it is not as libvirt says. */
 void events_reconcile(Agent *agent, Vm *vm);
 json_object *events_state(void);
+/* What libvirt runs, and its version; "": not connected. */
+const char *events_hypervisor(void);
 json_object *events_list(Call *call);
 json_object *events_subscribe(Call *call);
 json_object *events_capabilities(Call *call);
@@ -257,6 +264,7 @@ void methods_run(Call *call, const char *method);
 void call_answer(Call *call, json_object *result);
 json_object *call_fail(Call *call, const char *name, json_object *argument);
 json_object *call_fail_pair(Call *call, const char *name, const char *a, const char *b);
+const char *call_debug_info(Call *call); /* "": none */
 const char *arg_text(Call *call, const char *key);
 gboolean arg_number(Call *call, const char *key, gint64 *number);
 json_object *arg(Call *call, const char *key); /* NULL: absent or null */
@@ -265,37 +273,13 @@ json_object *call_fail_text(Call *call, const char *text); /* Internal_error */
 Vm *arg_vm(Call *call, const char *key); /* NULL, and the call has the error */
 json_object *variant(const char *name, json_object *argument);
 
-/* A method: its answer, or NULL (with call->error, or null).  vm-methods.c: */
-json_object *vm_add(Call *call);
-json_object *vm_remove_call(Call *call);
-json_object *vm_stat(Call *call);
-json_object *vm_exists(Call *call);
-json_object *vm_list(Call *call);
-json_object *vm_operation(Call *call);
-json_object *vm_check_state(Call *call);
-json_object *vm_set_ip(Call *call);
-/* A task for @vm; takes @options. */
+/* A task of @vm; takes @options. */
 json_object *enqueue(Call *call, Vm *vm, const char *operation, json_object *options);
 json_object *options_of(Call *call);
-/* device-methods.c: */
-json_object *device_add(Call *call);
-json_object *device_remove_call(Call *call);
-json_object *device_stat(Call *call);
-json_object *device_list(Call *call);
-json_object *device_operation(Call *call);
-/* task-methods.c: */
-json_object *task_stat(Call *call);
-json_object *task_cancel(Call *call);
-json_object *task_destroy(Call *call);
-json_object *task_list(Call *call);
-/* host-methods.c: */
-json_object *query(Call *call);
-json_object *get_diagnostics(Call *call);
-json_object *get_metrics(Call *call);
-json_object *set_worker_pool_size(Call *call);
-json_object *host_operation(Call *call);
-json_object *vm_adopt(Call *call);
-json_object *debug_trigger(Call *call);
+/* Of "VBD.plug". */
+Class operation_class(const char *operation);
+/* What a completed change of a device changes in its record (changes.c). */
+void changes_apply(Agent *agent, Vm *vm, const Task *task);
 
 /* --- rpc-json.c, rpc-xml.c, http.c: pure, without sockets ------------------------------
  */

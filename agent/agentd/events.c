@@ -36,6 +36,7 @@ static struct {
     gboolean connected, listed;
     double since;
     char *reason;
+    char *hypervisor;     /* and its version */
     json_object *sources; /* event -> native, derived, polled */
     guint64 seq, started, taken;
     double list_s;
@@ -220,6 +221,8 @@ take_connection(Agent *agent, json_object *object)
     watch.since = json_object_get_double(drv_json_member(object, "since"));
     g_free(watch.reason);
     watch.reason = g_strdup(drv_json_text(object, "reason", NULL));
+    g_free(watch.hypervisor);
+    watch.hypervisor = g_strdup(drv_json_text(object, "hypervisor", NULL));
     if (sources) {
         json_object_put(watch.sources);
         watch.sources = json_object_get(sources);
@@ -423,6 +426,12 @@ events_state(void)
     if (watch.pid)
         json_object_object_add(state, "pid", json_object_new_int(watch.pid));
     return state;
+}
+
+const char *
+events_hypervisor(void)
+{
+    return watch.hypervisor ? watch.hypervisor : "";
 }
 
 json_object *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query, HOST.*, and what the agent says of itself. */
-#include "agent/agentd/agentd.h"
+#include "agent/agentd/methods.h"
 
 json_object *
 query(Call *call)
@@ -97,5 +97,20 @@ debug_trigger(Call *call)
     g_free(call->agent->trigger_dbg);
     call->agent->trigger_dbg = g_strdup(dbg);
     call->agent->trigger_point = (guint)n;
+    return NULL;
+}
+
+static gboolean
+end(gpointer data)
+{
+    g_main_loop_quit(data);
+    return G_SOURCE_REMOVE;
+}
+
+/* As SIGTERM does, once the answer is on its way. */
+json_object *
+debug_shutdown(Call *call)
+{
+    g_idle_add_full(G_PRIORITY_LOW, end, call->agent->loop, NULL);
     return NULL;
 }

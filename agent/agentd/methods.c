@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* methods.c - what can be called. */
-#include "agent/agentd/agentd.h"
+#include "agent/agentd/methods.h"
 
 #include "base/log.h"
 
@@ -82,6 +82,14 @@ arg_number(Call *call, const char *key, gint64 *number)
     return FALSE;
 }
 
+const char *
+call_debug_info(Call *call)
+{
+    const char *text = json_object_get_string(arg(call, "debug_info"));
+
+    return text ? text : "";
+}
+
 Vm *
 arg_vm(Call *call, const char *key)
 {
@@ -112,6 +120,10 @@ static const Method methods[] = {
     { "get_diagnostics", get_diagnostics, NULL },
     { "get_metrics", get_metrics, NULL },
     { "HOST.set_worker_pool_size", set_worker_pool_size, NULL },
+    { "HOST.stat", host_stat, NULL },
+    { "HOST.get_total_memory_mib", host_total_memory, NULL },
+    { "HOST.combine_cpu_policies", host_combine_policies, NULL },
+    { "HOST.is_compatible", host_is_compatible, NULL },
     { "HOST.info", host_operation, NULL },
     { "HOST.statistics", host_operation, NULL },
     { "HOST.init_model", host_operation, NULL },
@@ -121,6 +133,7 @@ static const Method methods[] = {
     { "VM.adopt", vm_adopt, NULL },
     { "VM.set_ip", vm_set_ip, NULL },
     { "DEBUG.trigger", debug_trigger, NULL },
+    { "DEBUG.shutdown", debug_shutdown, NULL },
     { "Task.stat", task_stat, NULL },
     { "Task.cancel", task_cancel, NULL },
     { "Task.destroy", task_destroy, NULL },
@@ -132,6 +145,14 @@ static const Method methods[] = {
     { "VM.exists", vm_exists, NULL },
     { "VM.list", vm_list, NULL },
     { "VM.check_state", vm_check_state, NULL },
+    { "VM.export_metadata", vm_export, NULL },
+    { "VM.import_metadata", vm_import, NULL },
+    { "VM.import_metadata_async", vm_import_async, NULL },
+    { "VM.generate_state_string", vm_generate_state_string, NULL },
+    { "VM.create", vm_operation, NULL },
+    { "VM.build", vm_operation, NULL },
+    { "VM.create_device_model", vm_operation, NULL },
+    { "VM.destroy", vm_operation, NULL },
     { "VM.start", vm_operation, NULL },
     { "VM.shutdown", vm_operation, NULL },
     { "VM.reboot", vm_operation, NULL },
@@ -141,7 +162,7 @@ static const Method methods[] = {
     { "VM.unpause", vm_operation, NULL },
     { "VM.delete", vm_operation, NULL },
     { "VM.delay", vm_operation, NULL },
-    { "VM.migrate", vm_operation, NULL },
+    { "VM.migrate", vm_migrate, NULL },
     { "VM.set_vcpus", vm_operation, NULL },
     { "VM.set_memory_dynamic_range", vm_operation, "VM.set_memory" },
     { "VBD.add", device_add, NULL },
@@ -150,16 +171,25 @@ static const Method methods[] = {
     { "VBD.list", device_list, NULL },
     { "VBD.plug", device_operation, NULL },
     { "VBD.unplug", device_operation, NULL },
+    { "VBD.insert", device_change, NULL },
+    { "VBD.eject", device_change, NULL },
     { "VIF.add", device_add, NULL },
     { "VIF.remove", device_remove_call, NULL },
     { "VIF.stat", device_stat, NULL },
     { "VIF.list", device_list, NULL },
     { "VIF.plug", device_operation, NULL },
     { "VIF.unplug", device_operation, NULL },
+    { "VIF.move", device_change, NULL },
+    { "VIF.set_carrier", device_change, NULL },
+    { "VIF.set_locking_mode", device_change, NULL },
+    { "VIF.set_trunks", device_change, NULL },
     { "PCI.add", device_add, NULL },
     { "PCI.remove", device_remove_call, NULL },
     { "PCI.stat", device_stat, NULL },
     { "PCI.list", device_list, NULL },
+    { "PCI.dequarantine", pci_dequarantine, NULL },
+    { "VUSB.list", no_devices, NULL },
+    { "VGPU.list", no_devices, NULL },
     { "UPDATES.get", updates_get, NULL },
     { "UPDATES.last_id", updates_last_id, NULL },
     { "UPDATES.inject_barrier", updates_inject_barrier, NULL },
@@ -180,15 +210,50 @@ method_of(const char *name)
     return NULL;
 }
 
+/* Before 2018 parameters had places; two calls are sent so to this day. */
+static void
+name_parameters(Call *call, const Method *method)
+{
+    static const char *const seconds[][2] = { { "query", "unit" },
+                                              { "VM.import_metadata", "metadata" } };
+    json_object *array = call->args, *object;
+
+    for (guint i = 0; method && json_object_is_type(array, json_type_array) &&
+                      i < G_N_ELEMENTS(seconds);
+         i++) {
+        if (strcmp(method->name, seconds[i][0]) != 0)
+            continue;
+        object = json_object_new_object();
+        json_object_object_add(
+            object, "debug_info", json_object_get(json_object_array_get_idx(array, 0)));
+        json_object_object_add(
+            object, seconds[i][1], json_object_get(json_object_array_get_idx(array, 1)));
+        json_object_put(array);
+        call->args = object;
+        return;
+    }
+}
+
+static void
+fail_absent(Call *call, const char *name)
+{
+    const char *why = absent_reason(name);
+    g_autofree char *text = why ? g_strdup_printf("%s: %s", name, why) : g_strdup(name);
+
+    if (why == NULL)
+        call->code = -32601;
+    (void)call_fail(call, "Unimplemented", json_object_new_string(text));
+}
+
 void
 methods_run(Call *call, const char *name)
 {
     const Method *method = method_of(name);
     json_object *result = NULL;
 
+    name_parameters(call, method);
     if (method == NULL) {
-        call->code = -32601;
-        (void)call_fail(call, "Unimplemented", json_object_new_string(name));
+        fail_absent(call, name);
     } else if (!json_object_is_type(call->args, json_type_object)) {
         (void)call_fail_argument(call, "parameters have to be named, in one object");
     } else {

@@ -76,6 +76,14 @@ vm_index(Agent *agent, Vm *vm)
     g_hash_table_replace(agent->by_uuid, vm->uuid, vm);
 }
 
+void
+vm_announce(Agent *agent, Vm *vm)
+{
+    vm_index(agent, vm);
+    events_reconcile(agent, vm);
+    updates_refresh(agent, vm);
+}
+
 gboolean
 vm_store(Agent *agent, Vm *vm, GError **error)
 {
@@ -168,30 +176,28 @@ vm_power(const Vm *vm)
     return "Halted";
 }
 
-static gboolean
-is_plugged(json_object *devices, const Device *device)
+/* Facts of one device; NULL: none are known. */
+static json_object *
+device_facts(const Vm *vm, const Device *device)
 {
-    json_object *class = NULL, *entry = NULL, *plugged = NULL;
+    json_object *classes = drv_json_member(vm->state, "devices");
 
-    return json_object_object_get_ex(devices, class_word(device->class), &class) &&
-           json_object_object_get_ex(class, device->name, &entry) &&
-           json_object_object_get_ex(entry, "plugged", &plugged) &&
-           json_object_get_boolean(plugged);
+    return drv_json_member(drv_json_member(classes, class_word(device->class)),
+                           device->name);
 }
 
 static void
 learn_devices(Agent *agent, Vm *vm)
 {
-    json_object *devices = NULL;
     gboolean active =
         strcmp(vm_power(vm), "Running") == 0 || strcmp(vm_power(vm), "Paused") == 0;
     GHashTableIter iter;
     Device *device;
 
-    (void)json_object_object_get_ex(vm->state, "devices", &devices);
     g_hash_table_iter_init(&iter, vm->devices);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&device)) {
-        gboolean plugged = active && is_plugged(devices, device);
+        gboolean plugged =
+            active && drv_json_flag(device_facts(vm, device), "plugged", FALSE);
 
         if (plugged == device->plugged)
             continue;
@@ -282,18 +288,25 @@ vm_state_json(const Vm *vm)
 json_object *
 device_state_json(const Vm *vm, const Device *device)
 {
-    json_object *state = json_object_new_object();
+    json_object *state = json_object_new_object(), *facts = device_facts(vm, device);
+    const char *path = drv_json_text(facts, "path", NULL);
+    const char *tap = drv_json_text(facts, "device", NULL);
 
-    (void)vm;
     json_object_object_add(state, "plugged", json_object_new_boolean(device->plugged));
     if (device->class == CLASS_PCI)
         return state;
     json_object_object_add(state, "active", json_object_new_boolean(device->plugged));
+    if (device->class == CLASS_VBD && device->plugged && path)
+        json_object_object_add(state, "backend_present", agent_json_pair("Local", path));
     if (device->class == CLASS_VIF) {
         json_object_object_add(state, "kthread_pid", json_object_new_int(0));
         json_object_object_add(
-            state, "media_present", json_object_new_boolean(device->plugged));
+            state,
+            "media_present",
+            json_object_new_boolean(device->plugged && drv_json_flag(facts, "up", TRUE)));
         json_object_object_add(state, "pvs_rules_active", json_object_new_boolean(FALSE));
+        if (device->plugged && tap)
+            drv_json_add_text(state, "device", tap);
     }
     return state;
 }

@@ -178,6 +178,7 @@ finish_well(Agent *agent, Vm *vm, Task *task, json_object *result)
     }
     if (task_is_look(task))
         vm->check_after_s = 0;
+    changes_apply(agent, vm, task);
     commit_output(agent, task->id);
     task_finish(agent, task, TASK_COMPLETED, json_object_get(result), NULL);
 }

@@ -23,8 +23,14 @@ json_call(json_object *document,
         return FALSE;
     *method = json_object_get_string(name);
     (void)json_object_object_get_ex(document, "params", &params);
-    if (json_object_is_type(params, json_type_array))
-        params = json_object_array_get_idx(params, 0);
+    if (json_object_is_type(params, json_type_array)) {
+        json_object *first = json_object_array_get_idx(params, 0);
+
+        /* several without names have places; methods_run knows which */
+        if (json_object_is_type(first, json_type_object) ||
+            json_object_array_length(params) < 2)
+            params = first;
+    }
     *args = params ? json_object_get(params) : json_object_new_object();
     return TRUE;
 }

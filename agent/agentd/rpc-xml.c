@@ -115,19 +115,41 @@ value_of(const xmlNode *node, guint depth, const char **why)
     return json_object_new_string(text);
 }
 
+/* One struct with the named parameters; several that have places are an array. */
+static json_object *
+params_of(const xmlNode *params, const char **why)
+{
+    g_autoptr(json_object) all = json_object_new_array();
+    json_object *first;
+
+    for (const xmlNode *n = params ? params->children : NULL; n && !*why; n = n->next) {
+        const xmlNode *value = n->type == XML_ELEMENT_NODE && is_named(n, "param")
+                                   ? child(n, "value")
+                                   : NULL;
+
+        if (value)
+            json_object_array_add(all, value_of(value, 0, why));
+    }
+    if (json_object_array_length(all) == 0)
+        return json_object_new_object();
+    first = json_object_array_get_idx(all, 0);
+    return json_object_get(json_object_is_type(first, json_type_object) ||
+                                   json_object_array_length(all) == 1
+                               ? first
+                               : all);
+}
+
 static gboolean
 read_call(const xmlNode *root, char **method, json_object **args, const char **why)
 {
     const xmlNode *name =
         root && is_named(root, "methodCall") ? child(root, "methodName") : NULL;
-    const xmlNode *param = name ? child(child(root, "params"), "param") : NULL;
-    const xmlNode *value = param ? child(param, "value") : NULL;
 
     if (name == NULL) {
         *why = "not a methodCall with a methodName";
         return FALSE;
     }
-    *args = value ? value_of(value, 0, why) : json_object_new_object();
+    *args = params_of(child(root, "params"), why);
     if (*why) {
         json_object_put(*args);
         *args = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Task.* */
-#include "agent/agentd/agentd.h"
+#include "agent/agentd/methods.h"
 
 static Task *
 task_of(Call *call)

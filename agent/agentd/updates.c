@@ -352,7 +352,7 @@ updates_remove_barrier(Call *call)
     return NULL;
 }
 
-static void
+void
 updates_refresh(Agent *agent, const Vm *vm)
 {
     GHashTableIter iter;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VM.*: what the agent owns, and what is done to it. */
-#include "agent/agentd/agentd.h"
+#include "agent/agentd/methods.h"
 
 /* Ours besides the interface: a VM that runs keeps its definition. */
 json_object *
@@ -31,9 +31,7 @@ vm_add(Call *call)
         return call_fail_text(call, error->message);
     }
     json_object_put(old);
-    vm_index(call->agent, vm);
-    events_reconcile(call->agent, vm);
-    updates_changed(call->agent, CLASS_VM, vm->id, NULL);
+    vm_announce(call->agent, vm);
     return json_object_new_string(vm->id);
 }
 
@@ -119,9 +117,7 @@ vm_list(Call *call)
 json_object *
 enqueue(Call *call, Vm *vm, const char *operation, json_object *options)
 {
-    json_object *debug = arg(call, "debug_info");
-    Task *task = task_new(
-        call->agent, debug ? json_object_get_string(debug) : "", operation, vm->id);
+    Task *task = task_new(call->agent, call_debug_info(call), operation, vm->id);
     g_autoptr(GError) error = NULL;
 
     json_object_put(task->options);
@@ -153,6 +149,46 @@ vm_operation(Call *call)
     Vm *vm = arg_vm(call, "id");
 
     return vm ? enqueue(call, vm, call->operation, options_of(call)) : NULL;
+}
+
+/* What moves disks or NICs to others on the way is not here. */
+static gboolean
+moves_only(Call *call)
+{
+    static const char *const maps[] = { "vdi_map", "vif_map", "pci_map" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(maps); i++) {
+        json_object *map = arg(call, maps[i]);
+        g_autofree char *text = NULL;
+
+        if (map == NULL || (json_object_is_type(map, json_type_object) &&
+                            json_object_object_length(map) == 0))
+            continue;
+        text = g_strdup_printf("VM.migrate with %s: devices stay as they are", maps[i]);
+        (void)call_fail(call, "Unimplemented", json_object_new_string(text));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* xenops_url is what the interface calls the destination; another xenopsd is none. */
+json_object *
+vm_migrate(Call *call)
+{
+    static const char http[] = "VM.migrate to a URL of HTTP: give the URI of a libvirt";
+    Vm *vm = arg_vm(call, "id");
+    const char *key = arg(call, "destination") ? "destination" : "xenops_url";
+    const char *uri = vm ? arg_text(call, key) : NULL;
+    json_object *options;
+
+    if (uri == NULL || !moves_only(call))
+        return NULL;
+    if (g_ascii_strncasecmp(uri, "http:", 5) == 0 ||
+        g_ascii_strncasecmp(uri, "https:", 6) == 0)
+        return call_fail(call, "Unimplemented", json_object_new_string(http));
+    options = options_of(call);
+    json_object_object_add(options, "destination", json_object_new_string(uri));
+    return enqueue(call, vm, call->operation, options);
 }
 
 json_object *

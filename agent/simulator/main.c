@@ -10,12 +10,12 @@
  *     sim-die        at the step of this name it kills itself
  */
 #include <errno.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
 
 #include "agent/common/document.h"
 #include "agent/common/json-line.h"
+#include "agent/common/json.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -31,20 +31,10 @@ stop(int number)
     told_to_stop = 1;
 }
 
-static json_object *
-member(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-
-    if (json_object_is_type(object, json_type_object))
-        (void)json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
 static const char *
 text(json_object *object, const char *key)
 {
-    const char *value = json_object_get_string(member(object, key));
+    const char *value = json_object_get_string(drv_json_member(object, key));
 
     return value ? value : "";
 }
@@ -75,11 +65,9 @@ fail(const char *variant, json_object *argument, const char *message)
 static gboolean
 bad_power(const char *expected)
 {
-    json_object *pair = json_object_new_array();
-
-    json_object_array_add(pair, json_object_new_string(text(state, "power_state")));
-    json_object_array_add(pair, json_object_new_string(expected));
-    return fail("Bad_power_state", pair, "the VM is not in the right power state");
+    return fail("Bad_power_state",
+                agent_json_pair(text(state, "power_state"), expected),
+                "the VM is not in the right power state");
 }
 
 /* Wait until told to stop, or so long. */
@@ -136,20 +124,21 @@ step(double progress, const char *name)
 static json_object *
 devices_json(gboolean plugged)
 {
-    json_object *classes = json_object_new_object(), *all = member(document, "devices");
+    json_object *classes = json_object_new_object(),
+                *all = drv_json_member(document, "devices");
 
     for (gsize i = 0;
          json_object_is_type(all, json_type_array) && i < json_object_array_length(all);
          i++) {
         json_object *device = json_object_array_get_idx(all, i), *entry;
         g_autofree char *class = g_ascii_strdown(text(device, "class"), -1);
-        json_object *id = member(member(device, "record"), "id");
+        json_object *id = drv_json_member(drv_json_member(device, "record"), "id");
 
-        if (member(classes, class) == NULL)
+        if (drv_json_member(classes, class) == NULL)
             json_object_object_add(classes, class, json_object_new_object());
         entry = json_object_new_object();
         json_object_object_add(entry, "plugged", json_object_new_boolean(plugged));
-        json_object_object_add(member(classes, class),
+        json_object_object_add(drv_json_member(classes, class),
                                json_object_get_string(json_object_array_get_idx(id, 1)),
                                entry);
     }
@@ -161,7 +150,7 @@ static json_object *
 number(const char *key)
 {
     return json_object_new_int64(
-        json_object_get_int64(member(member(document, "vm"), key)));
+        json_object_get_int64(drv_json_member(drv_json_member(document, "vm"), key)));
 }
 
 /* What libvirt's domains have in their metadata until they are complete. */
@@ -238,6 +227,65 @@ start(void)
 }
 
 static gboolean
+not_built(void)
+{
+    return fail("Domain_not_built", NULL, "the VM has no domain that is complete");
+}
+
+static gboolean
+is_built(void)
+{
+    return is_active() && !drv_json_member(state, "unsurvivable");
+}
+
+/* A domain of which nothing is there but its id; build makes it complete. */
+static gboolean
+create(void)
+{
+    json_object *facts, *domids;
+
+    if (!is("Halted"))
+        return bad_power("Halted");
+    mark();
+    if (!step(0.0, "create"))
+        return FALSE;
+    domids = json_object_new_array();
+    json_object_array_add(domids, json_object_new_int(getpid()));
+    facts = json_object_new_object();
+    json_object_object_add(facts, "power_state", json_object_new_string("Paused"));
+    json_object_object_add(facts, "domids", domids);
+    json_object_object_add(facts, "devices", devices_json(FALSE));
+    print("state", facts, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean
+build(void)
+{
+    json_object *facts;
+
+    if (!is_active())
+        return fail(
+            "Does_not_exist",
+            agent_json_pair("domain", text(drv_json_member(document, "vm"), "id")),
+            "there is no domain");
+    if (!step(0.0, "build"))
+        return FALSE;
+    facts = json_object_new_object();
+    json_object_object_add(facts, "vcpu_target", number("vcpus"));
+    json_object_object_add(facts, "memory_target", number("memory_dynamic_max"));
+    json_object_object_add(facts, "unsurvivable", NULL);
+    print("state", facts, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean
+create_device_model(void)
+{
+    return is_built() ? TRUE : not_built();
+}
+
+static gboolean
 shutdown_vm(void)
 {
     if (is_active() && (!step(0.0, "unplug") || !step(0.5, "destroy")))
@@ -287,8 +335,8 @@ resume(void)
 static gboolean
 pause_vm(void)
 {
-    if (!is_active())
-        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (!is_built())
+        return not_built();
     become("Paused", FALSE);
     return TRUE;
 }
@@ -296,8 +344,8 @@ pause_vm(void)
 static gboolean
 unpause(void)
 {
-    if (!is_active())
-        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (!is_built())
+        return not_built();
     become("Running", FALSE);
     return TRUE;
 }
@@ -305,12 +353,14 @@ unpause(void)
 static gboolean
 set_vcpus(void)
 {
-    gint64 n = json_object_get_int64(member(member(document, "options"), "vcpus"));
-    gint64 max = json_object_get_int64(member(member(document, "vm"), "vcpu_max"));
+    gint64 n = json_object_get_int64(
+        drv_json_member(drv_json_member(document, "options"), "vcpus"));
+    gint64 max = json_object_get_int64(
+        drv_json_member(drv_json_member(document, "vm"), "vcpu_max"));
     json_object *facts;
 
-    if (!is_active())
-        return fail("Domain_not_built", NULL, "the VM is not active");
+    if (!is_built())
+        return not_built();
     if (n < 1 || n > max)
         return fail("Invalid_vcpus", json_object_new_int64(max), "not so many VCPUs");
     if (!step(0.0, "set"))
@@ -338,17 +388,17 @@ check_state(void)
 static gboolean
 plug(gboolean plugged)
 {
-    json_object *id = member(member(document, "options"), "device"), *facts, *entry,
-                *class;
+    json_object *id = drv_json_member(drv_json_member(document, "options"), "device"),
+                *facts, *entry, *class;
     g_autofree char *word = g_ascii_strdown(text(document, "operation"), 3);
     json_object *devices = NULL;
 
     if (!is_active())
         return fail("Domain_not_built", NULL, "the VM is not active");
-    if (member(state, "devices"))
-        (void)json_object_deep_copy(member(state, "devices"), &devices, NULL);
+    if (drv_json_member(state, "devices"))
+        (void)json_object_deep_copy(drv_json_member(state, "devices"), &devices, NULL);
     devices = devices ? devices : json_object_new_object();
-    class = member(devices, word);
+    class = drv_json_member(devices, word);
     if (class == NULL) {
         class = json_object_new_object();
         json_object_object_add(devices, word, class);
@@ -363,6 +413,31 @@ plug(gboolean plugged)
     return TRUE;
 }
 
+/* The core has the record; what is in a drive is all that is known here. */
+static gboolean
+change_drive(void)
+{
+    json_object *record = NULL, *all = drv_json_member(document, "devices");
+    json_object *wanted = drv_json_member(drv_json_member(document, "options"), "device");
+    gboolean insert = strcmp(text(document, "operation"), "VBD.insert") == 0;
+
+    for (gsize i = 0; i < json_object_array_length(all) && record == NULL; i++) {
+        json_object *device = json_object_array_get_idx(all, i);
+
+        if (strcmp(text(device, "class"), "VBD") == 0 &&
+            json_object_equal(drv_json_member(drv_json_member(device, "record"), "id"),
+                              wanted))
+            record = drv_json_member(device, "record");
+    }
+    if (strcmp(text(record, "ty"), "Disk") == 0)
+        return fail("Media_not_ejectable", NULL, "it is a disk, not a drive");
+    if (!is_active())
+        return bad_power("Running");
+    if (insert == (drv_json_member(record, "backend") != NULL))
+        return fail(insert ? "Media_present" : "Media_not_present", NULL, "not so");
+    return step(0.0, "change");
+}
+
 static gboolean
 run(const char *name)
 {
@@ -370,11 +445,14 @@ run(const char *name)
         const char *name;
         gboolean (*run)(void);
     } table[] = {
-        { "VM.start", start },         { "VM.shutdown", shutdown_vm },
-        { "VM.delete", shutdown_vm },  { "VM.reboot", reboot },
-        { "VM.suspend", suspend },     { "VM.resume", resume },
-        { "VM.pause", pause_vm },      { "VM.unpause", unpause },
-        { "VM.set_vcpus", set_vcpus }, { "VM.check_state", check_state },
+        { "VM.start", start },          { "VM.shutdown", shutdown_vm },
+        { "VM.delete", shutdown_vm },   { "VM.reboot", reboot },
+        { "VM.suspend", suspend },      { "VM.resume", resume },
+        { "VM.pause", pause_vm },       { "VM.unpause", unpause },
+        { "VM.set_vcpus", set_vcpus },  { "VM.check_state", check_state },
+        { "VM.create", create },        { "VM.create_device_model", create_device_model },
+        { "VM.build", build },          { "VM.destroy", shutdown_vm },
+        { "VBD.insert", change_drive }, { "VBD.eject", change_drive },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
@@ -383,6 +461,8 @@ run(const char *name)
     }
     if (g_str_has_suffix(name, ".plug") || g_str_has_suffix(name, ".unplug"))
         return plug(g_str_has_suffix(name, ".plug"));
+    if (g_str_has_prefix(name, "VIF.")) /* the core has the record */
+        return step(0.0, "change");
     return fail("Unimplemented", json_object_new_string(name), "not simulated");
 }
 
@@ -393,8 +473,8 @@ serve(gboolean *ok, GError **error)
     document = agent_document_next(MAX_DOCUMENT, error);
     if (document == NULL)
         return FALSE;
-    state = member(document, "state");
-    platform = member(member(document, "vm"), "platformdata");
+    state = drv_json_member(document, "state");
+    platform = drv_json_member(drv_json_member(document, "vm"), "platformdata");
     *ok = run(text(document, "operation"));
     if (*ok)
         print("result", NULL, NULL, NULL);

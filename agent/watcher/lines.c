@@ -93,6 +93,23 @@ capabilities(const Watcher *watcher)
     return all;
 }
 
+/* "QEMU 7.2.0"; one that does not say is connected all the same. */
+static void
+put_hypervisor(json_object *line, DrvVirt *virt)
+{
+    g_auto(DrvHostFacts) facts = { 0 };
+    g_autofree char *text = NULL;
+
+    if (!drv_host_facts(virt, &facts, NULL))
+        return;
+    text = g_strdup_printf("%s %lu.%lu.%lu",
+                           facts.type ? facts.type : "",
+                           facts.version / 1000000,
+                           facts.version / 1000 % 1000,
+                           facts.version % 1000);
+    put_text(line, "hypervisor", text);
+}
+
 void
 lines_connected(Watcher *watcher)
 {
@@ -102,6 +119,7 @@ lines_connected(Watcher *watcher)
     put_text(line, "uri", drv_virt_uri(watcher->virt));
     json_object_object_add(line, "since", json_object_new_double(now()));
     json_object_object_add(line, "events", capabilities(watcher));
+    put_hypervisor(line, watcher->virt);
     print(line);
 }
 

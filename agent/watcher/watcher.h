@@ -12,7 +12,8 @@
  *
  * stdout, lines of JSON:
  *
- *     {"connected":true,"uri":"...","since":T,"events":{"ADDED":"derived",...}}
+ *     {"connected":true,"uri":"...","since":T,"events":{"ADDED":"derived",...},
+ *      "hypervisor":"QEMU 7.2.0"}
  *     {"connected":false,"since":T,"reason":"...","retry_s":0.5}   all is unknown since T
  *     {"relist":[FACTS...],"seq":N}   after each (re)connection, behind the differences
  *     {"list_s":0.003}   how long libvirt took for a list, also for each slow one

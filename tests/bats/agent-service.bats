@@ -149,6 +149,12 @@ listed() {
         "$DRV_ROOT"/agent/agentd/methods.c | sort) <(listed agent-methods drv-agent-protocol.7)
 }
 
+@test "every method that is not there is in that page, too" {
+    diff <(sed -nE 's/^ *\{ "([A-Za-z0-9_.]+)",.*/\1/p' "$DRV_ROOT/agent/agentd/absent.c" | sort) \
+        <(sed -nE '/begin agent-absent/,/" end/s/^\.Ic ([A-Za-z0-9_.]+).*/\1/p' \
+            "$DRV_ROOT/docs/man/drv-agent-protocol.7" | sort)
+}
+
 @test "every option of the agent is in its man page, and nothing else" {
     diff <("$AGENT" --help | sed -nE 's/^ +--([a-z]+)=.*/\1/p' | sort) \
         <(sed -nE 's/^\.It Fl \\-([a-z]+) Ar.*/\1/p' "$DRV_ROOT/docs/man/drv-agentd.8" | sort)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's core without its loop: HTTP, JSON-RPC, XML-RPC, records, files, updates. */
-#include "agent/agentd/agentd.h"
+#include "agent/agentd/methods.h"
 #include "base/json.h"
 #include "scratch.h"
 
@@ -115,6 +115,10 @@ test_json_call(void)
                FORM_V2,
                "{\"a\":1}");
     check_call("{\"method\":\"m\",\"params\":[]}", TRUE, FORM_V1, "{}");
+    check_call("{\"method\":\"m\",\"params\":[null]}", TRUE, FORM_V1, "{}");
+    check_call("{\"method\":\"m\",\"params\":[{\"a\":1},7]}", TRUE, FORM_V1, "{\"a\":1}");
+    check_call(
+        "{\"method\":\"m\",\"params\":[\"d\",null]}", TRUE, FORM_V1, "[\"d\",null]");
     check_call("{\"method\":\"m\"}", TRUE, FORM_V1, "{}");
     check_call("{\"method\":7}", FALSE, FORM_V1, NULL);
     check_call("[]", FALSE, FORM_V1, NULL);
@@ -196,6 +200,41 @@ test_record(void)
     check_record(CLASS_VBD, "{\"id\":[\"a\"]}", "'id'");
     check_record(CLASS_VBD, "{\"id\":[\"a\",7]}", "'id'");
     check_record(CLASS_PCI, "{\"id\":[\"a\",\"b\"]}", "'address' is missing");
+}
+
+/* --- the host --------------------------------------------------------------------------
+ */
+
+static void
+check_cpus(const char *cpuinfo, const char *wanted)
+{
+    static const char *const keys[] = { "cpu_count", "socket_count", "threads_per_core",
+                                        "nr_nodes",  "vendor",       "modelname",
+                                        "features",  "features_pv" };
+    json_object *info = cpu_info_of(cpuinfo, 2);
+    g_autoptr(GString) found = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+        g_string_append_printf(found,
+                               "%s%s",
+                               i ? "|" : "",
+                               json_object_get_string(drv_json_member(info, keys[i])));
+    json_object_put(info);
+    g_assert_cmpstr(found->str, ==, wanted);
+}
+
+static void
+test_cpus(void)
+{
+    static const char two_sockets[] =
+        "processor\t: 0\nvendor_id\t: V\nmodel\t\t: 17\nmodel name\t: M  N\n"
+        "physical id\t: 0\nsiblings\t: 4\ncpu cores\t: 2\nflags\t\t: fpu vme\n\n"
+        "processor\t: 1\nphysical id\t: 1\nsiblings\t: 4\nflags\t\t: other\n";
+
+    check_cpus(two_sockets, "2|2|2|2|V|M  N|fpu vme|");
+    check_cpus("processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp\n", "1|1|1|2||||");
+    check_cpus("siblings : 0\ncpu cores : -1\nprocessor", "0|1|1|2||||");
+    check_cpus("", "0|1|1|2||||");
 }
 
 /* --- files -----------------------------------------------------------------------------
@@ -320,6 +359,7 @@ main(int argc, char **argv)
     g_test_add_func("/agentd/json-call", test_json_call);
     g_test_add_func("/agentd/xml", test_xml);
     g_test_add_func("/agentd/record", test_record);
+    g_test_add_func("/agentd/cpus", test_cpus);
     g_test_add_func("/agentd/store", test_store);
     g_test_add_func("/agentd/updates", test_updates);
     return g_test_run();
