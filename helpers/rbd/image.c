@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "rbd/pace.h"
+#include "rbd/trash.h"
 
-#define NAME_ROOM 512
-#define DEPTH_MAX 64 /* librbd's own limit is far lower: a loop, then */
+#define LARGE_TRASH_S 1 /* a date, so that it is ours to purge */
+#define DEPTH_MAX 64    /* librbd's own limit is far lower: a loop, then */
 
 void
 drv_rbd_image_close(DrvRbdImage image)
@@ -20,56 +23,20 @@ drv_rbd_image_close(DrvRbdImage image)
 /* --- there, in the trash, or absent
  * ------------------------------------------------------- */
 
-static void
-trash_clear(rbd_trash_image_info_t *entries, size_t n)
-{
-    rbd_trash_list_cleanup(entries, n);
-    g_free(entries);
-}
-
-static rbd_trash_image_info_t *
-trash_list(DrvRbdPool *pool, size_t *n)
-{
-    rbd_trash_image_info_t *entries = NULL;
-    int rc = -ERANGE;
-
-    *n = 64;
-    while (rc == -ERANGE) {
-        entries = g_renew(rbd_trash_image_info_t, entries, *n);
-        memset(entries, 0, *n * sizeof *entries);
-        rc = rbd_trash_list(pool->io, entries, n);
-    }
-    if (rc < 0)
-        *n = 0;
-    return entries;
-}
-
 /* Users without the right to look into the trash get the plain answer. */
 static gboolean
 throw_absent(DrvRbdPool *pool, const char *name, GError **error)
 {
-    size_t n;
-    rbd_trash_image_info_t *entries = trash_list(pool, &n);
-    g_autofree char *until = NULL;
-    gboolean found = FALSE;
+    g_autofree char *until = drv_rbd_trash_until(pool, name);
 
-    for (size_t i = 0; i < n && !found; i++) {
-        g_autoptr(GDateTime) when =
-            g_date_time_new_from_unix_utc(entries[i].deferment_end_time);
-
-        found = g_str_equal(entries[i].name, name);
-        if (found && when)
-            until = g_date_time_format_iso8601(when);
-    }
-    trash_clear(entries, n);
-    if (found)
+    if (until)
         return drv_throw(error,
                          DRV_ERROR_NOT_FOUND,
                          "image '%s/%s' is in the trash, from which it can be restored "
                          "until %s",
                          pool->name,
                          name,
-                         until ? until : "it is purged");
+                         until);
     return drv_throw(
         error, DRV_ERROR_NOT_FOUND, "there is no image '%s/%s'", pool->name, name);
 }
@@ -317,11 +284,14 @@ gboolean
 drv_rbd_image_flatten(DrvRbdPool *pool, const char *name, GError **error)
 {
     g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, name, DRV_RBD_CHANGE, error);
+    g_auto(DrvRbdPace) pace = DRV_RBD_PACE_INIT;
     int rc;
 
+    drv_rbd_pace_begin(&pace, pool->site->flatten_rate, 0);
     if (image == NULL)
         return FALSE;
-    rc = rbd_flatten_with_progress(image, drv_rbd_progress, NULL);
+    drv_rbd_pace_image(&pace, image);
+    rc = rbd_flatten_with_progress(image, drv_rbd_pace, &pace);
     /* Without a parent there is nothing to do: that is -EINVAL. */
     return rc == 0 || rc == -EINVAL ||
            drv_rbd_throw(
@@ -340,6 +310,15 @@ drv_rbd_image_rename(DrvRbdPool *pool, const char *from, const char *to, GError 
                                     pool->name,
                                     from,
                                     to);
+}
+
+static int
+add_extent(uint64_t offset, size_t length, int exists, void *bytes)
+{
+    (void)offset;
+    if (exists)
+        *(guint64 *)bytes += length;
+    return 0;
 }
 
 /* Who has it open, for the message; caller frees. */
@@ -378,14 +357,65 @@ throw_removal(DrvRbdPool *pool, const char *name, int rc, GError **error)
                      users);
 }
 
+/* In the trash a clone of a former image of the disk would hold on to that one. */
+static gboolean
+may_wait(DrvRbdPool *pool, DrvRbdImage image)
+{
+    g_autofree char *parent = NULL;
+    g_autofree char *snapshot = NULL;
+
+    return drv_rbd_image_parent(pool, image, &parent, &snapshot, NULL) &&
+           (snapshot == NULL || g_str_equal(snapshot, DRV_RBD_BASE_SNAPSHOT));
+}
+
+/* More data than is removed while somebody waits; of an image whose objects are not
+ * counted, as many as it may have.
+ */
+static gboolean
+is_large(DrvRbdPool *pool, const char *name)
+{
+    g_auto(DrvRbdImage) image = NULL;
+    guint64 features = 0, bytes = 0;
+
+    if (open_image(pool, name, DRV_RBD_LOOK, &image) < 0 ||
+        rbd_get_size(image, &bytes) < 0 || bytes / DRV_MIB <= pool->site->remove_mb ||
+        !may_wait(pool, image))
+        return FALSE;
+    if (rbd_get_features(image, &features) == 0 && (features & RBD_FEATURE_FAST_DIFF)) {
+        guint64 size = bytes;
+
+        bytes = 0;
+        if (rbd_diff_iterate2(image, NULL, 0, size, 0, 1, add_extent, &bytes) < 0)
+            return FALSE;
+    }
+    return bytes / DRV_MIB > pool->site->remove_mb;
+}
+
+static int
+remove_image(DrvRbdPool *pool, const char *name, gboolean to_trash)
+{
+    int rc = -EPERM;
+
+    if (to_trash)
+        return rbd_trash_move(pool->io, name, pool->site->trash_s);
+    if (is_large(pool, name))
+        rc = rbd_trash_move(pool->io, name, LARGE_TRASH_S);
+    if (rc == 0)
+        drv_info(
+            "'%s/%s' is large: monitoring purges it from the trash", pool->name, name);
+    /* Not large, or may not use the trash: old images and some users. */
+    return rc == -EPERM || rc == -EOPNOTSUPP
+               ? rbd_remove_with_progress(pool->io, name, drv_rbd_progress, NULL)
+               : rc;
+}
+
 gboolean
 drv_rbd_image_remove(DrvRbdPool *pool,
                      const char *name,
                      gboolean to_trash,
                      GError **error)
 {
-    int rc = to_trash ? rbd_trash_move(pool->io, name, pool->site->trash_s)
-                      : rbd_remove_with_progress(pool->io, name, drv_rbd_progress, NULL);
+    int rc = remove_image(pool, name, to_trash);
 
     if (rc == -ENOENT) {
         drv_debug("image '%s/%s' is gone already", pool->name, name);

@@ -9,6 +9,9 @@
 
 #include "rbd/pool.h"
 
+/* The snapshot of every image that disks are cloned from. */
+#define DRV_RBD_BASE_SNAPSHOT "snap"
+
 typedef rbd_image_t DrvRbdImage;
 void drv_rbd_image_close(DrvRbdImage image);
 
@@ -87,8 +90,9 @@ gboolean drv_rbd_image_rename(DrvRbdPool *pool,
                               const char *to,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Remove an image without snapshots or, with @to_trash, put it away for a while.  Absent
- * is fine.  DRV_ERROR_BUSY names the client that has it open.
+/* Remove an image without snapshots or, with @to_trash, put it away for a while.  One
+ * with more than CEPH_REMOVE_MB of data is put away for monitoring to purge.  Absent is
+ * fine.  DRV_ERROR_BUSY names the client that has it open.
  */
 gboolean drv_rbd_image_remove(DrvRbdPool *pool,
                               const char *name,

@@ -16,7 +16,14 @@ read_limits(const DrvConfig *config, DrvRbdSite *site, GError **error)
            drv_config_get_uint(config, "CEPH_LEASE", 20, &site->lease_s, error) &&
            drv_config_get_uint(config, "CEPH_MAX_DEPTH", 8, &site->max_depth, error) &&
            drv_config_get_uint(
-               config, "CEPH_TRASH_SECONDS", 86400, &site->trash_s, error);
+               config, "CEPH_TRASH_SECONDS", 86400, &site->trash_s, error) &&
+           drv_config_get_uint(
+               config, "CEPH_REMOVE_MB", 16384, &site->remove_mb, error) &&
+           drv_config_get_uint(config, "CEPH_PURGE_SECONDS", 20, &site->purge_s, error) &&
+           drv_config_get_uint(
+               config, "CEPH_PURGE_RATE", 500, &site->purge_rate, error) &&
+           drv_config_get_uint(
+               config, "CEPH_FLATTEN_RATE", 100, &site->flatten_rate, error);
 }
 
 static void

@@ -8,17 +8,21 @@
 #include "request/request.h"
 
 typedef struct {
-    char *user;        /* CEPH_USER without "client."; "": Ceph's default, admin */
-    char *key;         /* CEPH_KEY: path of the user's key file; "": the keyring */
-    char *conf;        /* CEPH_CONF: path; "": Ceph's default */
-    char *pool;        /* POOL_NAME: pool, or pool/namespace */
-    char *data_pool;   /* EC_POOL_NAME; "": the same pool */
-    guint64 format;    /* RBD_FORMAT: 1 or 2 */
-    gboolean trash;    /* CEPH_TRASH: what is removed can be got back for a while */
-    guint64 timeout_s; /* until a cluster that does not answer is given up */
-    guint64 lease_s;   /* until a driver that shows no sign of life is dead */
-    guint64 max_depth; /* of images cloned from each other */
-    guint64 trash_s;   /* how long what is in the trash stays */
+    char *user;           /* CEPH_USER without "client."; "": Ceph's default, admin */
+    char *key;            /* CEPH_KEY: path of the user's key file; "": the keyring */
+    char *conf;           /* CEPH_CONF: path; "": Ceph's default */
+    char *pool;           /* POOL_NAME: pool, or pool/namespace */
+    char *data_pool;      /* EC_POOL_NAME; "": the same pool */
+    guint64 format;       /* RBD_FORMAT: 1 or 2 */
+    gboolean trash;       /* CEPH_TRASH: what is removed can be got back for a while */
+    guint64 timeout_s;    /* until a cluster that does not answer is given up */
+    guint64 lease_s;      /* until a driver that shows no sign of life is dead */
+    guint64 max_depth;    /* of images cloned from each other */
+    guint64 trash_s;      /* how long what is in the trash stays */
+    guint64 remove_mb;    /* data of an image that is removed while the front-end waits */
+    guint64 purge_s;      /* for which monitoring may purge the trash */
+    guint64 purge_rate;   /* objects a second; 0: no limit */
+    guint64 flatten_rate; /* the same */
 } DrvRbdSite;
 
 /* Fields of member @site of request @type whose attributes are at XPath prefix @at. */
@@ -41,7 +45,11 @@ typedef struct {
         DRV_RBD_SITE_FIELD(type, site, timeout_s),                                       \
         DRV_RBD_SITE_FIELD(type, site, lease_s),                                         \
         DRV_RBD_SITE_FIELD(type, site, max_depth),                                       \
-        DRV_RBD_SITE_FIELD(type, site, trash_s)
+        DRV_RBD_SITE_FIELD(type, site, trash_s),                                         \
+        DRV_RBD_SITE_FIELD(type, site, remove_mb),                                       \
+        DRV_RBD_SITE_FIELD(type, site, purge_s),                                         \
+        DRV_RBD_SITE_FIELD(type, site, purge_rate),                                      \
+        DRV_RBD_SITE_FIELD(type, site, flatten_rate)
 
 /* Fill what the request's attributes left empty from datastore/ceph/ceph.conf, on the
  * front-end.  DRV_ERROR_CONFIG.

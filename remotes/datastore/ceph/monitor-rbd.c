@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor's op: how full the pool is.  By the way, what dead drivers left is settled. */
 #include "datastore/ceph/ceph.h"
+#include "rbd/trash.h"
 #include "rbd/tree.h"
 
 static gboolean
@@ -15,6 +16,7 @@ measure_pool(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (text == NULL)
         return FALSE;
     drv_rbd_step_sweep(pool, drv_rbd_tree_settle);
+    drv_rbd_trash_purge(pool);
     *result = g_steal_pointer(&text);
     return TRUE;
 }

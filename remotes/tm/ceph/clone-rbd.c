@@ -4,6 +4,7 @@
  */
 #include "base/bytes.h"
 #include "base/error.h"
+#include "rbd/image.h"
 #include "rbd/tree.h"
 #include "rbd/write.h"
 #include "tm/ceph/disk.h"
@@ -34,9 +35,10 @@ clone_base(const CephDiskImage *at, GError **error)
     for (guint i = 1;; i++) {
         g_autoptr(GError) why = NULL;
 
-        if (!drv_rbd_tree_base(at->pool, at->base, CEPH_BASE_SNAPSHOT, error))
+        if (!drv_rbd_tree_base(at->pool, at->base, DRV_RBD_BASE_SNAPSHOT, error))
             return FALSE;
-        if (drv_rbd_image_clone(at->pool, at->base, CEPH_BASE_SNAPSHOT, at->image, &why))
+        if (drv_rbd_image_clone(
+                at->pool, at->base, DRV_RBD_BASE_SNAPSHOT, at->image, &why))
             return TRUE;
         if (i == TRIES || drv_error_is(why, DRV_ERROR_CANCELLED)) {
             g_propagate_error(error, g_steal_pointer(&why));

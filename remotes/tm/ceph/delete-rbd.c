@@ -3,6 +3,7 @@
  * checkpoint.  The image of a persistent disk never gets here.
  */
 #include "base/error.h"
+#include "rbd/image.h"
 #include "rbd/tree.h"
 #include "tm/ceph/disk.h"
 
@@ -29,7 +30,7 @@ delete_disk(const CephDelete *request, GError **error)
         !drv_rbd_tree_remove(at.pool, at.image, error))
         return FALSE;
     return at.base == NULL ||
-           drv_rbd_tree_drop_base(at.pool, at.base, CEPH_BASE_SNAPSHOT, error);
+           drv_rbd_tree_drop_base(at.pool, at.base, DRV_RBD_BASE_SNAPSHOT, error);
 }
 
 static gboolean

@@ -27,6 +27,3 @@ gboolean ceph_disk_image_open(CephDiskImage *image,
 /* Snapshots are of RBD disks only: DRV_ERROR_UNSUPPORTED. */
 gboolean ceph_disk_check_type(const CephDisk *disk,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* The snapshot of every image that disks are cloned from. */
-#define CEPH_BASE_SNAPSHOT "snap"

@@ -18,7 +18,7 @@ link_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     pool = drv_rbd_pool_open(&request->disk.site, where, error);
     image = pool ? drv_rbd_image_open(pool, name, DRV_RBD_LOOK, error) : NULL;
-    return image && drv_rbd_tree_drop_base(pool, name, CEPH_BASE_SNAPSHOT, error);
+    return image && drv_rbd_tree_drop_base(pool, name, DRV_RBD_BASE_SNAPSHOT, error);
 }
 
 static const DrvOp op = { .name = "ceph.tm.ln",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor: how full the pool is, and what each VM's disks take of it. */
+#include "rbd/trash.h"
 #include "rbd/tree.h"
 #include "rbd/usage.h"
 #include "tm/ceph/ceph.h"
@@ -17,6 +18,7 @@ measure_pool(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (text == NULL)
         return FALSE;
     drv_rbd_step_sweep(pool, drv_rbd_tree_settle);
+    drv_rbd_trash_purge(pool);
     vms = request->monitor.vms ? drv_rbd_usage_vms(pool, error) : g_strdup("");
     if (vms == NULL)
         return FALSE;
