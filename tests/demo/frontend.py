@@ -19,6 +19,7 @@ PROLOG, BOOT, RUNNING, SAVE_STOP, EPILOG_STOP, EPILOG, SHUTDOWN = 1, 2, 3, 6, 10
 PROLOG_RESUME, BOOT_STOPPED, BOOT_POWEROFF, SAVEAS, SAVEAS_POWEROFF = 9, 21, 20, 26, 27
 SNAPSHOT_POWEROFF, REVERT_POWEROFF, DELETE_POWEROFF, RESIZE_POWEROFF = 51, 52, 53, 63
 SNAPSHOT, SNAPSHOT_DELETE, RESIZE = 57, 59, 62
+MIGRATE, PROLOG_MIGRATE_UNKNOWN = 4, 60
 
 
 def xml(name, value):
@@ -43,14 +44,21 @@ class Datastore:
     type: int  # 0 images, 1 system, 2 files
     tm_mad: str
     template: dict = dataclasses.field(default_factory=dict)
+    ds_mad: str = "fs"
 
     @property
     def base_path(self):
         return f"{LOCATION}/{self.id}"
 
+    @property
+    def inherited(self):
+        """What its disks get (INHERIT_DATASTORE_ATTR)."""
+        return {name: value for name, value in self.template.items()
+                if name.startswith("CEPH_") or name == "POOL_NAME"}
+
     def xml(self):
         return xml("DATASTORE", {
-            "ID": self.id, "NAME": self.name, "DS_MAD": "fs", "TM_MAD": self.tm_mad,
+            "ID": self.id, "NAME": self.name, "DS_MAD": self.ds_mad, "TM_MAD": self.tm_mad,
             "BASE_PATH": self.base_path, "TYPE": self.type, "DISK_TYPE": 0, "STATE": 0,
             "TEMPLATE": self.template})
 
@@ -99,9 +107,10 @@ class Disk:
             self.size = max(self.size, self.image.size)
 
     def xml(self, system):
+        store = self.image.datastore if self.image else system
         fields = {"DISK_ID": self.id, "DISK_TYPE": "FILE", "DRIVER": self.format,
                   "FORMAT": self.format, "SIZE": self.size, "TARGET": self.target,
-                  "TM_MAD": system.tm_mad, "TYPE": self.type}
+                  "TM_MAD": system.tm_mad, "TYPE": self.type} | store.inherited
         if self.image:
             keep = self.image.persistent
             fields |= {"CLONE": yes(not keep), "SAVE": yes(keep), "READONLY": "NO",
@@ -190,7 +199,7 @@ class FrontEnd:
     def ds(self, action, datastore, image, number, may_fail=False):
         inside = (xml("IMAGE", image) if image else "") + datastore.xml()
         dump = f"<DS_DRIVER_ACTION_DATA>{inside}</DS_DRIVER_ACTION_DATA>"
-        return self.call("fe", f"datastore/fs/{action}", [number],
+        return self.call("fe", f"datastore/{datastore.ds_mad}/{action}", [number],
                          base64.b64encode(dump.encode()), may_fail)
 
     def monitor(self, datastore):
@@ -316,6 +325,24 @@ class FrontEnd:
         self.context(vm)
         self.hypervisor.restore(vm)
         self.enter(vm, RUNNING)
+
+    def migrate(self, vm, host):
+        """Live, as one_vmm_exec does it."""
+        self.enter(vm, MIGRATE)
+        steps = [vm.host, host, vm.directory, vm.id, vm.system.id]
+        document = base64.b64encode(vm.xml().encode())
+        self.call("fe", f"tm/{vm.system.tm_mad}/premigrate", steps, document)
+        self.hypervisor.migrate(vm, host)
+        self.call("fe", f"tm/{vm.system.tm_mad}/postmigrate", steps, document)
+        vm.host = host
+        self.enter(vm, RUNNING)
+
+    def recover(self, vm, host):
+        """Start it elsewhere, because its host is silent."""
+        source, vm.host = vm.host, host
+        self.enter(vm, PROLOG_MIGRATE_UNKNOWN)
+        self.move(vm, source, host)
+        self.boot(vm, BOOT)
 
     def terminate(self, vm):
         if vm.state == ACTIVE:

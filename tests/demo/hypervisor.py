@@ -16,9 +16,29 @@ def disk_xml(path, target, bus, kind, device="disk"):
     </disk>"""
 
 
+def rbd_xml(vm, disk):
+    store = disk.image.datastore if disk.image else vm.system
+    name = disk.image.source if disk.image else f"{store.template['POOL_NAME']}/one-sys"
+    if not disk.image or not disk.image.persistent:
+        name += f"-{vm.id}-{disk.id}"
+    hosts = "".join(f"<host name='{host}' port='6789'/>"
+                    for host in store.template["CEPH_HOST"].split())
+    return f"""
+    <disk type='network' device='disk'>
+      <source protocol='rbd' name={quoteattr(name)}>{hosts}</source>
+      <auth username='{store.template["CEPH_USER"]}'>
+        <secret type='ceph' uuid='{store.template["CEPH_SECRET"]}'/>
+      </auth>
+      <target dev='{disk.target}' bus='virtio'/>
+      <driver name='qemu' type='raw' cache='none'/>
+    </disk>"""
+
+
 def domain_xml(vm):
     """The deployment file, as oned writes it (but emulated, so that it runs anywhere)."""
-    disks = "".join(disk_xml(vm.path(d), d.target, "virtio", d.format) for d in vm.disks)
+    disks = "".join(
+        rbd_xml(vm, d) if vm.system.tm_mad == "ceph" else
+        disk_xml(vm.path(d), d.target, "virtio", d.format) for d in vm.disks)
     return f"""\
 <domain type='qemu'>
   <name>one-{vm.id}</name>
@@ -90,6 +110,9 @@ class Hypervisor:
         data = self.document(vm)
         self.act(vm, "resize_disk", vm.deploy_id, disk.id, disk.size,
                  base64.b64encode(data.encode()).decode(), data=data)
+
+    def migrate(self, vm, host):
+        self.act(vm, "migrate", vm.deploy_id, host)
 
     def domains(self, host):
         return self.lab.must(host, ["virsh", "-q", "-c", "qemu:///system", "list", "--all",

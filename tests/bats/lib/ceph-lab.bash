@@ -49,13 +49,12 @@ ceph_lab_secret() {
     echo "<secret ephemeral='no' private='no'><uuid>$SECRET</uuid><usage type='ceph'><name>client.one</name></usage></secret>" >"$LAB/secret.xml"
     for host in host01 host02; do
         lab_root $host virsh -q secret-define "$LAB/secret.xml" >/dev/null
-        lab_root $host virsh -q secret-set-value $SECRET "$(cat "$CEPH/one.key")" >/dev/null
+        lab_root $host virsh -q secret-set-value $SECRET --file "$CEPH/one.key" >/dev/null
     done
 }
 
 ceph_lab_end() {
     vm_end_all
-    local image
     # Whatever a test has left, by force.
     rados -p one purge one --yes-i-really-really-mean-it >/dev/null
     rbd import --no-progress "$GUEST/disk.raw" $IMAGE
