@@ -13,9 +13,11 @@
 #include "base/headline.h"
 #include "base/help.h"
 #include "base/log.h"
+#include "base/status.h"
 
 static char *action_name;
 static char *driver_name;
+static char *action_path;
 static char *remotes_dir;
 static char *var_location;
 static char *etc_location;
@@ -42,8 +44,11 @@ name_ourselves(const char *self)
     g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *family = g_path_get_dirname(directory);
 
+    g_autofree char *family_name = g_path_get_basename(family);
+
     action_name = g_path_get_basename(path);
     driver_name = g_path_get_basename(directory);
+    action_path = g_build_filename(family_name, driver_name, action_name, NULL);
     remotes_dir = g_path_get_dirname(family);
     drv_log_set_name(action_name);
 }
@@ -53,6 +58,8 @@ find_locations(void)
 {
     const char *one_location = g_getenv("ONE_LOCATION");
 
+    if (var_location)
+        return;
     if (one_location && *one_location) {
         var_location = g_build_filename(one_location, "var", NULL);
         etc_location = g_build_filename(one_location, "etc", NULL);
@@ -110,6 +117,12 @@ drv_action_name(void)
 }
 
 const char *
+drv_action_path(void)
+{
+    return action_path;
+}
+
+const char *
 drv_action_driver(void)
 {
     return driver_name;
@@ -146,12 +159,14 @@ drv_action_release(void)
 const char *
 drv_action_var_dir(void)
 {
+    find_locations();
     return var_location;
 }
 
 const char *
 drv_action_etc_dir(void)
 {
+    find_locations();
     return etc_location;
 }
 
@@ -196,6 +211,7 @@ drv_action_fail(const GError *error)
     g_autofree char *said = NULL;
 
     drv_answer_drop();
+    drv_status_end(error);
     switch (drv_release_error_era(drv_action_release())) {
     case DRV_ERA_MARKERS:
         said = g_strdup_printf("ERROR MESSAGE --8<------\n%s\nERROR MESSAGE ------>8--\n",
@@ -221,6 +237,7 @@ drv_action_reply_text(const char *text)
         !drv_fd_write_all(STDOUT_FILENO, text, strlen(text), "the answer", &error) ||
         !drv_answer_keep(&error))
         return drv_action_fail(error);
+    drv_status_end(NULL);
     return 0;
 }
 
@@ -241,5 +258,6 @@ drv_action_reply(const char *format, ...)
 int
 drv_action_done(void)
 {
+    drv_status_end(NULL);
     return 0;
 }

@@ -29,6 +29,9 @@ void drv_action_init(int argc, char **argv);
 const char *drv_action_name(void);
 const char *drv_action_driver(void);
 
+/* What this program is in its tree: "tm/qcow2/clone". */
+const char *drv_action_path(void);
+
 /* The tree we are part of: two directories above argv[0]'s. */
 const char *drv_action_remotes_dir(void);
 const DrvRelease *drv_action_release(void);

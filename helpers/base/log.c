@@ -8,6 +8,7 @@ static const char *log_name = "drv";
 static gboolean log_debug;
 static DrvLogSink log_sink;
 static gpointer log_sink_data;
+static DrvLogTap log_tap;
 
 static const char *const level_names[] = {
     [DRV_LOG_ERROR] = "ERROR",
@@ -45,6 +46,8 @@ drv_log(DrvLogLevel level, const char *text)
     g_autofree char *line = NULL;
     gssize written;
 
+    if (log_tap)
+        log_tap(level_names[level], text);
     if (level == DRV_LOG_DEBUG && !log_debug)
         return;
     if (log_sink) {
@@ -91,4 +94,10 @@ drv_log_set_sink(DrvLogSink sink, gpointer data)
 {
     log_sink = sink;
     log_sink_data = data;
+}
+
+void
+drv_log_set_tap(DrvLogTap tap)
+{
+    log_tap = tap;
 }

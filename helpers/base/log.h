@@ -29,5 +29,10 @@ void drv_log_set_debug(gboolean on);
 typedef void (*DrvLogSink)(DrvLogLevel level, const char *text, gpointer data);
 void drv_log_set_sink(DrvLogSink sink, gpointer data);
 
+/* Let @tap have every event as well, debug ones included (base/status.h); NULL ends it.
+ */
+typedef void (*DrvLogTap)(const char *level, const char *text);
+void drv_log_set_tap(DrvLogTap tap);
+
 /* @text with control characters as \xNN and invalid UTF-8 as \xNN; caller frees. */
 char *drv_log_escape(const char *text);

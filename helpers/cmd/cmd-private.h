@@ -19,4 +19,6 @@ struct DrvCmd {
     int cwd_fd;      /* -1: ours */
     int input_fd;    /* of drv_cmd_input(); -1: none */
     guint timeout_ms;
+    const char *phase; /* of the status; NULL: it is not ours */
+    guint64 total;
 };

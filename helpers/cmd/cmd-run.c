@@ -10,8 +10,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "cmd/cmd-private.h"
 
+#define LOOK_MS 500
 #define STDERR_KEPT (64 * 1024) /* bytes; of a tool's complaints the last ones count */
 
 static char *
@@ -79,16 +81,51 @@ read_stream(Stream *stream, const char *program, GError **error)
 }
 
 /* Read both streams to their ends; the deadline is monotonic microseconds, 0 for none. */
+/* What it has read is counted by the kernel (proc(5)), from caches as well. */
+static void
+show_reading(const DrvCmd *cmd, const DrvChild *child)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/io", (int)child->pid);
+    g_autofree char *text = NULL;
+    const char *number;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return;
+    number = strstr(text, "rchar: ");
+    if (number)
+        drv_status_progress(g_ascii_strtoull(number + strlen("rchar: "), NULL, 10),
+                            cmd->total);
+}
+
+/* Wait for output, until the deadline; and look meanwhile how far it is. */
+static int
+await_output(const DrvCmd *cmd,
+             DrvChild *child,
+             struct pollfd *fds,
+             gint64 deadline,
+             GError **error)
+{
+    for (;;) {
+        gint64 left_ms = (deadline - g_get_monotonic_time()) / 1000;
+        int timeout_ms = deadline ? (int)MAX(left_ms, 0) : -1;
+        gboolean looks = cmd->phase && (timeout_ms < 0 || timeout_ms > LOOK_MS);
+        int ready = drv_poll(fds, 2, looks ? LOOK_MS : timeout_ms, error);
+
+        if (ready != 0 || !looks)
+            return ready;
+        show_reading(cmd, child);
+    }
+}
+
 static gboolean
-pump(DrvChild *child, Stream *streams, gint64 deadline, GError **error)
+pump(const DrvCmd *cmd, DrvChild *child, Stream *streams, gint64 deadline, GError **error)
 {
     while (child->stdout_fd >= 0 || child->stderr_fd >= 0) {
         struct pollfd fds[2] = {
             { .fd = child->stdout_fd, .events = POLLIN },
             { .fd = child->stderr_fd, .events = POLLIN },
         };
-        gint64 left_ms = (deadline - g_get_monotonic_time()) / 1000;
-        int ready = drv_poll(fds, 2, deadline ? (int)MAX(left_ms, 0) : -1, error);
+        int ready = await_output(cmd, child, fds, deadline, error);
 
         if (ready < 0)
             return FALSE;
@@ -114,13 +151,15 @@ run_to_end(DrvCmd *cmd, GString *out, gsize max_size, GError **error)
 
     if (!drv_cmd_spawn(cmd, &child, error))
         return FALSE;
+    if (cmd->phase)
+        drv_status_step(cmd->phase, cmd->total);
     drv_fd_close_one(child.stdin_fd);
     child.stdin_fd = -1;
     Stream streams[2] = {
         { &child.stdout_fd, out, max_size, FALSE },
         { &child.stderr_fd, err, STDERR_KEPT, TRUE },
     };
-    if (!pump(&child, streams, deadline, error) ||
+    if (!pump(cmd, &child, streams, deadline, error) ||
         !drv_cmd_child_wait(
             &child, cmd->timeout_ms ? cmd->timeout_ms : G_MAXINT, &status, error))
         return FALSE;

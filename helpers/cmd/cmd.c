@@ -138,6 +138,13 @@ drv_cmd_env(DrvCmd *cmd, const char *name, const char *value)
 }
 
 void
+drv_cmd_show_reading(DrvCmd *cmd, const char *phase, guint64 total)
+{
+    cmd->phase = phase;
+    cmd->total = total;
+}
+
+void
 drv_cmd_timeout(DrvCmd *cmd, guint timeout_ms)
 {
     cmd->timeout_ms = timeout_ms;

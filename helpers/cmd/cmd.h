@@ -45,6 +45,11 @@ void drv_cmd_env(DrvCmd *cmd, const char *name, const char *value);
 /* Kill it after so many milliseconds; 0 (the default) waits for ever. */
 void drv_cmd_timeout(DrvCmd *cmd, guint timeout_ms);
 
+/* While it runs, the status (base/status.h) is in step @phase, of @total bytes, as many
+ * of which are done as the program has read.
+ */
+void drv_cmd_show_reading(DrvCmd *cmd, const char *phase, guint64 total);
+
 /* The argv built so far, NULL-terminated; owned by @cmd. */
 const char *const *drv_cmd_argv(const DrvCmd *cmd);
 

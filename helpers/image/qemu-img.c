@@ -67,6 +67,7 @@ drv_qemu_img_convert(const char *from,
     drv_cmd_option(cmd, "-O", to_format);
     if (!sparse)
         drv_cmd_option(cmd, "-S", "0");
+    drv_cmd_show_reading(cmd, "converting", 0);
     add_name(cmd, from);
     add_name(cmd, to);
     return cmd;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/load-curl.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "cmd/cmd.h"
 #include "request/http-plain.h"
 
@@ -254,6 +255,7 @@ drv_core_info(DrvCoreObject object, gint64 id, GError **error)
     g_autofree char *tool = g_find_program_in_path(objects[object].tool);
     g_autoptr(GError) why = NULL;
     g_autoptr(DrvDump) info = NULL;
+    DRV_STATUS_WAIT("core");
 
     if (session == NULL && tool == NULL) {
         (void)drv_throw(error,

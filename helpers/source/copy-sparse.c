@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "source/copy-private.h"
 
 #define PAGE ((gsize)4096)
@@ -133,6 +134,14 @@ drv_copy_out_finish(DrvCopyOut *out, guint64 size, GError **error)
     return !out->regular || set_size(out, size, error);
 }
 
+static guint64
+size_hint(const DrvSource *source)
+{
+    guint64 size = drv_source_size_hint(source);
+
+    return size == DRV_SOURCE_SIZE_UNKNOWN ? 0 : size;
+}
+
 gboolean
 drv_copy_source(
     DrvSource *source, int out_fd, gboolean sparse, guint64 *written, GError **error)
@@ -146,12 +155,14 @@ drv_copy_source(
     if (!drv_copy_out_begin(&out, out_fd, name, error))
         return FALSE;
     out.sparse &= sparse;
+    drv_status_step("writing", size_hint(source));
     while ((got = drv_source_read_full(source, buffer, BUFFER_SIZE, error)) > 0) {
         if (!drv_cancel_check(error) ||
             !drv_copy_out_write(&out, buffer, (gsize)got, at, error) ||
             !drv_copy_out_flush(&out, at, (guint64)got, error))
             return FALSE;
         at += (guint64)got;
+        drv_status_moved((guint64)got);
     }
     if (got < 0 || !drv_copy_out_finish(&out, at, error))
         return FALSE;

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "source/copy-private.h"
 
 /* One step of copy_file_range(2) or of read and write: small enough to end soon on
@@ -119,6 +121,7 @@ copy_extent(Copy *copy, guint64 begin, guint64 end, GError **error)
             return FALSE;
         begin += size;
         copy->copied += size;
+        drv_status_moved(size);
         if (options && options->progress)
             options->progress(begin, copy->size, options->progress_data);
     }
@@ -166,6 +169,17 @@ copy_data(Copy *copy, GError **error)
     return more >= 0 && drv_copy_out_finish(&copy->out, copy->size, error);
 }
 
+/* Bytes that are there to be copied. */
+static guint64
+allocated(const Copy *copy)
+{
+    struct stat info;
+
+    return fstat(copy->in_fd, &info) == 0 && S_ISREG(info.st_mode) && copy->out.regular
+               ? MIN((guint64)info.st_blocks * 512, copy->size)
+               : copy->size;
+}
+
 static gboolean
 run(Copy *copy, GError **error)
 {
@@ -180,6 +194,7 @@ run(Copy *copy, GError **error)
         if (!is_no_way(errno))
             return drv_throw_errno(error, "cannot write '%s'", copy->out.name);
     }
+    drv_status_more("copying", allocated(copy));
     return copy_data(copy, error);
 }
 

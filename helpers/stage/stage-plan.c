@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "stage/stage-private.h"
 
 #define SYNC_STEP ((off_t)32 * 1024 * 1024) /* bytes between two looks for a stop */
@@ -363,6 +364,8 @@ static gboolean
 prepare(DrvStage *stage, GError **error)
 {
     g_autofree char *text = NULL;
+
+    DRV_STATUS_WAIT("disk");
 
     drop_absent(stage);
     if (!sync_all(stage, error) || !drv_cancel_check(error))

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "stage/stage-private.h"
 
 #define DEFAULT_LOCK_TIMEOUT_S 120
@@ -93,6 +94,7 @@ static gboolean
 claim(DrvStage *stage, guint64 timeout_s, GError **error)
 {
     gint64 end = g_get_monotonic_time() + (gint64)timeout_s * G_USEC_PER_SEC;
+    DRV_STATUS_WAIT("lock");
 
     for (;;) {
         gboolean busy;
@@ -113,16 +115,32 @@ claim(DrvStage *stage, guint64 timeout_s, GError **error)
     }
 }
 
+/* There is more in it than what we need ourselves. */
+static gboolean
+is_unfinished(DrvStage *stage)
+{
+    g_auto(GStrv) names = drv_path_list(stage->fd, stage->path, NULL);
+    gboolean more = FALSE;
+
+    for (guint i = 0; names && names[i]; i++)
+        more |= strcmp(names[i], DRV_STAGE_LOCK) != 0;
+    return more;
+}
+
 static void
 release(DrvStage *stage)
 {
     DRV_CANCEL_SHIELD();
     g_autoptr(GError) error = NULL;
+    gboolean unfinished = is_unfinished(stage);
 
     if (!drv_stage_empty(stage, FALSE, &error)) {
         drv_warn("left for the next action: %s", error->message);
         return;
     }
+    if (unfinished)
+        drv_status_undone("what was prepared for '%s' is removed",
+                          stage->name + strlen(DRV_STAGE_PREFIX));
     unlinkat(stage->fd, DRV_STAGE_LOCK, 0);
     drv_fd_close_one(drv_fd_steal(&stage->fd));
     unlinkat(stage->dir_fd, stage->name, AT_REMOVEDIR); /* not empty: the next owner's */

@@ -11,12 +11,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 
 #define PREFIX ".incoming-"
 
 void
 drv_incoming_clear(DrvIncoming *in)
 {
+    if (in->fd >= 0 && !in->published)
+        drv_status_undone("what has arrived stays in '%s' for the next try", in->name);
     g_clear_pointer(&in->stage, drv_stage_free);
     g_clear_pointer(&in->same, g_hash_table_unref);
     drv_fd_close_one(in->fd);
@@ -258,6 +261,7 @@ drv_incoming_publish(DrvIncoming *in, GError **error)
          !in->receive->settle(in->fd, in->receive->dir, in->receive->data, error)) ||
         !plan(in, error) || !drv_stage_commit(in->stage, error))
         return FALSE;
+    in->published = TRUE;
     if (!drv_path_remove_tree(in->target_fd, in->receive->dir, in->name, &why))
         drv_ignore(&why, "it is empty, and the next transfer uses it");
     return TRUE;

@@ -19,11 +19,12 @@ typedef struct {
     char *name;    /* that name */
     DrvStage *stage;
     GHashTable *same; /* paths of files that stand at the target as they have arrived */
-    guint64 there;    /* bytes on disk that are there already */
+    gboolean published;
+    guint64 there; /* bytes on disk that are there already */
 } DrvIncoming;
 #define DRV_INCOMING_INIT                                                                \
     {                                                                                    \
-        NULL, NULL, -1, -1, NULL, NULL, NULL, 0                                          \
+        NULL, NULL, -1, -1, NULL, NULL, NULL, FALSE, 0                                   \
     }
 
 void drv_incoming_clear(DrvIncoming *in);

@@ -7,11 +7,26 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/status.h"
 
 #define LOOK_US (G_USEC_PER_SEC / 2)
 #define SLOWEST ((guint64)1024 * 1024) /* bytes a second left to us in any case */
 #define LIMIT_MIN ((guint64)64 * 1024) /* below, the other side would think we hang */
 #define PRESSURE "/sys/fs/cgroup/machine.slice/io.pressure"
+
+typedef struct {
+    gboolean begun;
+    guint64 limit;    /* bytes a second; 0: none */
+    guint64 yield_to; /* percent */
+    char *pressure;   /* file */
+    guint64 pace;     /* bytes a second that guests leave us; 0: all */
+    guint64 stalled;  /* microseconds, at @looked_us */
+    gint64 looked_us;
+    guint64 moved;  /* since then */
+    gint64 free_us; /* when the next byte may be moved */
+} DrvPace;
+
+static DrvPace the_pace; /* of all transfers of this process */
 
 static gboolean
 read_settings(DrvPace *pace, GError **error)
@@ -42,20 +57,20 @@ read_stalled(const DrvPace *pace, guint64 *stalled)
     return total != NULL;
 }
 
-void
-drv_pace_begin(DrvPace *pace)
+static void
+begin(DrvPace *pace)
 {
     g_autoptr(GError) why = NULL;
 
-    *pace = (DrvPace){ .reason = "" };
+    pace->begun = TRUE;
+    pace->looked_us = g_get_monotonic_time();
+    pace->free_us = pace->looked_us;
     if (!read_settings(pace, &why)) {
         drv_warn("transfers are not limited: %s", why->message);
         return;
     }
     if (pace->yield_to > 0 && !read_stalled(pace, &pace->stalled))
         pace->yield_to = 0; /* no guests here */
-    pace->looked_us = g_get_monotonic_time();
-    pace->free_us = pace->looked_us;
 }
 
 /* Half as fast when guests wait, a quarter faster when they do not. */
@@ -76,8 +91,9 @@ look_at_guests(DrvPace *pace, gint64 now)
 }
 
 static void
-read_limit(DrvPace *pace, const char *limit_file)
+read_limit(DrvPace *pace)
 {
+    g_autofree char *limit_file = drv_status_limit_file();
     g_autofree char *text = NULL;
     guint64 limit;
 
@@ -87,41 +103,47 @@ read_limit(DrvPace *pace, const char *limit_file)
 }
 
 static void
-look(DrvPace *pace, const char *limit_file, gint64 now)
+look(DrvPace *pace, gint64 now)
 {
     if (now < pace->looked_us + LOOK_US)
         return;
-    read_limit(pace, limit_file);
+    read_limit(pace);
     if (pace->yield_to > 0)
         look_at_guests(pace, now);
     pace->looked_us = now;
     pace->moved = 0;
 }
 
-gboolean
-drv_pace_wait(DrvPace *pace, guint64 bytes, const char *limit_file, GError **error)
+static gboolean
+wait_till_free(const DrvPace *pace, gint64 now, const char *reason, GError **error)
 {
+    DRV_STATUS_WAIT(reason);
+
+    return pace->free_us <= now ||
+           drv_poll(NULL, 0, (int)((pace->free_us - now) / 1000), error) >= 0;
+}
+
+gboolean
+drv_pace_moved(guint64 bytes, GError **error)
+{
+    DrvPace *pace = &the_pace;
+    const char *reason = "limit";
     gint64 now = g_get_monotonic_time();
     guint64 rate;
 
+    drv_status_moved(bytes);
+    if (!pace->begun)
+        begin(pace);
     pace->moved += bytes;
-    look(pace, limit_file, now);
+    look(pace, now);
     rate = pace->limit ? MAX(pace->limit, LIMIT_MIN) : 0;
-    pace->reason = rate ? "limit" : "";
     if (pace->pace && (rate == 0 || pace->pace < rate)) {
         rate = pace->pace;
-        pace->reason = "guests";
+        reason = "guests";
     }
     if (rate == 0)
         return TRUE;
     pace->free_us = MAX(pace->free_us, now - G_USEC_PER_SEC / 10) +
                     (gint64)(bytes * G_USEC_PER_SEC / rate);
-    return pace->free_us <= now ||
-           drv_poll(NULL, 0, (int)((pace->free_us - now) / 1000), error) >= 0;
-}
-
-const char *
-drv_pace_reason(const DrvPace *pace)
-{
-    return pace->reason ? pace->reason : "";
+    return wait_till_free(pace, now, reason, error);
 }

@@ -6,11 +6,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "request/request.h"
 #include "source/digest.h"
 #include "transfer/arrival.h"
 #include "transfer/incoming.h"
-#include "transfer/status.h"
+#include "transfer/pace.h"
+#include "transfer/room.h"
 #include "transfer/wire.h"
 
 typedef struct {
@@ -96,7 +98,7 @@ take_data(Receiving *at, DrvArrival *file, GArray *blocks, guint *next, GError *
         done += block->size;
         (*next)++;
     }
-    return drv_status_moved(done, error);
+    return drv_pace_moved(done, error);
 }
 
 static gboolean
@@ -123,7 +125,7 @@ receive_window(
         return FALSE;
     while (next < blocks->len) {
         if (has && !is_set(need, next))
-            next++;
+            drv_status_kept(g_array_index(blocks, DrvBlock, next++).size);
         else if (!take_data(at, file, blocks, &next, error))
             return FALSE;
     }
@@ -223,16 +225,16 @@ receive_all(Receiving *at, GError **error)
     g_autofree char *digest = NULL;
 
     if (!make_answer(at, error) ||
-        !drv_status_claim(at->in->target_fd,
-                          at->receive->dir,
-                          at->tree->allocated,
-                          at->in->there,
-                          error) ||
+        !drv_room_claim(at->in->target_fd,
+                        at->receive->dir,
+                        at->tree->allocated,
+                        at->in->there,
+                        error) ||
         !drv_wire_send(
             at->peer, DRV_WIRE_ANSWER, 0, at->answer->data, at->answer->len, error) ||
         !drv_wire_next(at->peer, &at->head, error))
         return FALSE;
-    drv_status_phase("receiving");
+    drv_status_step("receiving", at->tree->allocated);
     for (guint i = 0; i < at->tree->entries->len; i++) {
         const DrvEntry *entry = at->tree->entries->pdata[i];
 
@@ -307,6 +309,6 @@ drv_transfer_receive(DrvPeer *peer, const DrvReceive *receive, GError **error)
     drv_digest_update(digest, bytes, size);
     g_byte_array_set_size(answer, 1 + tree->entries->len);
     memset(answer->data, 0, answer->len);
-    drv_status_total(tree->allocated);
+    drv_status_step("comparing", tree->allocated);
     return receive_tree(&at, error);
 }

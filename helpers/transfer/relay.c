@@ -4,7 +4,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "transfer/status.h"
+#include "transfer/pace.h"
 #include "transfer/wire.h"
 
 /* One record, whole; *head is its head, and *data (of DRV_WIRE_OFFER_MAX) its bytes. */
@@ -41,7 +41,7 @@ drv_transfer_relay(DrvPeer *sender, DrvPeer *receiver, GError **error)
     do {
         if (!pass(sender, receiver, &head, data, error))
             return FALSE;
-        if (head.type == DRV_WIRE_DATA && !drv_status_moved(head.size, error))
+        if (head.type == DRV_WIRE_DATA && !drv_pace_moved(head.size, error))
             return FALSE;
         if (head.type == DRV_WIRE_BLOCKS && has_some(answer, head.offset)) {
             DrvWireHead need;

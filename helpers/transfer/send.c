@@ -6,9 +6,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "source/digest.h"
 #include "transfer/blocks.h"
-#include "transfer/status.h"
+#include "transfer/pace.h"
 #include "transfer/tree.h"
 #include "transfer/wire.h"
 
@@ -35,7 +36,7 @@ send_run(Sending *at,
     for (guint i = first; i < first + n; i++)
         size += window->blocks[i].size;
     at->sent.sent += size;
-    if (!drv_status_moved(size, error))
+    if (!drv_pace_moved(size, error))
         return FALSE;
     return drv_wire_send(at->peer,
                          DRV_WIRE_DATA,
@@ -87,6 +88,7 @@ send_window(
     gsize size = (gsize)window->n * DRV_BLOCK_WIRE;
     g_autofree guint8 *list = g_malloc(size);
     g_autoptr(GBytes) need = NULL;
+    guint64 before = at->sent.sent;
 
     for (guint i = 0; i < window->n; i++) {
         drv_block_pack(window->blocks + i, list + (gsize)i * DRV_BLOCK_WIRE);
@@ -102,8 +104,10 @@ send_window(
         return FALSE;
     if (g_bytes_get_size(need) != (window->n + 7) / 8)
         return drv_wire_throw(at->peer, DRV_WIRE_NEED, error);
-    drv_status_settled(window->used);
-    return send_needed(at, window, g_bytes_get_data(need, NULL), error);
+    if (!send_needed(at, window, g_bytes_get_data(need, NULL), error))
+        return FALSE;
+    drv_status_kept(window->used - (at->sent.sent - before));
+    return TRUE;
 }
 
 static gboolean
@@ -172,7 +176,7 @@ send_all(Sending *at, DrvReceipt *receipt, GError **error)
 {
     g_autofree char *digest = NULL;
 
-    drv_status_phase("sending");
+    drv_status_step("sending", at->tree->allocated);
     for (guint i = 0; i < at->tree->entries->len; i++) {
         const DrvEntry *entry = at->tree->entries->pdata[i];
 
@@ -209,7 +213,7 @@ drv_transfer_send(DrvPeer *peer,
     if (size > DRV_WIRE_OFFER_MAX)
         return drv_throw(error, DRV_ERROR_REFUSED, "there are too many files to send");
     drv_digest_update(digest, data, size);
-    drv_status_total(tree->allocated);
+    drv_status_step("comparing", tree->allocated);
     if (!drv_wire_send(peer, DRV_WIRE_OFFER, 0, data, size, error))
         return FALSE;
     answer = drv_wire_expect(peer, DRV_WIRE_ANSWER, error);

@@ -56,7 +56,7 @@ drv_frame_parse(const GByteArray *buffer, DrvFrame *frame, gsize *size, GError *
         return TRUE;
     memcpy(&wire_size, buffer->data + 4, sizeof wire_size);
     wire_size = GUINT32_FROM_LE(wire_size);
-    if (wire_size > DRV_FRAME_MAX || !strchr("HRDZECLAPKX", buffer->data[3]) ||
+    if (wire_size > DRV_FRAME_MAX || !strchr("HRDZECLAPSKX", buffer->data[3]) ||
         buffer->data[3] == '\0')
         return drv_throw(error, DRV_ERROR_REMOTE, "malformed frame");
     if (buffer->len < DRV_FRAME_HEADER + (gsize)wire_size)

@@ -9,6 +9,7 @@
  *                          E  end of the stream
  *                          C  confirmed: what was prepared shall stay
  *     worker → front-end   L  log: level letter, text     A  still alive
+ *                          S  status: what it does, as lines (base/status.h)
  *                          P  prepared: result text; it stays once that is confirmed
  *                          K  done: result text (may be empty)
  *                          X  failed: u32 code, message
@@ -30,6 +31,7 @@ typedef enum {
     DRV_FRAME_END = 'E',
     DRV_FRAME_LOG = 'L',
     DRV_FRAME_ALIVE = 'A',
+    DRV_FRAME_STATUS = 'S',
     DRV_FRAME_PREPARED = 'P',
     DRV_FRAME_CONFIRMED = 'C',
     DRV_FRAME_DONE = 'K',

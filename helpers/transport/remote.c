@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "transport/build.h"
 #include "transport/dispatch.h"
 #include "transport/push-worker.h"
@@ -275,6 +276,7 @@ connect_worker(DrvRemote *remote, GError **error)
     const char *host = remote->here ? "this machine" : remote->ssh.host;
     g_autoptr(GError) why = NULL;
     Hello hello;
+    DRV_STATUS_WAIT("link");
 
     if (remote->here) {
         DrvFrame frame;

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/status.h"
 
 #define BLOCK_SIZE (1024 * 1024) /* of the data stream */
 #define PIECE_SIZE (64 * 1024)   /* what is looked at for zeros */
@@ -20,6 +21,14 @@ show_log(const DrvFrame *frame)
 
     if (*text >= '0' && *text <= '3')
         drv_log((DrvLogLevel)(*text - '0'), text + 1);
+}
+
+static void
+hear_status(DrvSession *talk, const DrvFrame *frame)
+{
+    g_autofree char *text = drv_frame_text(frame);
+
+    drv_status_hear(talk->where, text);
 }
 
 /* What has no worker there is for us to say: here the work has begun. */
@@ -49,14 +58,19 @@ handle_frame(DrvSession *talk,
         return TRUE;
     case DRV_FRAME_ALIVE:
         return TRUE;
+    case DRV_FRAME_STATUS:
+        hear_status(talk, frame);
+        return TRUE;
     case DRV_FRAME_PREPARED:
     case DRV_FRAME_DONE:
         *done = TRUE;
+        drv_status_hear(talk->where, NULL);
         talk->prepared = frame->type == DRV_FRAME_PREPARED;
         if (frame->size > 0 && result)
             *result = drv_frame_text(frame);
         return TRUE;
     case DRV_FRAME_FAILED:
+        drv_status_hear(talk->where, NULL);
         return throw_failed(frame, error);
     case DRV_FRAME_DATA:
         if (!talk->converses)
@@ -139,10 +153,13 @@ static gboolean
 send_stream(DrvSession *talk, DrvSource *in, GError **error)
 {
     g_autofree guint8 *block = g_malloc(BLOCK_SIZE);
+    guint64 size = drv_source_size_hint(in);
     gssize got;
 
+    drv_status_step("sending", size == DRV_SOURCE_SIZE_UNKNOWN ? 0 : size);
     while ((got = drv_source_read_full(in, block, BLOCK_SIZE, error)) > 0) {
         queue_block(talk, block, (gsize)got);
+        drv_status_moved((guint64)got);
         if (!send_out(talk, OUT_HIGH, error))
             return FALSE;
     }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "virt/migration-private.h"
 
 #define LOOK_EVERY_MS 1000
@@ -95,6 +96,7 @@ bytes_moved(virDomainPtr domain)
 
     if (virDomainGetJobInfo(domain, &info) < 0)
         return 0;
+    drv_status_progress(info.dataProcessed, info.dataTotal);
     return info.memProcessed + info.fileProcessed;
 }
 
@@ -251,6 +253,7 @@ drv_migration_run(DrvMigration *migration,
     call->flags = migration->flags;
     call->params = g_steal_pointer(&migration->params);
     call->n_params = migration->n_params;
+    drv_status_step("migrating", 0);
     return drv_virt_call_patiently(domain, NULL, call, error);
 }
 

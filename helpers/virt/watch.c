@@ -6,6 +6,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/status.h"
 #include "virt/virt-private.h"
 #include "virt/virt.h"
 #include "virt/watch.h"
@@ -290,6 +291,7 @@ drv_watch_next(DrvWatch *watch, DrvEvent *event, guint timeout_ms, GError **erro
                             { .fd = virt->life->closed_fd, .events = POLLIN } };
     g_autofree DrvEvent *taken = NULL;
 
+    DRV_STATUS_WAIT("guest");
     *event = (DrvEvent){ 0, 0, NULL };
     if (drv_poll(fds, G_N_ELEMENTS(fds), (int)timeout_ms, error) < 0)
         return FALSE;

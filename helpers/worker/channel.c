@@ -63,6 +63,12 @@ send_log(DrvLogLevel level, const char *text, gpointer data)
     send_frame(data, DRV_FRAME_LOG, line);
 }
 
+void
+worker_port_status(const char *text, gpointer port)
+{
+    send_frame(port, DRV_FRAME_STATUS, text);
+}
+
 static gpointer
 say_alive(gpointer data)
 {

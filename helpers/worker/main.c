@@ -11,7 +11,9 @@
 
 #include "base/action.h"
 #include "base/error.h"
+#include "base/status.h"
 #include "image/relink.h"
+#include "request/subject.h"
 #include "transport/build.h"
 #include "transport/remote.h"
 #include "worker/worker.h"
@@ -49,6 +51,8 @@ run_request(WorkerPort *port, GError **error)
     request = drv_request_new(op->request);
     if (!drv_request_unpack(request, fields, error))
         return FALSE;
+    drv_status_set_sink(worker_port_status, port);
+    drv_subject_begin(op->name, request);
     if (op->converse) {
         peer = worker_port_peer(port);
         return op->converse(request, &peer, &result, error) &&
@@ -76,6 +80,7 @@ main(int argc, char **argv)
     drv_stage_set_settle(drv_relink_settle);
     if (run_request(port, &error))
         return drv_action_done();
+    drv_status_end(error);
     worker_port_failed(port, error);
     return drv_error_exit_status(drv_error_code(error));
 }

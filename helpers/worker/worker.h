@@ -15,6 +15,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkerPort, worker_port_free)
 
 void worker_port_hello(WorkerPort *port, const char *build, const char *machine);
 
+/* Send a status, as a DrvStatusSink. */
+void worker_port_status(const char *text, gpointer port);
+
 /* The op is done: say so, and keep its result if the caller answers (base/answer.h). */
 gboolean worker_port_deliver(WorkerPort *port,
                              const char *result,

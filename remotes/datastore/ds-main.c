@@ -5,6 +5,7 @@
 #include "base/action.h"
 #include "base/error.h"
 #include "datastore/ds.h"
+#include "request/subject.h"
 #include "transport/bridge.h"
 #include "transport/dispatch.h"
 
@@ -61,6 +62,7 @@ run_action(const DsAction *action,
 
     g_free(request->image_id);
     request->image_id = g_strdup(id);
+    drv_subject_begin(drv_action_path(), request);
     if (!drv_request_read_dump(request, dump, error) ||
         (action->prepare && !action->prepare(request, dump, error)) ||
         (op->prepare && !op->prepare(request, error)))

@@ -8,6 +8,7 @@
 #include "base/action.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "request/subject.h"
 
 static gboolean
 is_blank(const GString *text)
@@ -82,6 +83,7 @@ run_action(const VmmAction *action,
 
     if (op == NULL || !drv_request_read_args(request, argc, argv, error))
         return FALSE;
+    drv_subject_begin(drv_action_path(), request);
     if (read_document(action, request, argc, argv, error) &&
         op->run(request, NULL, result, error))
         return TRUE;

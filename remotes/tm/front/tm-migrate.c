@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
+#include "request/subject.h"
 #include "tm/tm.h"
 #include "transport/dispatch.h"
 
@@ -90,8 +91,10 @@ run_step(const DrvOp *op, TmMigrate *request, int argc, char **argv, GError **er
 {
     g_auto(MigrateInput) input = { 0 };
 
-    if (!drv_request_read_args(request, argc, argv, error) ||
-        !read_input(&input, argc, argv, error) ||
+    if (!drv_request_read_args(request, argc, argv, error))
+        return FALSE;
+    drv_subject_begin(drv_action_path(), request);
+    if (!read_input(&input, argc, argv, error) ||
         !drv_request_read_dump(request, input.vm, error))
         return FALSE;
     if (g_str_equal(request->host, request->destination_host) &&

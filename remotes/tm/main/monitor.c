@@ -8,6 +8,7 @@
  */
 #include "base/action.h"
 #include "base/error.h"
+#include "request/subject.h"
 #include "tm/tm.h"
 #include "transport/bridge.h"
 #include "transport/dispatch.h"
@@ -26,6 +27,7 @@ monitor_datastore(const DrvOp *op,
 
     if (dump == NULL || !drv_request_read_dump(request, dump, error))
         return FALSE;
+    drv_subject_begin(drv_action_path(), request);
     if (!drv_release_at_least(drv_action_release(), 5, 10, 0))
         request->vms = TRUE;
     if (op->prepare && !op->prepare(request, error))

@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
-#include "transfer/status.h"
 #include "transport/remote.h"
 
 static gboolean
@@ -42,22 +42,18 @@ static gboolean
 clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     TmClone *request = (TmClone *)data;
-    g_autofree char *object = tm_disk_name(request);
     g_autoptr(DrvRemote) remote = NULL;
-    gboolean ok;
 
     (void)in, (void)result;
-    drv_status_begin("clone", object, request->source, request->host);
+    drv_status_route(request->source, request->host);
     remote = drv_remote_open(request->host, DRV_WORKER_PLAIN, error);
-    ok = remote && drv_remote_converse(remote,
-                                       "ssh.clone_receive",
-                                       drv_request_pack(request),
-                                       send_image,
-                                       request,
-                                       NULL,
-                                       error);
-    drv_status_end();
-    return ok;
+    return remote && drv_remote_converse(remote,
+                                         "ssh.clone_receive",
+                                         drv_request_pack(request),
+                                         send_image,
+                                         request,
+                                         NULL,
+                                         error);
 }
 
 const DrvOp ssh_clone = {
@@ -89,7 +85,6 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     g_autofree char *ds = g_path_get_dirname(dir);
     g_autofree char *name = g_path_get_basename(target);
     g_autofree char *snap = g_strconcat(name, ".snap", NULL);
-    g_autofree char *object = tm_disk_name(request);
     const char *const drop[] = { snap, NULL };
     DrvReceive receive = {
         .dir = dir, .key = name, .drop = drop, .settle = settle, .data = (gpointer)request
@@ -97,11 +92,10 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     gboolean ok;
 
     (void)result;
-    drv_status_begin("clone", object, request->source, request->host);
+    drv_status_route(request->source, request->host);
     ok = tm_dir_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
     if (!ok) /* unless something has arrived for the next try */
         drv_path_remove_empty(AT_FDCWD, dir);
-    drv_status_end();
     return ok;
 }
 

@@ -9,10 +9,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "stage/stage.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
-#include "transfer/status.h"
 #include "transport/remote.h"
 
 /* --- sending ---------------------------------------------------------------------------
@@ -83,11 +83,9 @@ ssh_mv_send_talk(DrvPeer *peer, gpointer data, GError **error)
 }
 
 static void
-begin_status(const TmMove *request)
+name_ends(const TmMove *request)
 {
-    g_autofree char *object = g_strdup_printf("VM %" G_GUINT64_FORMAT, request->vm_id);
-
-    drv_status_begin("mv", object, request->source_host, request->host);
+    drv_status_route(request->source_host, request->host);
 }
 
 static gboolean
@@ -96,9 +94,8 @@ send_to_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     SshMoveEnd end = { .request = data };
     gboolean ok;
 
-    begin_status(data);
+    name_ends(data);
     ok = ssh_mv_send_talk(peer, &end, error);
-    drv_status_end();
     *result = end.result;
     return ok;
 }
@@ -122,7 +119,7 @@ push(gconstpointer data, DrvSource *in, char **result, GError **error)
     g_autoptr(DrvRemote) to = NULL;
 
     (void)in;
-    begin_status(request);
+    name_ends(request);
     to = drv_remote_open(request->host, DRV_WORKER_PLAIN, &why);
     if (to && drv_remote_converse(to,
                                   ssh_mv_receive.name,
@@ -131,11 +128,9 @@ push(gconstpointer data, DrvSource *in, char **result, GError **error)
                                   &end,
                                   NULL,
                                   &why)) {
-        drv_status_end();
         *result = end.result;
         return TRUE;
     }
-    drv_status_end();
     g_free(end.result);
     if (!drv_error_is(why, DRV_ERROR_NO_HOST)) {
         g_propagate_error(error, g_steal_pointer(&why));
@@ -176,9 +171,8 @@ receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **e
     gboolean ok;
 
     (void)result;
-    begin_status(data);
+    name_ends(data);
     ok = tm_dir_monitor(ds, error) && ssh_mv_receive_talk(peer, &end, error);
-    drv_status_end();
     return ok;
 }
 

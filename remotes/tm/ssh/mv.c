@@ -2,9 +2,9 @@
 /* mv: the directory of a VM goes to another host or datastore.  Disks go with it. */
 #include "base/error.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "request/core.h"
 #include "tm/ssh/ssh.h"
-#include "transfer/status.h"
 #include "transport/dispatch.h"
 
 extern const DrvOp tm_mv_op;
@@ -59,7 +59,6 @@ move_target(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     TmMove *request = (TmMove *)data;
     g_autofree char *outcome = NULL;
-    g_autofree char *object = g_strdup_printf("VM %" G_GUINT64_FORMAT, request->vm_id);
     g_autoptr(GError) why = NULL;
     gboolean given_up, moved;
 
@@ -68,9 +67,8 @@ move_target(gconstpointer data, DrvSource *in, char **result, GError **error)
         return FALSE;
     if (given_up)
         return TRUE;
-    drv_status_begin("mv", object, request->source_host, request->host);
+    drv_status_route(request->source_host, request->host);
     moved = ssh_mv_transfer(request, &outcome, &why);
-    drv_status_end();
     if (!moved && is_done_before(request, why))
         return TRUE;
     if (!moved) {

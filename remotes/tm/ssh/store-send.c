@@ -3,12 +3,12 @@
  */
 #include "base/error.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "image/qemu-img.h"
 #include "stage/stage.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/ops/tm-image.h"
 #include "tm/ssh/ssh.h"
-#include "transfer/status.h"
 
 gboolean
 ssh_store_send_file(DrvPeer *peer,
@@ -100,8 +100,6 @@ send_disk(const TmStore *request,
 {
     g_auto(TmDir) dir = TM_DIR_INIT;
     g_auto(TmDisk) disk = TM_DISK_INIT;
-    g_autofree char *object = tm_disk_name(request);
-    gboolean ok;
 
     if (!tm_dir_open(&dir, request->target, FALSE, error) ||
         !tm_disk_look(&disk, &dir, error))
@@ -115,11 +113,8 @@ send_disk(const TmStore *request,
                          "'%s' has no snapshot %" G_GINT64_FORMAT,
                          request->target,
                          request->snapshot_id);
-    drv_status_begin(
-        with_snapshots ? "mvds" : "cpds", object, request->host, request->image);
-    ok = send_file(request, peer, &dir, &disk, with_snapshots, result, error);
-    drv_status_end();
-    return ok;
+    drv_status_route(request->host, request->image);
+    return send_file(request, peer, &dir, &disk, with_snapshots, result, error);
 }
 
 static gboolean

@@ -2,8 +2,8 @@
 /* mvds, cpds: a disk comes back from its host and becomes an image. */
 #include "base/error.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "tm/ssh/ssh.h"
-#include "transfer/status.h"
 #include "transport/remote.h"
 
 /* --- here, where the image is ----------------------------------------------------------
@@ -31,24 +31,21 @@ receive_image(DrvPeer *peer, gpointer data, GError **error)
 
 static gboolean
 store(const TmStore *request,
-      const char *action,
       const char *op,
       gboolean live,
       gboolean with_snapshots,
       GError **error)
 {
     Store what = { .request = request, .with_snapshots = with_snapshots };
-    g_autofree char *object = tm_disk_name(request);
     g_autoptr(DrvRemote) remote = NULL;
     gboolean ok;
 
-    drv_status_begin(action, object, request->host, request->image);
+    drv_status_route(request->host, request->image);
     remote =
         drv_remote_open(request->host, live ? DRV_WORKER_VIRT : DRV_WORKER_PLAIN, error);
     ok = remote &&
          drv_remote_converse(
              remote, op, drv_request_pack(request), receive_image, &what, NULL, error);
-    drv_status_end();
     return ok;
 }
 
@@ -56,7 +53,7 @@ static gboolean
 run_mvds(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return store(data, "mvds", "ssh.mvds_send", FALSE, TRUE, error);
+    return store(data, "ssh.mvds_send", FALSE, TRUE, error);
 }
 
 const DrvOp ssh_mvds = {
@@ -75,12 +72,8 @@ run_cpds(gconstpointer data, DrvSource *in, char **result, GError **error)
         request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
 
     (void)in, (void)result;
-    return store(request,
-                 "cpds",
-                 live ? "ssh.cpds_live_send" : "ssh.cpds_send",
-                 live,
-                 FALSE,
-                 error);
+    return store(
+        request, live ? "ssh.cpds_live_send" : "ssh.cpds_send", live, FALSE, error);
 }
 
 const DrvOp ssh_cpds = {
