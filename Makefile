@@ -14,6 +14,7 @@ LIBEXECDIR ?= /usr/libexec/one-native
 UNITDIR ?= /usr/lib/systemd/system
 COMPDIR ?= /usr/share/bash-completion/completions
 TREEDIR ?= /usr/lib/one-native
+ZSHDIR  ?= /usr/share/zsh/vendor-completions
 DESTDIR ?=
 OUT     ?= out$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
 VERSION := $(shell cat packaging/VERSION)
@@ -295,7 +296,7 @@ stripped: all
 STRIP := -s
 AGENT_PROGS = $(filter $(OUT)/agent/drv-agent%,$(PROGS))
 install-agent: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(COMPDIR))
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(COMPDIR) $(ZSHDIR))
 	install $(STRIP) -m 755 $(OUT)/agent/drv $(DESTDIR)$(BINDIR)/drv
 	install $(STRIP) -m 755 $(AGENT_PROGS) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 packaging/systemd/drv-agentd.socket $(DESTDIR)$(UNITDIR)/
@@ -303,10 +304,11 @@ install-agent: all
 	    >$(DESTDIR)$(UNITDIR)/drv-agentd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/drv-agentd.service
 	install -m 644 packaging/drv.bash-completion $(DESTDIR)$(COMPDIR)/drv
+	install -m 644 packaging/drv.zsh-completion $(DESTDIR)$(ZSHDIR)/_drv
 
 uninstall-agent:
 	rm -rf $(DESTDIR)$(LIBEXECDIR)
-	rm -f $(DESTDIR)$(BINDIR)/drv $(DESTDIR)$(COMPDIR)/drv \
+	rm -f $(DESTDIR)$(BINDIR)/drv $(DESTDIR)$(COMPDIR)/drv $(DESTDIR)$(ZSHDIR)/_drv \
 	    $(addprefix $(DESTDIR)$(UNITDIR)/drv-agentd,.socket .service)
 
 install: stripped install-agent

@@ -16,8 +16,10 @@ typedef struct {
     gboolean no_wait;
 } Drv;
 
-/* What the shell may offer for a word. */
-typedef enum { WORD_ANY, WORD_FILE, WORD_VM, WORD_TASK } WordKind;
+/* What the shell may offer for a word.  Verbs of actions (of drivers, on this machine)
+ * need no agent.
+ */
+typedef enum { WORD_ANY, WORD_FILE, WORD_VM, WORD_TASK, WORD_ACTION } WordKind;
 
 typedef struct {
     const char *verb;  /* NULL: the noun is all */
@@ -35,7 +37,7 @@ typedef struct {
 } Noun;
 
 extern const Noun noun_vm, noun_task, noun_events, noun_host, noun_diagnostics,
-    noun_metrics;
+    noun_metrics, noun_ps, noun_cancel, noun_log;
 
 /* --- follow.c
  * ---------------------------------------------------------------------------

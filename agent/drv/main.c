@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/headline.h"
 #include "base/log.h"
+#include "base/status-read.h"
 #include "transport/build.h"
 
 #define DEFAULT_SOCKET "/run/one-native/agent.sock"
@@ -26,7 +27,8 @@ enum {
 };
 
 static const Noun *const nouns[] = { &noun_vm,   &noun_task,        &noun_events,
-                                     &noun_host, &noun_diagnostics, &noun_metrics };
+                                     &noun_host, &noun_diagnostics, &noun_metrics,
+                                     &noun_ps,   &noun_cancel,      &noun_log };
 
 static Drv drv = { .client = { .path = DEFAULT_SOCKET, .fd = -1 } };
 static char *socket_path;
@@ -150,6 +152,15 @@ offer_objects(WordKind kind)
     }
 }
 
+static void
+offer_actions(void)
+{
+    g_autoptr(GPtrArray) entries = drv_status_list(NULL);
+
+    for (guint i = 0; entries && i < entries->len; i++)
+        print_line("%s", ((const DrvStatusEntry *)entries->pdata[i])->id);
+}
+
 /* "drv complete WORD...": what may stand in place of the last one, a line each. */
 static int
 complete(int argc, char **argv)
@@ -167,6 +178,9 @@ complete(int argc, char **argv)
     } else if (verb && argv[argc - 1][0] == '-') {
         offer_options(verb->options);
         offer_options(common);
+    } else if (verb && argc == (alone ? 2 : 3) && verb->kind == WORD_ACTION &&
+               verb->max > 0) {
+        offer_actions();
     } else if (verb && argc == 3 && (verb->kind == WORD_VM || verb->kind == WORD_TASK)) {
         offer_objects(verb->kind);
     }
@@ -271,7 +285,8 @@ run_noun(int argc, char **argv, GError **error)
         return FALSE;
     if ((guint)argc - 1 < verb->min || (guint)argc - 1 > verb->max)
         return drv_throw(error, DRV_ERROR_USAGE, "usage: drv %s", usage);
-    return connect_agent(error) && verb->run(&drv, argv + 1, error);
+    return (verb->kind == WORD_ACTION || connect_agent(error)) &&
+           verb->run(&drv, argv + 1, error);
 }
 
 static gboolean

@@ -9,12 +9,13 @@
 
 #define BAR 30
 
-static gboolean with_color, with_bar, bar_is_drawn;
+static gboolean with_color, with_bar, redraws, bar_is_drawn;
 
 void
 print_set_terminal(gboolean color, gboolean bar)
 {
     with_color = color;
+    redraws = bar;
     with_bar = bar && isatty(STDERR_FILENO);
 }
 
@@ -327,6 +328,29 @@ terminal_width(void)
 
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
                                                                            : 80;
+}
+
+char *
+bar_text(double part, int width)
+{
+    int filled = (int)(CLAMP(part, 0.0, 1.0) * width);
+    int percent = (int)(CLAMP(part, 0.0, 1.0) * 100);
+
+    if (!redraws || !isatty(STDOUT_FILENO))
+        return g_strdup_printf("%d %%", percent);
+    return g_strdup_printf("[%.*s%.*s] %3d %%",
+                           filled,
+                           "##############################",
+                           width - filled,
+                           "..............................",
+                           percent);
+}
+
+void
+print_clear(void)
+{
+    if (redraws && isatty(STDOUT_FILENO))
+        (void)fputs("\033[H\033[2J", stdout);
 }
 
 void

@@ -45,6 +45,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Table, table_clear)
 void table_row(Table *table, ...) G_GNUC_NULL_TERMINATED;
 void table_print(const Table *table);
 
+/* "[####....] 50 %" of @width characters and the number, or the number only where stdout
+ * is not a terminal; caller frees.
+ */
+char *bar_text(double part, int width);
+/* Where stdout is a terminal, begin its screen again. */
+void print_clear(void);
+
 /* The last line of a terminal, on stderr, redrawn; nothing where stderr is not a
  * terminal.
  */

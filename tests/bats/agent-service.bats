@@ -27,6 +27,7 @@ installed_tree() {
 ./usr/libexec/one-native/drv-agent-worker
 ./usr/libexec/one-native/drv-agentd
 ./usr/share/bash-completion/completions/drv
+./usr/share/zsh/vendor-completions/_drv
 END
     "$TREE/usr/bin/drv" --version
     make -s -C "$DRV_ROOT" OUT="$DRV_OUT" DESTDIR="$TREE" uninstall-agent
