@@ -13,7 +13,7 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y packaging/
 
 list_sources() {
     git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
-        find . \( -name .git -o -name 'out*' -maxdepth 1 \) -prune -o ! -type d -print0
+        find . \( -path ./.git -o -path './out*' \) -prune -o ! -type d -print0
 }
 
 copy_sources() { # DIRECTORY

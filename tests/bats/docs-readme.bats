@@ -47,3 +47,13 @@ read_by_code() { # FILE: names asked for in sources that load it
         grep -qE "^\| \`$driver\` \| .* \| ${actions% } \|\$" README.md
     done
 }
+
+@test "docs/libraries.md has each library that a program links or loads, and no other" {
+    local out=${OUT:-out}
+    diff <(grep -oE 'lib[a-z0-9-]+(-2\.0)?\.so\.[0-9]+' docs/libraries.md | sort -u) \
+        <({
+            find "$out/remotes" "$out/agent" -type f -perm -u+x -exec readelf -d {} + 2>/dev/null |
+                sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'
+            grep -rhoE '"lib[a-z0-9.-]+\.so\.[0-9]+"' helpers agent --include='*.c' | tr -d '"'
+        } | grep -v '^ld-linux' | sort -u)
+}
