@@ -221,31 +221,38 @@ clear_the_way(DrvIncoming *in, GHashTable *offered, const char *name)
 }
 
 static gboolean
+has_name(char **names, const char *name)
+{
+    return g_strv_contains((const char *const *)names, name);
+}
+
+/* What has arrived, as @settle left it. */
+static gboolean
 plan(DrvIncoming *in, GError **error)
 {
+    g_auto(GStrv) names = drv_path_list(in->fd, in->name, error);
     g_autoptr(GHashTable) offered = g_hash_table_new(g_str_hash, g_str_equal);
 
+    if (names == NULL)
+        return FALSE;
     for (guint i = 0; i < in->tree->entries->len; i++) {
         const DrvEntry *entry = in->tree->entries->pdata[i];
 
         g_hash_table_insert(offered, entry->path, (gpointer)entry);
     }
     for (guint i = 0; in->receive->drop && in->receive->drop[i]; i++) {
-        if (!g_hash_table_contains(offered, in->receive->drop[i]))
+        if (!has_name(names, in->receive->drop[i]))
             drv_stage_remove(in->stage, in->receive->drop[i]);
     }
     /* The key's own name comes last: until then, what it stands for is the old. */
     for (guint round = 0; round < 2; round++) {
-        for (guint i = 0; i < in->tree->entries->len; i++) {
-            const DrvEntry *entry = in->tree->entries->pdata[i];
-
-            if (strchr(entry->path, '/') ||
-                g_str_equal(entry->path, in->receive->key) != (round == 1))
+        for (guint i = 0; names[i]; i++) {
+            if (g_str_equal(names[i], in->receive->key) != (round == 1))
                 continue;
-            if (!drv_stage_adopt(in->stage, in->fd, entry->path, error))
+            if (!drv_stage_adopt(in->stage, in->fd, names[i], error))
                 return FALSE;
-            clear_the_way(in, offered, entry->path);
-            drv_stage_publish(in->stage, entry->path, entry->path);
+            clear_the_way(in, offered, names[i]);
+            drv_stage_publish(in->stage, names[i], names[i]);
         }
     }
     return TRUE;

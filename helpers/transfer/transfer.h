@@ -77,7 +77,9 @@ typedef struct {
      */
     gboolean keep;
     const char *const *drop; /* names that go with what is replaced, or NULL */
-    /* Before anything is published: may change what has arrived in @dir_fd. */
+    /* Before anything is published: may change what has arrived in @dir_fd, where names
+     * at the top are @key and "@key.snap".
+     */
     gboolean (*settle)(int dir_fd, const char *where, gpointer data, GError **error);
     gpointer data;
 } DrvReceive;

@@ -325,3 +325,30 @@ transfers_of() { # RELEASE
 @test "6.10.5: transfers" { transfers_of 6.10.5; }
 @test "7.0.2: transfers" { transfers_of 7.0.2; }
 @test "7.4.0: transfers" { transfers_of 7.4.0; }
+
+# --- VM directories on the hosts' own storage -------------------------------------------
+
+disks_are_on_hosts() { # RELEASE
+    frontend "$1"
+    facts
+    fe_tm qcow2 clone.ssh "fe:$DS/qcow2 $HERE:$VM/disk.0 25 1"
+    fe_ok
+    assert_chain "$VM/disk.0" qcow2
+    fe_tm qcow2 ln.ssh "fe:$DS/qcow2 $HERE:$VM/disk.2 25 1"
+    fe_ok
+    fe_tm qcow2 snap_create.ssh "$HERE:$VM/disk.2 0 25 1"
+    fe_ok
+    fe_tm qcow2 mv.ssh "$HERE:$VM/disk.2 host01:$VM/disk.2 25 1"
+    fe_ok
+    fe_tm qcow2 mvds.ssh "$HERE:$VM/disk.2 $DS/qcow2 25 1"
+    fe_ok
+    assert_chain "$DS/qcow2" qcow2 "0 qcow2"
+    fe_tm qcow2 delete.ssh "$HERE:$VM 25 0"
+    fe_ok
+    assert_only "$SYS" .monitor
+}
+
+@test "5.12.0.4: an image on shared storage, a VM on its host's" { disks_are_on_hosts 5.12.0.4; }
+@test "6.0.3: an image on shared storage, a VM on its host's" { disks_are_on_hosts 6.0.3; }
+@test "6.10.5: an image on shared storage, a VM on its host's" { disks_are_on_hosts 6.10.5; }
+@test "7.4.0: an image on shared storage, a VM on its host's" { disks_are_on_hosts 7.4.0; }

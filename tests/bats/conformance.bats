@@ -31,7 +31,7 @@ programs() { # of all drivers, as paths below the remotes
     for mad in fs ceph dummy dev; do
         for action in $DS_ACTIONS; do echo "datastore/$mad/$action"; done
     done
-    for mad in shared qcow2 ssh ceph dummy dev; do
+    for mad in shared qcow2 ssh local ceph dummy dev; do
         for action in $TM_ACTIONS; do echo "tm/$mad/$action"; done
     done
     for mad in shared qcow2; do

@@ -42,3 +42,7 @@ replay() { # [--resolved] SCENARIO
 @test "replay: a VM with persistent disks on the hosts' own storage" {
     replay ssh-vm-persistent
 }
+
+@test "replay: a VM with non-persistent disks on the hosts' own storage" {
+    replay ssh-vm-nonpersistent
+}

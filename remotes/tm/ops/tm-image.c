@@ -136,6 +136,21 @@ tm_overlay_read(
     return TRUE;
 }
 
+gboolean
+tm_overlay_is_single(const TmDisk *disk, gboolean *single, GError **error)
+{
+    g_autofree char *backing = NULL;
+    guint64 size;
+
+    *single = FALSE;
+    if (tm_disk_highest(disk) != 0)
+        return TRUE;
+    if (!tm_overlay_read(disk, disk->file, &size, &backing, error))
+        return FALSE;
+    *single = backing == NULL;
+    return TRUE;
+}
+
 static gboolean
 grow(int fd, off_t now, off_t size, gboolean full)
 {

@@ -57,6 +57,11 @@ gboolean tm_overlay_read(const TmDisk *disk,
                          char **backing,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Is a TM_DISK_CHAIN just file 0, backed by nothing?  Then it is an image by itself. */
+gboolean tm_overlay_is_single(const TmDisk *disk,
+                              gboolean *single,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Before a tool opens @file below the disk's base as qcow2, and all that it is backed by:
  * drv_chain_check().
  */

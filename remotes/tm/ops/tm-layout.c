@@ -61,7 +61,16 @@ name_file(const Naming *as, const char *file, GError **error)
         return TRUE;
     number = number_of(as->fd, info.backing_file, as->image);
     text = number ? g_strconcat(as->head, number, NULL) : NULL;
-    if (number == NULL || g_str_equal(text, info.backing_file))
+    if (number == NULL)
+        return *as->head == '/' ||
+               drv_throw(error,
+                         DRV_ERROR_REFUSED,
+                         "'%s/%s' is backed by '%s', which is not one "
+                         "of its snapshots",
+                         as->dir,
+                         file,
+                         info.backing_file);
+    if (g_str_equal(text, info.backing_file))
         return TRUE;
     cmd = drv_qemu_img_rename_backing(file, text, "qcow2");
     drv_cmd_cwd(cmd, as->fd);

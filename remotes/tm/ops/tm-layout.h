@@ -10,9 +10,10 @@
 #include <glib.h>
 
 /* Make the files in @snap_dir below @dir_fd, all of them qcow2, name each other @head and
- * the number ("disk.0.snap/"; absolute: only what is relative changes), and give the link
- * the directory's name.  A path that ends in @image (may be NULL) means file 0.  What
- * else a file is backed by outside of the directory stays as it is.
+ * the number, and give the link the directory's name.  A path that ends in @image (may be
+ * NULL) means file 0.  With a relative @head ("disk.0.snap/") a file that is backed by
+ * anything else is DRV_ERROR_REFUSED; with an absolute one it stays, as do all absolute
+ * texts.
  */
 gboolean tm_layout_name(int dir_fd,
                         const char *where,

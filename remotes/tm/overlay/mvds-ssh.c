@@ -62,22 +62,6 @@ copy(const Return *to, const char *from, const char *as, GError **error)
     return tm_tree_copy(to->disk->base_fd, from, drv_stage_fd(to->stage), as, error);
 }
 
-/* Without snapshots a chain is one file, and that becomes the image. */
-static gboolean
-is_single(const TmDisk *disk, gboolean *single, GError **error)
-{
-    g_autofree char *backing = NULL;
-    guint64 size;
-
-    *single = FALSE;
-    if (tm_disk_highest(disk) != 0)
-        return TRUE;
-    if (!tm_overlay_read(disk, disk->file, &size, &backing, error))
-        return FALSE;
-    *single = backing == NULL;
-    return TRUE;
-}
-
 static gboolean
 copy_single(const Return *to, GError **error)
 {
@@ -101,7 +85,7 @@ copy_chain(const Return *to, GError **error)
     gboolean single;
 
     if (!tm_overlay_check(to->disk, to->disk->file, error) ||
-        !is_single(to->disk, &single, error))
+        !tm_overlay_is_single(to->disk, &single, error))
         return FALSE;
     if (single)
         return copy_single(to, error);

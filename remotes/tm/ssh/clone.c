@@ -38,22 +38,27 @@ send_image(DrvPeer *peer, gpointer data, GError **error)
     return drv_transfer_send(peer, &send, &place, &receipt, error);
 }
 
-static gboolean
-clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
+gboolean
+ssh_clone_to(TmClone *request, const DrvOp *receiver, GError **error)
 {
-    TmClone *request = (TmClone *)data;
     g_autoptr(DrvRemote) remote = NULL;
 
-    (void)in, (void)result;
     drv_status_route(request->source, request->host);
     remote = drv_remote_open(request->host, DRV_WORKER_PLAIN, error);
     return remote && drv_remote_converse(remote,
-                                         "ssh.clone_receive",
+                                         receiver->name,
                                          drv_request_pack(request),
                                          send_image,
                                          request,
                                          NULL,
                                          error);
+}
+
+static gboolean
+clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return ssh_clone_to((TmClone *)data, &ssh_clone_receive, error);
 }
 
 const DrvOp ssh_clone = {
@@ -68,7 +73,7 @@ DRV_OP_REGISTER(ssh_clone);
  */
 
 static gboolean
-settle(int dir_fd, const char *where, gpointer data, GError **error)
+grow(int dir_fd, const char *where, gpointer data, GError **error)
 {
     const TmClone *request = data;
     g_autofree char *name = g_path_get_basename(request->target);
@@ -76,10 +81,9 @@ settle(int dir_fd, const char *where, gpointer data, GError **error)
     return request->disk_id < 0 || ssh_grow(request, dir_fd, where, name, error);
 }
 
-static gboolean
-receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
+gboolean
+ssh_clone_arrive(const TmClone *request, DrvPeer *peer, SshSettle settle, GError **error)
 {
-    const TmClone *request = data;
     g_autofree char *target = drv_path_collapse(request->target);
     g_autofree char *dir = g_path_get_dirname(target);
     g_autofree char *ds = g_path_get_dirname(dir);
@@ -91,12 +95,18 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     };
     gboolean ok;
 
-    (void)result;
     drv_status_route(request->source, request->host);
     ok = tm_dir_monitor(ds, error) && drv_transfer_receive(peer, &receive, error);
     if (!ok) /* unless something has arrived for the next try */
         drv_path_remove_empty(AT_FDCWD, dir);
     return ok;
+}
+
+static gboolean
+receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
+{
+    (void)result;
+    return ssh_clone_arrive(data, peer, grow, error);
 }
 
 const DrvOp ssh_clone_receive = {

@@ -47,9 +47,9 @@ send_live(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     return copy_and_send(request, peer, &dir, &disk, result, error);
 }
 
-const DrvOp ssh_cpds_live_send = {
+const DrvOp ssh_cpds_live_send_op = {
     .name = "ssh.cpds_live_send",
     .request = &tm_cpds,
     .converse = send_live,
 };
-DRV_OP_REGISTER(ssh_cpds_live_send);
+DRV_OP_REGISTER(ssh_cpds_live_send_op);

@@ -27,6 +27,35 @@ gboolean ssh_mv_transfer(const TmMove *request,
                          char **result,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* clone: send the image to @receiver on the host. */
+extern const DrvOp ssh_clone_receive;
+gboolean ssh_clone_to(TmClone *request,
+                      const DrvOp *receiver,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* clone, on the host: receive it; @settle changes what has arrived to what shall be there
+ * (DrvReceive, @data is the request).
+ */
+typedef gboolean (*SshSettle)(int dir_fd,
+                              const char *where,
+                              gpointer data,
+                              GError **error);
+gboolean ssh_clone_arrive(const TmClone *request,
+                          DrvPeer *peer,
+                          SshSettle settle,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* mvds, cpds: have @sender on the host of the disk send it, and make it the image here.
+ * @with_snapshots: those of the image are replaced by the disk's.
+ */
+gboolean ssh_store(const TmStore *request,
+                   const DrvOp *sender,
+                   gboolean with_snapshots,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+extern const DrvOp ssh_mvds_send;
+extern const DrvOp ssh_cpds_send;
+extern const DrvOp ssh_cpds_live_send;
+
 /* A file @nonce that the source has made: does the destination see it, and @target? */
 typedef struct {
     DrvRequest head;

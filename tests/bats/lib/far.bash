@@ -20,7 +20,7 @@ far_setup() { # everything as new
     for node in fe host01 host02; do
         lab_exec "$node" sh -c "rm -rf $SYS $DATASTORES/2"
     done
-    lab_exec fe sh -c "cp --sparse=always $DS/img.keep $DS/img && rm -rf $DS/img.snap && mkdir -p $SYS"
+    lab_exec fe sh -c "rm -rf $DS/img $DS/img.snap && cp --sparse=always $DS/img.keep $DS/img && mkdir -p $SYS"
     far_vm LCM_STATE=8
 }
 
