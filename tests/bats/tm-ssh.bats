@@ -156,16 +156,6 @@ print(os.getxattr('disk.0', 'user.note'), oct(os.stat('disk.0').st_mode),
     [[ $stderr == *"$SYS/25"* ]]
 }
 
-@test "a host that was given up is not contacted" {
-    far_vm LCM_STATE=60
-    "$LAB_TOOLS/lab" unplug "$LAB" host01
-    SECONDS=0
-    move host01 host02
-    "$LAB_TOOLS/lab" plug "$LAB" host01
-    assert_success
-    [ "$SECONDS" -lt 2 ]
-}
-
 @test "what stands in the way is set aside, unless it is the same" {
     clone_to host01
     lab_exec host02 sh -c "mkdir -p $SYS/25 && echo precious >$SYS/25/disk.0"
@@ -238,34 +228,6 @@ arrive() { # on host02: what the hypervisor makes there
     lab_exec host01 sh -c 'kill $(cat /var/tmp/holder); rm /var/tmp/hold'
     assert_error "'25/disk.0' is in use"
     assert_disk_on host01
-}
-
-# --- one place under several names -------------------------------------------------------
-
-@test "the same place is proved, not read from names" {
-    local name
-    lab_root fe sh -c "printf '%s\n' '$(lab_exec fe cat /etc/hosts | awk '$2 == "host01" { print $1 }') alias' >>/etc/hosts"
-    for name in alias "$(lab_exec fe awk '$2 == "host01" { print $1 }' /etc/hosts)"; do
-        lab_exec host01 rm -rf "$SYS/25"
-        clone_to host01
-        lab_root host01 sh -c "cat /etc/hosts | grep -q alias || awk '\$2 == \"host01\" { print \$1, \"alias\" }' /etc/hosts >>/etc/hosts"
-        lab_exec fe sh -c "ssh-keygen -q -F alias >/dev/null || sed 's/^/alias,/' -i ~/.ssh/known_hosts"
-        lab_exec host01 sh -c "ssh-keygen -q -F alias >/dev/null || sed 's/^/alias,/' -i ~/.ssh/known_hosts"
-        move host01 "$name"
-        assert_success
-        assert_disk_on host01
-        assert_there host01 25 25/disk.0
-        run_tm ssh mv "host01:$SYS/25" "$name:$DATASTORES/2/25" 25 2
-        assert_success
-        assert_disk_on host01 "$DATASTORES/2/25/disk.0"
-        assert_nothing_on host01
-        run_tm ssh mv "$name:$DATASTORES/2/25" "host01:$SYS/25" 25 0
-        assert_success
-        lab_exec host01 sh -c "mkdir -p $DATASTORES/real && ln -sfn 0 $DATASTORES/3"
-        run_tm ssh mv "host01:$SYS/25" "$name:$DATASTORES/3/25" 25 3
-        assert_success
-        assert_disk_on host01
-    done
 }
 
 # --- room, resume -------------------------------------------------------------------------
