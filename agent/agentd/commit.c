@@ -45,20 +45,27 @@ write_tasks(Agent *agent)
 }
 
 /* In this order: a task is not final before the VM is what it says. */
-static gboolean
-run(gpointer data)
+void
+commit_now(Agent *agent)
 {
-    Agent *agent = data;
     GHashTableIter iter;
     const char *id;
 
-    agent->commit = 0;
     write_vms(agent);
     write_tasks(agent);
     g_hash_table_iter_init(&iter, agent->spent);
     while (g_hash_table_iter_next(&iter, (gpointer *)&id, NULL))
         store_remove(agent, "output", id);
     g_hash_table_remove_all(agent->spent);
+}
+
+static gboolean
+run(gpointer data)
+{
+    Agent *agent = data;
+
+    agent->commit = 0;
+    commit_now(agent);
     return G_SOURCE_REMOVE;
 }
 

@@ -253,6 +253,8 @@ outcome_take(Agent *agent, Vm *vm, Task *task, json_object *end)
     }
     if (look)
         settle(agent, vm);
-    if (gone && vm->waiting.head == NULL)
+    if (gone && vm->waiting.head == NULL) {
+        commit_now(agent); /* a task whose VM is not there could not be resumed */
         vm_remove(agent, vm);
+    }
 }

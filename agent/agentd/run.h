@@ -94,6 +94,7 @@ void ended_by_itself(Agent *agent, Vm *vm, const char *detail);
 /* --- commit.c: records of what a worker said, written at the end of the turn ----------
  */
 void commit_open(Agent *agent);
+void commit_now(Agent *agent);
 void commit_vm(Agent *agent, Vm *vm);
 void commit_task(Agent *agent, Task *task);
 /* Remove the file of its lines, when what follows from them is on disk. */

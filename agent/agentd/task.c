@@ -278,7 +278,7 @@ resume_task(Agent *agent, Task *task)
                     TASK_FAILED,
                     variant("Internal_error", json_object_new_string("interrupted")),
                     agent->same_boot
-                        ? "its VM is not known any more; nothing was done"
+                        ? "its VM is not known any more"
                         : "the host was started again before it began; nothing was done");
     }
 }

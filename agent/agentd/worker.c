@@ -16,7 +16,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-#define MAX_OUTPUT (16 * 1024 * 1024)
+/* In a line; of one that is gone, in all. */
+#define MAX_OUTPUT ((gsize)16 * 1024 * 1024)
 
 struct Worker {
     Agent *agent;
@@ -25,6 +26,7 @@ struct Worker {
     Process *process;
     int out;
     guint deadline, silence, look; /* sources */
+    gboolean garbled;              /* nothing more is believed */
     gboolean stuck; /* has not said anything for so long that it does not count */
     gint64 began, deadline_at;
     GString *text; /* of a line that is not complete */
@@ -51,6 +53,14 @@ trigger(Agent *agent, Task *task)
     queue_cancel(agent, task);
 }
 
+/* The line could have been the last one: what is known of the VM is what a look says. */
+static void
+has_garbled(Worker *worker)
+{
+    worker->garbled = TRUE;
+    worker_cancel(worker);
+}
+
 static void
 take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
 {
@@ -63,6 +73,8 @@ take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
         drv_warn("task %s: its worker wrote what is not an object: %s",
                  task->id,
                  object ? "another type" : why);
+        if (task->worker)
+            has_garbled(task->worker);
     } else if (json_object_object_get_ex(object, "progress", &value)) {
         (void)json_object_object_get_ex(object, "phase", &phase);
         task_progress(
@@ -73,9 +85,8 @@ take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
             task->cancellable = json_object_get_boolean(value);
     } else if (json_object_object_get_ex(object, "state", &value)) {
         vm_learn(agent, vm, value);
-    } else if (json_object_object_get_ex(object, "result", NULL) ||
-               json_object_object_get_ex(object, "error", NULL)) {
-        json_object_put(*end);
+    } else if (*end == NULL && (json_object_object_get_ex(object, "result", NULL) ||
+                                json_object_object_get_ex(object, "error", NULL))) {
         *end = json_object_get(object);
     }
     json_object_put(object);
@@ -135,7 +146,7 @@ finish(Worker *worker)
     Vm *vm = worker->vm;
     Task *task = worker->task;
     g_autofree char *id = g_strdup(vm->id);
-    g_autoptr(json_object) end = json_object_get(worker->end);
+    g_autoptr(json_object) end = json_object_get(worker->garbled ? NULL : worker->end);
     gboolean looked = task_is_look(task);
 
     if (!worker->stuck)
@@ -162,7 +173,7 @@ read_output(Worker *worker)
     char buffer[65536], *line, *newline;
     gssize n;
 
-    while (worker->text->len < AGENT_MAX_BODY &&
+    while (worker->text->len < MAX_OUTPUT &&
            (n = read(worker->out, buffer, sizeof buffer)) > 0)
         g_string_append_len(worker->text, buffer, n);
     heard(worker);
@@ -172,6 +183,8 @@ read_output(Worker *worker)
         take_line(worker->agent, worker->vm, worker->task, line, &worker->end);
     }
     g_string_erase(worker->text, 0, line - worker->text->str);
+    if (worker->text->len >= MAX_OUTPUT)
+        has_garbled(worker);
     if (worker->end && worker->process) {
         process_done(worker->process,
                      json_object_object_get_ex(worker->end, "result", NULL));

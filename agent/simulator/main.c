@@ -8,6 +8,7 @@
  *     sim-hang       at the step of this name it stops for ever, and ignores SIGTERM
  *     sim-fail       the step of this name fails with IO_error
  *     sim-die        at the step of this name it kills itself
+ *     sim-garble     at the step of this name it writes what is not UTF-8, and goes on
  */
 #include <errno.h>
 #include <poll.h>
@@ -103,6 +104,8 @@ step(double progress, const char *name)
           json_object_new_string(name));
     if (is_told("sim-die", name))
         (void)raise(SIGKILL);
+    if (is_told("sim-garble", name))
+        print("result", json_object_new_string("\xff"), NULL, NULL);
     if (is_told("sim-hang", name)) {
         (void)signal(SIGTERM, SIG_IGN);
         for (;;)

@@ -82,7 +82,8 @@ serve(DrvVirt **virt, int *status)
     g_autoptr(GError) error = NULL;
     gboolean ok = job_read(&job, &error);
 
-    if (!ok && error == NULL)
+    /* Told to stop while it waits: the answer before was the last. */
+    if (!ok && (error == NULL || drv_error_is(error, DRV_ERROR_CANCELLED)))
         return FALSE;
     ok = ok && run(&job, virt, &error);
     *virt = g_steal_pointer(&job.virt);

@@ -196,7 +196,8 @@ put_retries(Job *job, gint64 tried)
 static gboolean
 move(Job *job, KvmMigration *migration, GError **error)
 {
-    const char *uri = drv_virt_uri(migration->destination);
+    /* A connection that is lost on the way is replaced. */
+    g_autofree char *uri = g_strdup(drv_virt_uri(migration->destination));
     gboolean running;
     gint64 tried = 0;
 

@@ -99,6 +99,17 @@ for method, at in (("VM.suspend", "save"), ("VM.resume", "restore"), ("VM.reboot
     told "a worker killed itself at 9 steps"
 }
 
+@test "a worker writes what is not JSON: it is ended, the task fails, and the VM is looked at" {
+    py "$WHOLE"'
+for name in ("create", "device model"):
+    add(name, [("xvda", "ReadWrite")], sim_garble=name, sim_delay_ms=50)
+    task = run("VM.start", id=name)
+    assert task["state"][0] == "Failed" and task["found"] == "Halted", task
+    assert whole(name) == "Halted"
+ok("VM.shutdown", id="create")'
+    told "a line that is not UTF-8, at 2 steps"
+}
+
 @test "F46: the worker of a killed agent goes on, is adopted, and can be cancelled" {
     py '
 add("u1", sim_delay_ms=2000)
