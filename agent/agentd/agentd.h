@@ -58,6 +58,7 @@ struct Vm {
     Task *running;
     Task *failed;   /* its operation has failed; it is final when the VM was looked at */
     gboolean ready; /* is in agent->ready */
+    gboolean told_to_end; /* by the last operation that was about that: not by itself */
 };
 
 typedef enum { TASK_PENDING, TASK_COMPLETED, TASK_FAILED } TaskState;

@@ -52,21 +52,28 @@ add_task(Agent *agent, Vm *vm, const char *operation, const char *key, json_obje
     queue_add(agent, vm, task, FALSE);
 }
 
-/* Only of a VM that was up, as far as is known, and on which nothing works: whoever shuts
- * it down does not want it back.
- */
+/* Something works on it, or is about to; a look may be faster than the event. */
+static gboolean
+is_busy(const Vm *vm)
+{
+    if (vm->failed || (vm->running && !task_is_look(vm->running)))
+        return TRUE;
+    for (const GList *l = vm->waiting.head; l; l = l->next) {
+        if (!task_is_look(l->data))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void
 ended_by_itself(Agent *agent, Vm *vm, const char *detail)
 {
     double started =
         json_object_get_double(drv_json_member(vm->state, "last_start_time"));
     double ran_s = (double)g_get_real_time() / G_USEC_PER_SEC - started;
-    const char *power = vm_power(vm);
     gboolean crashed, soon = ran_s < CRASHED_SOON_S;
 
-    if (vm->record == NULL || vm->running || vm->failed || vm->waiting.head ||
-        vm->unknown_since > 0 ||
-        (strcmp(power, "Running") != 0 && strcmp(power, "Paused") != 0) ||
+    if (vm->record == NULL || vm->told_to_end || vm->unknown_since > 0 || is_busy(vm) ||
         !has_start(actions_for(vm, detail, &crashed)))
         return;
     journal_about(NULL, vm->id);

@@ -162,6 +162,18 @@ refuse(Agent *agent, Vm *vm, Task *task, const char *expected)
     make_ready(agent, vm);
 }
 
+/* A guest that was asked to power off may do so when the task has failed, too. */
+static void
+note_end(Vm *vm, const Task *task)
+{
+    if (strcmp(task->operation, "VM.shutdown") == 0 ||
+        strcmp(task->operation, "VM.delete") == 0)
+        vm->told_to_end = TRUE;
+    else if (strcmp(task->operation, "VM.start") == 0 ||
+             strcmp(task->operation, "VM.resume") == 0)
+        vm->told_to_end = FALSE;
+}
+
 static void
 start(Agent *agent, Vm *vm, Task *task)
 {
@@ -177,6 +189,7 @@ start(Agent *agent, Vm *vm, Task *task)
         refuse(agent, vm, task, expected);
         return;
     }
+    note_end(vm, task);
     vm->running = task;
     agent->busy++;
     if (worker_start(agent, vm, task, &error))
