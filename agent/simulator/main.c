@@ -167,40 +167,38 @@ mark(void)
     print("state", facts, NULL, NULL);
 }
 
+/* @fresh: it is another domain than before, if it is active. */
 static void
 become(const char *power, gboolean fresh)
 {
     gboolean active = strcmp(power, "Running") == 0 || strcmp(power, "Paused") == 0;
-    json_object *facts = json_object_new_object(), *domids = json_object_new_array();
-    json_object *consoles = json_object_new_array();
+    json_object *facts = json_object_new_object();
 
-    if (active && fresh)
-        json_object_array_add(domids, json_object_new_int(getpid()));
     json_object_object_add(facts, "power_state", json_object_new_string(power));
     if (!active || fresh) {
-        if (active) {
-            json_object *console = json_object_new_object();
+        json_object *domids = json_object_new_array(),
+                    *consoles = json_object_new_array();
 
-            json_object_object_add(console, "protocol", json_object_new_string("Rfb"));
-            json_object_object_add(console, "port", json_object_new_int(5900));
-            json_object_object_add(console, "path", json_object_new_string(""));
-            json_object_array_add(consoles, console);
+        if (active) {
+            gint64 now = g_get_monotonic_time(); /* never the same again */
+
+            json_object_array_add(domids, json_object_new_int((int)(now & G_MAXINT)));
+            json_object_array_add(
+                consoles,
+                json_tokener_parse("{\"protocol\":\"Rfb\",\"port\":5900,\"path\":\"\"}"));
         }
-        json_object_object_add(facts, "domids", json_object_get(domids));
-        json_object_object_add(facts, "consoles", json_object_get(consoles));
+        json_object_object_add(facts, "domids", domids);
+        json_object_object_add(facts, "consoles", consoles);
         json_object_object_add(facts, "devices", devices_json(active));
     }
-    if (active && fresh)
+    if (active && fresh) {
         json_object_object_add(facts,
                                "last_start_time",
                                json_object_new_double((double)g_get_real_time() / 1e6));
-    if (active && fresh)
         json_object_object_add(facts, "vcpu_target", number("vcpus"));
-    if (active && fresh)
         json_object_object_add(facts, "memory_target", number("memory_dynamic_max"));
+    }
     json_object_object_add(facts, "unsurvivable", NULL);
-    json_object_put(domids);
-    json_object_put(consoles);
     print("state", facts, NULL, NULL);
 }
 

@@ -598,7 +598,7 @@ ok("VM.shutdown", id="u2", force=False)
 assert wait(first)["state"][0] == "Completed"'
 }
 
-@test "F: what waits when the core is killed goes on in its order, unless the host has booted" {
+@test "C30: what waits when the core is killed goes on in its order, unless the host has booted" {
     AGENT_KEEP=1 core_stop
     core_start --workers 1
     local queue='

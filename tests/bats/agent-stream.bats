@@ -30,7 +30,7 @@ def happen(count, size=0):
                            + "\n")
 '
 
-@test "a subscriber that does not read is cut off with the reason; others get every event" {
+@test "D39: a subscriber that does not read is cut off with the reason; others get every event" {
     DRV_TIMEOUT=300 py "$EVENTS"'
 import threading
 pid = int(os.environ["AGENT_PID"])
@@ -76,7 +76,7 @@ print(len(seen), "of", len(got), "events before it was cut off")' >"$BATS_TEST_T
     echo "# injected: a subscriber that does not read, $(cat "$BATS_TEST_TMPDIR/figure")" >&3
 }
 
-@test "a subscriber that comes back with its last number gets what it has missed, once" {
+@test "G54: a subscriber that comes back with its last number gets what it has missed, once" {
     py "$EVENTS"'
 client = Raw()
 client.call("EVENTS.subscribe")
