@@ -84,7 +84,8 @@ take_line(Agent *agent, Vm *vm, Task *task, const char *line, json_object **end)
         if (json_object_object_get_ex(object, "cancellable", &value))
             task->cancellable = json_object_get_boolean(value);
     } else if (json_object_object_get_ex(object, "state", &value)) {
-        vm_learn(agent, vm, value);
+        if (vm != agent->host) /* HOST.fetch is about another host's VM */
+            vm_learn(agent, vm, value);
     } else if (*end == NULL && (json_object_object_get_ex(object, "result", NULL) ||
                                 json_object_object_get_ex(object, "error", NULL))) {
         *end = json_object_get(object);

@@ -91,6 +91,7 @@ static const Field hypervisor[] = {
     NUMBER("probe-port", probe_port, 1, 65535),
     TEXT("rdma-suffix", rdma_suffix),
     TEXT("swap-directory", swap_directory),
+    NUMBER("memory-reserve", memory_reserve_kib, 0, G_GINT64_CONSTANT(1) << 50),
     END,
 };
 

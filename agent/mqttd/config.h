@@ -20,7 +20,7 @@ typedef struct {
     int hypervisor_type;
     char **nodes; /* may be NULL */
     char *driver, *transport, *rdma_suffix;
-    gint64 start_timeout_s, stop_timeout_s, probe_port;
+    gint64 start_timeout_s, stop_timeout_s, probe_port, memory_reserve_kib;
 
     /* pscom-handler */
     char *pscom_request_topic, *pscom_response_topic;

@@ -8,8 +8,10 @@
 #define MAX_AT_ONCE 8 /* items of one task */
 
 static const WorkRun runs[] = {
-    [TASK_START] = start_run,   [TASK_STOP] = stop_run, [TASK_SUSPEND] = suspend_run,
-    [TASK_RESUME] = resume_run, [TASK_QUIT] = NULL,
+    [TASK_START] = start_run,     [TASK_STOP] = stop_run,
+    [TASK_SUSPEND] = suspend_run, [TASK_RESUME] = resume_run,
+    [TASK_MIGRATE] = migrate_run, [TASK_EVACUATE] = evacuate_run,
+    [TASK_REPIN] = repin_run,
 };
 
 /* --- which VMs -------------------------------------------------------------------------
@@ -45,28 +47,12 @@ container_vms(const Message *message, gboolean *alone)
 /* --- items -----------------------------------------------------------------------------
  */
 
-static void
-work_free(Work *work)
-{
-    rpc_clear(&work->rpc);
-    g_ptr_array_unref(work->outcomes);
-    json_object_put(work->times);
-    g_free(work);
-}
-
 static Work *
-work_new(Container *container, const Item *item, guint number)
+new_work(Container *container, const Item *item, guint number)
 {
-    Work *work = g_new0(Work, 1);
+    g_autofree char *label = g_strdup_printf("%s/%u", container->label, number);
 
-    work->config = container->config;
-    work->broker = container->broker;
-    work->item = item;
-    work->number = number;
-    work->times = item->measure ? json_object_new_object() : NULL;
-    work->outcomes = g_ptr_array_new_with_free_func((GDestroyNotify)outcome_free);
-    rpc_init(&work->rpc, container->config, container->label, number, container->again);
-    return work;
+    return work_new(container->config, container->broker, item, label, container->again);
 }
 
 static void
@@ -88,7 +74,7 @@ run_items(Container *container, const Message *message)
         const Item *item = g_ptr_array_index(message->items, i);
 
         concurrent &= item->concurrent;
-        g_ptr_array_add(container->works, work_new(container, item, i));
+        g_ptr_array_add(container->works, new_work(container, item, i));
     }
     if (container->works->len == 1) {
         run(g_ptr_array_index(container->works, 0));
@@ -116,6 +102,15 @@ outcomes_of(Container *container, gboolean *stopped)
             g_ptr_array_add(all, g_ptr_array_index(work->outcomes, k));
     }
     return all;
+}
+
+/* Those of the whole, where there is one; borrowed. */
+static json_object *
+times_of(Container *container, const Message *message)
+{
+    return message->kind == TASK_EVACUATE
+               ? ((Work *)g_ptr_array_index(container->works, 0))->times
+               : NULL;
 }
 
 static char *
@@ -146,14 +141,10 @@ container_run(Container *container, const char *text, gsize size)
         container->answer = answer_quit(container, message);
         return TRUE;
     }
-    if (runs[message->kind] == NULL) {
-        (void)drv_throw(&error, DRV_ERROR_UNSUPPORTED, "this task is not supported yet");
-        container->answer = answer_refusal(container->config, message, error);
-        return TRUE;
-    }
     run_items(container, message);
     outcomes = outcomes_of(container, &stopped);
-    container->answer = answer_text(container->config, message, outcomes, NULL);
+    container->answer =
+        answer_text(container->config, message, outcomes, times_of(container, message));
     return !stopped;
 }
 

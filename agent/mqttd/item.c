@@ -49,6 +49,42 @@ read_name(const Node *node, gpointer into, GError **error)
     return TRUE;
 }
 
+/* It becomes part of a URI of libvirt, in which a "?" could name a command to run. */
+static gboolean
+is_host(const char *text)
+{
+    static const char allowed[] = G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS ".-_:[]";
+
+    return *text && *text != '-' && strlen(text) < 256 &&
+           strspn(text, allowed) == strlen(text);
+}
+
+static gboolean
+read_destination(const Node *node, gpointer into, GError **error)
+{
+    Item *item = into;
+
+    if (node->kind != NODE_TEXT || !is_host(node->text))
+        return field_refuse(node, "has to be a host's name or address", error);
+    g_free(item->destination);
+    item->destination = g_strdup(node->text);
+    return TRUE;
+}
+
+static gboolean
+read_transport(const Node *node, gpointer into, GError **error)
+{
+    static const char *const known[] = { "ssh", "tcp", "tls", "libssh", "libssh2", NULL };
+    Item *item = into;
+
+    if (node->kind != NODE_TEXT || !g_strv_contains(known, node->text))
+        return field_refuse(
+            node, "has to be one of ssh, tcp, tls, libssh, libssh2", error);
+    g_free(item->transport);
+    item->transport = g_strdup(node->text);
+    return TRUE;
+}
+
 static gboolean
 read_procs(const Node *node, gpointer into, GError **error)
 {
@@ -257,11 +293,11 @@ static const Field swap_fields[] = {
 #define TRANSFER                                                                         \
     NUMBER("retry-counter", retries, 0, 1000), WORD("migration-type", type, types),      \
         FLAG("rdma-migration", rdma), CUSTOM("pscom-hook-procs", read_procs),            \
-        CUSTOM("live-migration", read_live), TEXT("transport", transport)
+        CUSTOM("live-migration", read_live), CUSTOM("transport", read_transport)
 
 static const Field migrate_fields[] = {
     VM_NAME,
-    TEXT("destination", destination),
+    CUSTOM("destination", read_destination),
     TRANSFER,
     CUSTOM("vcpu-map", read_cpus),
     CUSTOM("swap-with", read_swap),
@@ -318,7 +354,10 @@ check_stop(const Node *node, const Item *item, GError **error)
     if (item->regex == NULL)
         return check_named(node, item, error);
     regex = g_regex_new(item->regex, G_REGEX_RAW, 0, &why);
-    return regex || field_refuse(node_find(node, "regex"), why->message, error);
+    if (regex)
+        return TRUE;
+    return field_refuse(
+        node_find(node, "regex") ? node_find(node, "regex") : node, why->message, error);
 }
 
 static gboolean
@@ -332,8 +371,14 @@ check_migrate(const Node *node, const Item *item, GError **error)
 static gboolean
 check_evacuate(const Node *node, const Item *item, GError **error)
 {
-    return (item->destinations && item->destinations[0]) ||
-           lacks(node, "destinations", error);
+    if (item->destinations == NULL || item->destinations[0] == NULL)
+        return lacks(node, "destinations", error);
+    for (guint i = 0; item->destinations[i]; i++) {
+        if (!is_host(item->destinations[i]))
+            return field_refuse(
+                node, "has to have names of hosts as destinations", error);
+    }
+    return TRUE;
 }
 
 static gboolean

@@ -68,6 +68,22 @@ stop_one(Work *work, const char *name)
     (void)work_end(work, name, began, error);
 }
 
+/* Active ones, and those that an earlier process has stopped already. */
+static GPtrArray *
+candidates(Work *work, GError **error)
+{
+    g_autoptr(GPtrArray) begun = rpc_begun(&work->rpc, error);
+    GPtrArray *names = begun ? vm_active(work, error) : NULL;
+
+    for (guint i = 0; names && i < begun->len; i++) {
+        g_auto(GStrv) parts = g_strsplit(g_ptr_array_index(begun, i), "/", 2);
+
+        if (!g_ptr_array_find_with_equal_func(names, parts[0], g_str_equal, NULL))
+            g_ptr_array_add(names, g_strdup(parts[0]));
+    }
+    return names;
+}
+
 /* One outcome per VM that matches as a whole; each has its own label. */
 static void
 stop_matching(Work *work)
@@ -77,7 +93,7 @@ stop_matching(Work *work)
     GError *error = NULL;
     g_autoptr(GRegex) regex =
         g_regex_new(whole, G_REGEX_RAW | G_REGEX_DOLLAR_ENDONLY, 0, &error);
-    g_autoptr(GPtrArray) names = regex ? vm_active(work, &error) : NULL;
+    g_autoptr(GPtrArray) names = regex ? candidates(work, &error) : NULL;
     g_autofree char *label = g_strdup(work->rpc.label);
 
     if (names == NULL) {

@@ -18,12 +18,12 @@ rpc_id(const char *id)
 }
 
 void
-rpc_init(Rpc *rpc, const Config *config, const char *label, guint item, gboolean again)
+rpc_init(Rpc *rpc, const Config *config, const char *label, gboolean again)
 {
     rpc->config = config;
     rpc->client =
         (Client){ .path = config->socket, .timeout_s = CLIENT_TIMEOUT_S, .fd = -1 };
-    rpc->label = g_strdup_printf("%s/%u", label, item);
+    rpc->label = g_strdup(label);
     rpc->again = again;
     rpc->begun = g_ptr_array_new_with_free_func(g_free);
 }
@@ -159,6 +159,24 @@ find_begun(Rpc *rpc, const char *dbg, char **id, GError **error)
             *id = g_strdup(drv_json_text(task, "id", ""));
     }
     return TRUE;
+}
+
+GPtrArray *
+rpc_begun(Rpc *rpc, GError **error)
+{
+    g_autofree char *prefix = g_strconcat(rpc->label, "/", NULL);
+    g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(json_object) all = NULL;
+
+    if (rpc->again && !rpc_call(rpc, "Task.list", json_object_new_object(), &all, error))
+        return NULL;
+    for (gsize i = 0; i < json_size(all); i++) {
+        const char *dbg = drv_json_text(json_element(all, i), "dbg", "");
+
+        if (g_str_has_prefix(dbg, prefix))
+            g_ptr_array_add(steps, g_strdup(dbg + strlen(prefix)));
+    }
+    return g_steal_pointer(&steps);
 }
 
 static gboolean

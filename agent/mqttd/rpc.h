@@ -22,9 +22,8 @@ typedef struct {
     GPtrArray *begun; /* ids of the agent's tasks, to forget at the end */
 } Rpc;
 
-/* @again: this task was begun by an earlier process. */
-void
-rpc_init(Rpc *rpc, const Config *config, const char *label, guint item, gboolean again);
+/* @label: the same for an item in every process.  @again: an earlier one has begun it. */
+void rpc_init(Rpc *rpc, const Config *config, const char *label, gboolean again);
 void rpc_clear(Rpc *rpc);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rpc, rpc_clear)
 
@@ -46,6 +45,11 @@ gboolean rpc_run(Rpc *rpc,
                  json_object *args,
                  json_object **result,
                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Steps below the label that an earlier process began, "NAME/STEP" of a part of the work;
+ * empty if there was no such process.  Caller frees.
+ */
+GPtrArray *rpc_begun(Rpc *rpc, GError **error);
 
 /* Our task is answered: the agent need not know its tasks any longer. */
 void rpc_forget_begun(Rpc *rpc);

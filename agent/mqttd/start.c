@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/common/vm-uuid.h"
+#include "agent/mqttd/peer.h"
 #include "agent/mqttd/probe.h"
 #include "agent/mqttd/vm-xml.h"
 #include "agent/mqttd/work.h"
@@ -114,6 +115,26 @@ prepare_xml(Work *work, char **name, Vm *vm, GError **error)
     return FALSE;
 }
 
+/* Of the hosts that the configuration lists, none may run one of that name. */
+static gboolean
+is_nowhere_else(Work *work, const char *name, GError **error)
+{
+    for (guint i = 0; work->config->nodes && work->config->nodes[i]; i++) {
+        const char *node = work->config->nodes[i];
+        g_autofree char *step = g_strdup_printf("look at %s", node);
+        g_auto(Peer) peer = { 0 };
+
+        if (strcmp(node, work->config->hostname) == 0)
+            continue;
+        if (!peer_look(work, step, node, NULL, &peer, error))
+            return FALSE;
+        if (peer_memory_of(&peer, name) > 0)
+            return drv_throw(
+                error, DRV_ERROR_EXISTS, "the VM '%s' runs at '%s'", name, node);
+    }
+    return TRUE;
+}
+
 static gboolean
 probe(Work *work, const char *name, GError **error)
 {
@@ -137,7 +158,8 @@ start(Work *work, char **name, GError **error)
     if (work->item->xml ? !prepare_xml(work, name, &vm, error)
                         : !prepare_named(work, &vm, error))
         return FALSE;
-    return vm_run(work, &vm, "start", "VM.start", NULL, error) &&
+    return is_nowhere_else(work, *name, error) &&
+           vm_run(work, &vm, "start", "VM.start", NULL, error) &&
            vm_run(work, &vm, "unpause", "VM.unpause", NULL, error) &&
            probe(work, *name, error);
 }

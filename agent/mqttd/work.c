@@ -3,6 +3,41 @@
 
 #include "base/error.h"
 
+Work *
+work_new(const Config *config,
+         Broker *broker,
+         const Item *item,
+         const char *label,
+         gboolean again)
+{
+    Work *work = g_new0(Work, 1);
+
+    work->config = config;
+    work->broker = broker;
+    work->item = item;
+    work->times = item->measure ? json_object_new_object() : NULL;
+    work->outcomes = g_ptr_array_new_with_free_func((GDestroyNotify)outcome_free);
+    rpc_init(&work->rpc, config, label, again);
+    return work;
+}
+
+Work *
+work_sub(const Work *work, const char *name)
+{
+    g_autofree char *label = g_strdup_printf("%s/%s", work->rpc.label, name);
+
+    return work_new(work->config, work->broker, work->item, label, work->rpc.again);
+}
+
+void
+work_free(Work *work)
+{
+    rpc_clear(&work->rpc);
+    g_ptr_array_unref(work->outcomes);
+    json_object_put(work->times);
+    g_free(work);
+}
+
 void
 work_time(Work *work, const char *tag, const char *name, gint64 began)
 {

@@ -10,12 +10,20 @@ typedef struct {
     const Config *config;
     Broker *broker;
     const Item *item;
-    guint number; /* of the item */
     Rpc rpc;
     GPtrArray *outcomes; /* Outcome: one, or one per VM */
     json_object *times;  /* of the next outcome; NULL: not asked for */
     gboolean stopped;    /* this process is to stop, nothing is known */
 } Work;
+
+Work *work_new(const Config *config,
+               Broker *broker,
+               const Item *item,
+               const char *label,
+               gboolean again);
+/* For a part of it, with outcomes and a connection of its own. */
+Work *work_sub(const Work *work, const char *name);
+void work_free(Work *work);
 
 /* What each kind of task does with an item: adds outcomes. */
 typedef void (*WorkRun)(Work *work);
@@ -24,6 +32,9 @@ void stop_run(Work *work);
 void suspend_run(Work *work);
 void resume_run(Work *work);
 void repin_run(Work *work);
+void migrate_run(Work *work);
+void swap_run(Work *work); /* a migrate with swap-with */
+void evacuate_run(Work *work);
 
 /* Add the outcome of @name: success, or @error (taken), whose time is up to now. */
 Outcome *work_end(Work *work, const char *name, gint64 began, GError *error);

@@ -9,6 +9,10 @@
  *     sim-fail       the step of this name fails with IO_error
  *     sim-die        at the step of this name it kills itself
  *     sim-garble     at the step of this name it writes what is not UTF-8, and goes on
+ *     sim-fail-tries so many tries of a migration fail
+ *
+ * Of another host: "c3" has 3 CPUs, "c3m64" also 64 MiB of memory left; others have 8
+ * CPUs and 8 GiB.  A host "down..." is not reached.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,12 +21,13 @@
 #include "agent/common/document.h"
 #include "agent/common/json-line.h"
 #include "agent/common/json.h"
+#include "agent/simulator/simulator.h"
 #include "base/error.h"
 #include "base/log.h"
 
 #define MAX_DOCUMENT (4 * 1024 * 1024)
 
-static json_object *document, *state, *platform;
+json_object *document, *state, *platform, *result;
 static volatile sig_atomic_t told_to_stop;
 
 static void
@@ -32,7 +37,7 @@ stop(int number)
     told_to_stop = 1;
 }
 
-static const char *
+const char *
 text(json_object *object, const char *key)
 {
     const char *value = json_object_get_string(drv_json_member(object, key));
@@ -40,7 +45,7 @@ text(json_object *object, const char *key)
     return value ? value : "";
 }
 
-static void
+void
 print(const char *key, json_object *value, const char *key2, json_object *value2)
 {
     json_object *line = json_object_new_object();
@@ -51,7 +56,7 @@ print(const char *key, json_object *value, const char *key2, json_object *value2
     agent_print_line(line, "the caller is gone");
 }
 
-static gboolean
+gboolean
 fail(const char *variant, json_object *argument, const char *message)
 {
     json_object *error = json_object_new_array();
@@ -63,7 +68,7 @@ fail(const char *variant, json_object *argument, const char *message)
     return FALSE;
 }
 
-static gboolean
+gboolean
 bad_power(const char *expected)
 {
     return fail("Bad_power_state",
@@ -95,7 +100,7 @@ is_told(const char *key, const char *name)
     return strcmp(told, name) == 0 || strcmp(told, full) == 0;
 }
 
-static gboolean
+gboolean
 step(double progress, const char *name)
 {
     print("progress",
@@ -168,7 +173,7 @@ mark(void)
 }
 
 /* @fresh: it is another domain than before, if it is active. */
-static void
+void
 become(const char *power, gboolean fresh)
 {
     gboolean active = strcmp(power, "Running") == 0 || strcmp(power, "Paused") == 0;
@@ -202,13 +207,13 @@ become(const char *power, gboolean fresh)
     print("state", facts, NULL, NULL);
 }
 
-static gboolean
+gboolean
 is(const char *power)
 {
     return strcmp(text(state, "power_state"), power) == 0;
 }
 
-static gboolean
+gboolean
 is_active(void)
 {
     return is("Running") || is("Paused");
@@ -385,58 +390,11 @@ check_state(void)
     return TRUE;
 }
 
-/* Devices are plugged by name, so the others stay as they are. */
 static gboolean
-plug(gboolean plugged)
+set_affinity(void)
 {
-    json_object *id = drv_json_member(drv_json_member(document, "options"), "device"),
-                *facts, *entry, *class;
-    g_autofree char *word = g_ascii_strdown(text(document, "operation"), 3);
-    json_object *devices = NULL;
-
-    if (!is_active())
-        return fail("Domain_not_built", NULL, "the VM is not active");
-    if (drv_json_member(state, "devices"))
-        (void)json_object_deep_copy(drv_json_member(state, "devices"), &devices, NULL);
-    devices = devices ? devices : json_object_new_object();
-    class = drv_json_member(devices, word);
-    if (class == NULL) {
-        class = json_object_new_object();
-        json_object_object_add(devices, word, class);
-    }
-    entry = json_object_new_object();
-    json_object_object_add(entry, "plugged", json_object_new_boolean(plugged));
-    json_object_object_add(
-        class, json_object_get_string(json_object_array_get_idx(id, 1)), entry);
-    facts = json_object_new_object();
-    json_object_object_add(facts, "devices", devices);
-    print("state", facts, NULL, NULL);
-    return TRUE;
-}
-
-/* The core has the record; what is in a drive is all that is known here. */
-static gboolean
-change_drive(void)
-{
-    json_object *record = NULL, *all = drv_json_member(document, "devices");
-    json_object *wanted = drv_json_member(drv_json_member(document, "options"), "device");
-    gboolean insert = strcmp(text(document, "operation"), "VBD.insert") == 0;
-
-    for (gsize i = 0; i < json_object_array_length(all) && record == NULL; i++) {
-        json_object *device = json_object_array_get_idx(all, i);
-
-        if (strcmp(text(device, "class"), "VBD") == 0 &&
-            json_object_equal(drv_json_member(drv_json_member(device, "record"), "id"),
-                              wanted))
-            record = drv_json_member(device, "record");
-    }
-    if (strcmp(text(record, "ty"), "Disk") == 0)
-        return fail("Media_not_ejectable", NULL, "it is a disk, not a drive");
-    if (!is_active())
-        return bad_power("Running");
-    if (insert == (drv_json_member(record, "backend") != NULL))
-        return fail(insert ? "Media_present" : "Media_not_present", NULL, "not so");
-    return step(0.0, "change");
+    return is_active() ? step(0.0, "pin")
+                       : fail("Domain_not_built", NULL, "the VM is not active");
 }
 
 static gboolean
@@ -446,14 +404,26 @@ run(const char *name)
         const char *name;
         gboolean (*run)(void);
     } table[] = {
-        { "VM.start", start },          { "VM.shutdown", shutdown_vm },
-        { "VM.delete", shutdown_vm },   { "VM.reboot", reboot },
-        { "VM.suspend", suspend },      { "VM.resume", resume },
-        { "VM.pause", pause_vm },       { "VM.unpause", unpause },
-        { "VM.set_vcpus", set_vcpus },  { "VM.check_state", check_state },
-        { "VM.create", create },        { "VM.create_device_model", create_device_model },
-        { "VM.build", build },          { "VM.destroy", shutdown_vm },
-        { "VBD.insert", change_drive }, { "VBD.eject", change_drive },
+        { "VM.start", start },
+        { "VM.shutdown", shutdown_vm },
+        { "VM.delete", shutdown_vm },
+        { "VM.reboot", reboot },
+        { "VM.suspend", suspend },
+        { "VM.resume", resume },
+        { "VM.pause", pause_vm },
+        { "VM.unpause", unpause },
+        { "VM.set_vcpus", set_vcpus },
+        { "VM.check_state", check_state },
+        { "VM.create", create },
+        { "VM.create_device_model", create_device_model },
+        { "VM.build", build },
+        { "VM.destroy", shutdown_vm },
+        { "VBD.insert", devices_change_drive },
+        { "VBD.eject", devices_change_drive },
+        { "VM.migrate", peers_migrate },
+        { "VM.set_affinity", set_affinity },
+        { "HOST.peer", peers_look },
+        { "HOST.fetch", peers_fetch },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
@@ -461,7 +431,7 @@ run(const char *name)
             return table[i].run();
     }
     if (g_str_has_suffix(name, ".plug") || g_str_has_suffix(name, ".unplug"))
-        return plug(g_str_has_suffix(name, ".plug"));
+        return devices_plug(g_str_has_suffix(name, ".plug"));
     if (g_str_has_prefix(name, "VIF.")) /* the core has the record */
         return step(0.0, "change");
     return fail("Unimplemented", json_object_new_string(name), "not simulated");
@@ -478,7 +448,7 @@ serve(gboolean *ok, GError **error)
     platform = drv_json_member(drv_json_member(document, "vm"), "platformdata");
     *ok = run(text(document, "operation"));
     if (*ok)
-        print("result", NULL, NULL, NULL);
+        print("result", g_steal_pointer(&result), NULL, NULL);
     json_object_put(document);
     return *ok;
 }

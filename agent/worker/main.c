@@ -31,6 +31,7 @@ static const struct {
     { "VM.destroy", op_shutdown, TRUE },
     { "VM.set_vcpus", op_set_vcpus, TRUE },
     { "VM.set_memory", op_set_memory, TRUE },
+    { "VM.set_affinity", op_set_affinity, TRUE },
     { "VM.stat", op_stat, TRUE },
     { "VM.check_state", op_check_state, TRUE },
     { "VM.list", op_list, FALSE },
@@ -49,6 +50,8 @@ static const struct {
     { "HOST.info", op_host_info, FALSE },
     { "HOST.statistics", op_host_statistics, FALSE },
     { "HOST.init_model", op_init_model, FALSE },
+    { "HOST.peer", op_host_peer, FALSE },
+    { "HOST.fetch", op_host_fetch, FALSE },
 };
 
 /* @virt: of the operation before, if that is still good. */

@@ -4,7 +4,10 @@
  *     destination  its URI, as this host reaches it
  *     live         false: shut down here, proven off, started there (default true)
  *     tries        how often at most (3); only a VM that is intact here is tried again
- *     words        of `virsh migrate`, as in kvmrc's MIGRATE_OPTIONS
+ *     words        of `virsh migrate`, as in kvmrc's MIGRATE_OPTIONS, and --no-live: the
+ *                  guest stands still while it is copied
+ *     affinity     as of VM.set_affinity, before the guest runs at the destination
+ *     file         on storage of both hosts: it is saved there and restored, not copied
  *     delay        as of VM.shutdown, for a migration that is not live
  *
  * The destination's URI is reported before anything is begun, as "migrating_to": whoever
@@ -161,16 +164,24 @@ try_often(
     }
 }
 
-/* It has arrived: let it run if it waits for that. */
+/* It has arrived: put it on its CPUs, and let it run if it waits for that.  One that
+ * cannot be pinned is not held back for it.
+ */
 static gboolean
-wake(KvmMigration *migration, GError **error)
+wake(Job *job, KvmMigration *migration, gboolean run, GError **error)
 {
+    json_object *affinity = drv_json_member(job->options, "affinity");
+    g_autoptr(GError) why = NULL;
     g_autoptr(DrvDomain) there =
         drv_virt_find(migration->destination, migration->uuid, error);
+    gboolean pinned = there && pin_all(there, affinity, &why);
 
-    if (there == NULL || !drv_domain_resume(there, error))
+    if (there == NULL || (run && !drv_domain_resume(there, error)))
         return drv_prefix(error, "it has arrived and waits to be resumed");
-    return TRUE;
+    return pinned || drv_throw(error,
+                               DRV_ERROR_VIRT,
+                               "it has arrived, without vcpu-map: %s",
+                               why->message);
 }
 
 /* A connection of its own: one that is lost on the way is replaced. */
@@ -198,21 +209,20 @@ move(Job *job, KvmMigration *migration, GError **error)
 {
     /* A connection that is lost on the way is replaced. */
     g_autofree char *uri = g_strdup(drv_virt_uri(migration->destination));
-    gboolean running;
+    gboolean running, pin = json_size(drv_json_member(job->options, "affinity")) > 0;
     gint64 tried = 0;
 
     if (!kvm_clear_to_go(migration, &running, error))
         return FALSE;
-    migration->paused = kvm_arrives_paused(migration, migration->domain);
+    migration->paused = pin || kvm_arrives_paused(migration, migration->domain);
     report_target("migrating_to", uri);
     if (!try_often(job, migration, running, &tried, error))
         return FALSE;
     DRV_CANCEL_SHIELD();
-    if (migration->paused && running && !wake(migration, error))
-        return FALSE;
     migrate_report_gone(job, uri);
     put_retries(job, tried);
-    return TRUE;
+    return !(pin || (migration->paused && running)) ||
+           wake(job, migration, migration->paused && running, error);
 }
 
 static gboolean
@@ -289,6 +299,9 @@ op_migrate(Job *job, GError **error)
         migrate_report_gone(job, uri);
         return TRUE;
     }
+    if (*drv_json_text(job->options, "file", "") &&
+        (facts_is_active(&facts) || facts_is_saved(job)))
+        return migrate_by_file(job, &facts, uri, error);
     if (!facts_is_active(&facts))
         return job_bad_power(job, facts_power(job, &facts), "Running", error);
     if (facts.unsurvivable)

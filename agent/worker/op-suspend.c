@@ -136,7 +136,7 @@ report_file(const char *file)
     job_state(state);
 }
 
-static gboolean
+gboolean
 suspend_to(Job *job, Facts *facts, const char *file, GError **error)
 {
     g_autofree char *aside = NULL;
@@ -197,9 +197,9 @@ op_suspend(Job *job, GError **error)
  */
 
 static char *
-marked_xml(Job *job, const char *file, GError **error)
+marked_xml(Job *job, DrvVirt *virt, const char *file, GError **error)
 {
-    g_autofree char *text = drv_virt_saved_xml(job->virt, file, error);
+    g_autofree char *text = drv_virt_saved_xml(virt, file, error);
     g_autoptr(DrvXml) xml =
         text ? drv_xml_parse("the saved domain's XML", text, -1, error) : NULL;
 
@@ -209,16 +209,16 @@ marked_xml(Job *job, const char *file, GError **error)
     return drv_xml_to_text(xml);
 }
 
-static gboolean
-restore(Job *job, const char *file, GError **error)
+gboolean
+restore_at(Job *job, DrvVirt *virt, const char *file, GError **error)
 {
-    g_autofree char *xml = marked_xml(job, file, error);
+    g_autofree char *xml = marked_xml(job, virt, file, error);
 
     if (xml == NULL || !job_step(job, 0.1, "restore", TRUE, error))
         return FALSE;
-    if (drv_domains_restore_paused(job->virt, file, xml, error))
+    if (drv_domains_restore_paused(virt, file, xml, error))
         return TRUE;
-    start_undo(job, job->virt);
+    start_undo(job, virt);
     return FALSE;
 }
 
@@ -237,5 +237,6 @@ op_resume(Job *job, GError **error)
     power = facts_power(job, &facts);
     if (strcmp(power, "Suspended") != 0)
         return job_bad_power(job, power, "Suspended", error);
-    return restore(job, file, error) && start_complete(job, job->virt, 0.7, error);
+    return restore_at(job, job->virt, file, error) &&
+           start_complete(job, job->virt, 0.7, error);
 }

@@ -18,6 +18,7 @@ gboolean op_resume(Job *job, GError **error);
 gboolean op_migrate(Job *job, GError **error);
 gboolean op_set_vcpus(Job *job, GError **error);
 gboolean op_set_memory(Job *job, GError **error);
+gboolean op_set_affinity(Job *job, GError **error);
 
 /* --- devices: op-device.c --------------------------------------------------------------
  */
@@ -43,6 +44,8 @@ gboolean op_check_state(Job *job, GError **error);
 gboolean op_init_model(Job *job, GError **error);
 gboolean op_host_info(Job *job, GError **error);
 gboolean op_host_statistics(Job *job, GError **error);
+gboolean op_host_peer(Job *job, GError **error);
+gboolean op_host_fetch(Job *job, GError **error);
 
 /* --- shared ----------------------------------------------------------------------------
  */
@@ -78,6 +81,22 @@ gboolean job_not_built(Job *job, GError **error);
 
 /* The document's device that options.device names; NULL with an error. */
 json_object *find_device(Job *job, GError **error);
+
+/* [[4],[5,6]]: CPUs of VCPU 0, of VCPU 1; NULL: nothing to do. */
+gboolean pin_all(DrvDomain *domain, json_object *affinity, GError **error);
+
+/* Save the guest to @file, which is complete and known to the record then; a failure
+ * leaves it running.
+ */
+gboolean suspend_to(Job *job, Facts *facts, const char *file, GError **error);
+
+/* Let what the complete @file has be at @virt, paused and marked; a failure leaves no
+ * domain there.
+ */
+gboolean restore_at(Job *job, DrvVirt *virt, const char *file, GError **error);
+
+/* The part of VM.migrate that goes through a file: op-migrate-file.c. */
+gboolean migrate_by_file(Job *job, Facts *facts, const char *uri, GError **error);
 
 /* Destroy until it is gone. */
 gboolean stop_hard(DrvDomain *domain, GError **error);

@@ -212,6 +212,73 @@ drv_domain_set_vcpus(DrvDomain *domain, guint n, GError **error)
     return drv_virt_call(call, error);
 }
 
+/* --- where its VCPUs run ---------------------------------------------------------------
+ */
+
+#define MAX_CPU 65535
+
+typedef struct {
+    guchar *map;
+    int size;
+} CpuMap;
+
+static void
+cpu_map_free(gpointer data)
+{
+    g_free(((CpuMap *)data)->map);
+    g_free(data);
+}
+
+static gboolean
+do_pin(DrvVirtCall *call)
+{
+    const CpuMap *map = call->in;
+
+    return virDomainPinVcpu(call->domain, (unsigned)call->number, map->map, map->size) >=
+           0;
+}
+
+gboolean
+drv_domain_pin(DrvDomain *domain, guint vcpu, const guint *cpus, gsize n, GError **error)
+{
+    g_autoptr(DrvVirtCall) call = drv_virt_call_on(domain, "pin a VCPU", do_pin);
+    CpuMap *map = g_new0(CpuMap, 1);
+    guint most = 0;
+
+    call->in = map;
+    call->in_free = cpu_map_free;
+    for (gsize i = 0; i < n; i++)
+        most = MAX(most, cpus[i]);
+    if (n == 0 || most > MAX_CPU)
+        return drv_throw(
+            error, DRV_ERROR_USAGE, "a VCPU needs CPUs from 0 to %d", MAX_CPU);
+    map->size = (int)VIR_CPU_MAPLEN(most + 1);
+    map->map = g_malloc0((gsize)map->size);
+    for (gsize i = 0; i < n; i++)
+        VIR_USE_CPU(map->map, cpus[i]);
+    call->number = vcpu;
+    return drv_virt_call(call, error);
+}
+
+static gboolean
+do_max_memory(DrvVirtCall *call)
+{
+    call->out_number = (gint64)virDomainGetMaxMemory(call->domain);
+    return call->out_number > 0;
+}
+
+gboolean
+drv_domain_max_memory(DrvDomain *domain, guint64 *kib, GError **error)
+{
+    g_autoptr(DrvVirtCall) call =
+        drv_virt_call_on(domain, "ask for the domain's memory", do_max_memory);
+
+    if (!drv_virt_call(call, error))
+        return FALSE;
+    *kib = (guint64)call->out_number;
+    return TRUE;
+}
+
 /* --- metadata --------------------------------------------------------------------------
  */
 

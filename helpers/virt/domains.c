@@ -362,6 +362,26 @@ drv_domain_job_bytes(DrvDomain *domain, guint64 *done, guint64 *total, GError **
     return TRUE;
 }
 
+/* Not every driver knows it. */
+static guint64
+available_memory(virConnectPtr conn)
+{
+    static const char *const names[] = { VIR_NODE_MEMORY_STATS_FREE,
+                                         VIR_NODE_MEMORY_STATS_BUFFERS,
+                                         VIR_NODE_MEMORY_STATS_CACHED };
+    virNodeMemoryStats stats[8] = { 0 };
+    int n = G_N_ELEMENTS(stats), all = VIR_NODE_MEMORY_STATS_ALL_CELLS;
+    guint64 kib = 0;
+
+    if (virNodeGetMemoryStats(conn, all, stats, &n, 0) < 0)
+        return virNodeGetFreeMemory(conn) / 1024;
+    for (int i = 0; i < n; i++) {
+        for (guint k = 0; k < G_N_ELEMENTS(names); k++)
+            kib += strcmp(stats[i].field, names[k]) == 0 ? stats[i].value : 0;
+    }
+    return kib;
+}
+
 static gboolean
 do_host_facts(DrvVirtCall *call)
 {
@@ -373,6 +393,7 @@ do_host_facts(DrvVirtCall *call)
         return FALSE;
     memcpy(facts->model, info.model, sizeof facts->model - 1);
     facts->memory_kib = info.memory;
+    facts->available_kib = available_memory(conn);
     facts->cpus = info.cpus;
     facts->mhz = info.mhz;
     facts->nodes = info.nodes;

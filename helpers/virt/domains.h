@@ -71,8 +71,8 @@ gboolean drv_domain_job_bytes(DrvDomain *domain,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
-    char model[33]; /* of the CPU, libvirt's word */
-    guint64 memory_kib;
+    char model[33];                    /* of the CPU, libvirt's word */
+    guint64 memory_kib, available_kib; /* available: free or a cache; 0: not known */
     guint cpus, mhz, nodes, sockets, cores, threads;
     gulong version, library; /* of the hypervisor and of libvirt, 1000000*a + 1000*b + c;
                                 0: not known */

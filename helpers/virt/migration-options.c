@@ -163,6 +163,10 @@ drv_migration_add(DrvMigration *migration, const char *const *words, GError **er
 
         if (*words[i] == '\0')
             continue;
+        if (strcmp(word, "no-live") == 0) { /* ours: virsh has no word for it */
+            migration->flags &= ~(unsigned)VIR_MIGRATE_LIVE;
+            continue;
+        }
         if (option == NULL &&
             !(timeout && (word[7] == '\0' || strcmp(word + 7, "-suspend") == 0 ||
                           strcmp(word + 7, "-postcopy") == 0)))

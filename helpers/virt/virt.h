@@ -129,6 +129,18 @@ gboolean drv_domain_set_vcpus(DrvDomain *domain,
                               guint n,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Let VCPU @vcpu of an active domain run on those @n host CPUs only, from now on. */
+gboolean drv_domain_pin(DrvDomain *domain,
+                        guint vcpu,
+                        const guint *cpus,
+                        gsize n,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The most memory that it may have. */
+gboolean drv_domain_max_memory(DrvDomain *domain,
+                               guint64 *kib,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The element of our metadata with this namespace, or *xml NULL; caller frees. */
 gboolean drv_domain_metadata(DrvDomain *domain,
                              const char *uri,

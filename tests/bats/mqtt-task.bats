@@ -3,7 +3,8 @@
 # drv-mqttd with a real broker and the agent's simulator: messages, results, delivery.
 # shellcheck disable=SC2154,SC2034 # run sets variables
 load lib/drv
-load lib/agentd
+load lib/core
+load lib/drv-command
 load lib/mqtt
 
 teardown() { mqtt_down; }
@@ -147,4 +148,120 @@ c = s.accept()[0]; c.sendall(b"SSH-2.0-guest\r\n"); c.recv(1)' 3>&- &
         "('quit', [{'vm-name': 'n/a', 'status': 'success'}])"
     wait "$MQTTD_JOB"
     MQTTD_JOB=
+}
+
+# VMs of the simulator, known to the agent by name; they run.
+vms() { # NAME[=JSON of platform]...
+    local word
+    for word; do
+        printf '{"name": "%s", "id": "%s", "platform": %s}' "${word%%=*}" "${word%%=*}" \
+            "$(if [[ $word == *=* ]]; then echo "${word#*=}"; else echo '{}'; fi)" |
+            drv vm add - >/dev/null
+        drv --quiet vm start "${word%%=*}"
+    done
+}
+
+migrate_document() { # ID NAME DESTINATION [line of parameter...]
+    printf 'host: node\ntask: migrate vm\nid: %s\nvm-name: %s\ndestination: %s\n' "$1" "$2" "$3"
+    shift 3
+    printf 'parameter:\n'
+    printf '  %s\n' "${@-retry-counter: 0}"
+}
+
+@test "58: migrate and repin: shapes; the VM is not the agent's any more; time-measurement" {
+    mqtt_up
+    vms web
+    printf 'task: repin vm\nid: 1\nvm-name: web\nvcpu-map: [[0],[1]]\n' | publish
+    assert_result 1 '(only["result"], only["list"])' \
+        "('vm repinned', [{'vm-name': 'web', 'status': 'success'}])"
+    (echo 'time-measurement: true' && migrate_document 2 web c2 "migration-type: live") | publish
+    assert_result 2 '(only["result"], only["vm-name"], only["status"])' \
+        "('vm migrated', 'web', 'success')"
+    assert_result 2 'sorted(only["time-measurement"])' "['migrate', 'overall']"
+    assert_result 2 'all(isinstance(s, float) for s in only["time-measurement"].values())' True
+    run_drv vm show web
+    assert_drv_error 4 "there is no VM 'web'"
+}
+
+@test "70: retry-counter 2 and two failures: success, details are the 2 retries; one less: an error" {
+    mqtt_up
+    vms web='{"sim-fail-tries": "2"}' db='{"sim-fail-tries": "2"}'
+    migrate_document 1 web c2 "retry-counter: 2" | publish
+    assert_result 1 '(only["status"], only["details"])' "('success', 2)"
+    migrate_document 2 db c2 "retry_counter: 1" | publish
+    assert_result 2 '(only["status"], only["details"])' \
+        "('error', 'still runs on the source: told to fail; the VM is Running')"
+}
+
+@test "a value that is not known names its key; a destination that is not a host is refused" {
+    mqtt_up
+    migrate_document 1 web c2 "migration-type: hot" | publish
+    assert_result 1 'only["list"][0]["details"]' "Exception while parsing message: \
+'parameter.migration-type' has to be one of warm, live, offline (line 7)"
+    migrate_document 2 web '"h/x?command=/bin/sh"' | publish
+    assert_result 2 '"has to be a host" in only["list"][0]["details"]' True
+}
+
+evacuate_document() { # ID MODE OVERBOOKING HOST...
+    printf 'task: evacuate node\nid: %s\nparameter:\n  mode: %s\n  overbooking: %s\ndestinations:\n' \
+        "$1" "$2" "$3"
+    shift 3
+    printf '  - %s\n' "$@"
+}
+
+@test "65: evacuate: success means that nothing runs any more; none left is an error of that VM" {
+    mqtt_up
+    vms a b c d
+    evacuate_document 1 compact false c1 c2 | publish
+    assert_result 1 'only["result"]' "node evacuated"
+    assert_result 1 'sorted(i["status"] for i in only["list"])' \
+        "['error', 'success', 'success', 'success']"
+    assert_result 1 '[i["details"] for i in only["list"] if i["status"] == "error"]' \
+        "['No destination host left to evacuate to.']"
+    evacuate_document 2 auto true down1 c2 | publish
+    assert_result 2 '[i["status"] for i in only["list"]]' "['success']"
+    evacuate_document 3 auto true c2 | publish
+    assert_result 3 'only["list"]' "[]"
+}
+
+pscom_peers() { # NUMBER: so many processes answer each request of VM "web"
+    python3 - "$MQTT_PORT" "$1" >"$BATS_TEST_TMPDIR/pscom" 2>&1 3>&- <<'PY' &
+import sys
+import paho.mqtt.client as mqtt
+port, n = map(int, sys.argv[1:])
+def on_message(client, userdata, message):
+    text = message.payload.decode()
+    print(message.topic, text.strip(), flush=True)
+    if "suspend" in text:
+        for i in range(n):
+            client.publish(f"fast/pscom/web/{i}/response", "suspended")
+            client.publish(f"fast/pscom/web/{i}/response", "suspended again")
+def on_subscribe(*args):
+    print("ready", flush=True)
+client = mqtt.Client()
+client.on_message, client.on_subscribe = on_message, on_subscribe
+client.connect("127.0.0.1", port)
+client.subscribe("fast/pscom/web/any_proc/request")
+client.loop_forever()
+PY
+    PSCOM=$!
+    wait_until 20 grep -q ready "$BATS_TEST_TMPDIR/pscom"
+}
+
+@test "66: pscom: all answer, then it migrates; one is missing: an error, resume is sent, it stays" {
+    mqtt_up pscom-handler.timeout=2
+    vms web
+    pscom_peers 2
+    migrate_document 1 web c2 "pscom-hook-procs: 3" | publish
+    assert_result 1 '(only["status"], only["details"])' \
+        "('error', '2 of 3 pscom processes have suspended')"
+    assert_equal "$(power web)" Running
+    wait_until 10 grep -q "task: resume" "$BATS_TEST_TMPDIR/pscom"
+    (echo 'time-measurement: true' && migrate_document 2 web c2 "pscom-hook-procs: 2") | publish
+    assert_result 2 'only["status"]' success
+    assert_result 2 'sorted(only["time-measurement"])' \
+        "['migrate', 'overall', 'pscom-resume-web', 'pscom-suspend-web']"
+    wait_until 10 test "$(grep -c "task: resume" "$BATS_TEST_TMPDIR/pscom")" = 2
+    kill "$PSCOM"
+    end_job "$PSCOM"
 }

@@ -4,7 +4,8 @@
 # sent is in $RESULTS, a YAML document each.
 #
 #     load lib/drv
-#     load lib/agentd
+#     load lib/core
+#     load lib/drv-command
 #     load lib/mqtt
 
 MQTTD=$DRV_OUT/agent/drv-mqttd
@@ -135,7 +136,7 @@ assert_result() { # ID EXPRESSION VALUE
 # --- all --------------------------------------------------------------------------------
 
 mqtt_up() { # [section.key=value...]
-    agentd_start
+    core_start
     broker_start
     mqttd_config "$@"
     scheduler_start
@@ -146,6 +147,6 @@ mqtt_down() {
     mqttd_stop
     scheduler_stop
     broker_stop
-    agentd_stop
+    core_stop
     cat "$MQTT_DIR/messages" 2>/dev/null || true
 }
