@@ -3,8 +3,8 @@
  *
  * librbd opens each clone to list it, and while another driver removes one it may wait
  * for ever (seen with 17.2 in rbd_list_children3(), one time in ten with 20 removals at
- * once). So it is given CEPH_TIMEOUT, in a thread; a thread that does not come back is
- * left behind, with its image and its connection.
+ * once).  So it is given CEPH_TIMEOUT, in a thread; a thread that does not come back is
+ * left behind with its image and its connection, and another connection is asked.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,15 +41,16 @@ leave(int status, void *data)
     _exit(status);
 }
 
-static void
-abandon(DrvRbdPool *pool, DrvRbdImage image)
+/* What is begun from here on uses a new connection. */
+static gboolean
+abandon(DrvRbdPool *pool, DrvRbdImage image, GError **error)
 {
     if (abandoned == NULL) {
         abandoned = g_hash_table_new(NULL, NULL);
         (void)on_exit(leave, NULL);
     }
     g_hash_table_add(abandoned, image);
-    pool->abandoned = TRUE;
+    return drv_rbd_pool_reconnect(pool, error);
 }
 
 static void
@@ -100,6 +101,7 @@ await_listing(Listing *listing, guint64 seconds)
     return in_time;
 }
 
+/* -ETIMEDOUT: the thread goes on with @image, and with @listing. */
 static int
 list_in_time(DrvRbdPool *pool,
              DrvRbdImage image,
@@ -116,7 +118,6 @@ list_in_time(DrvRbdPool *pool,
     thread = g_thread_new("clones", run_listing, listing);
     if (!await_listing(listing, pool->site->timeout_s)) {
         g_thread_unref(thread);
-        abandon(pool, image);
         return -ETIMEDOUT;
     }
     g_thread_join(thread);
@@ -129,32 +130,61 @@ list_in_time(DrvRbdPool *pool,
     return rc;
 }
 
+/* An image, or a snapshot, that is not there has no clones. */
+static int
+list_of(DrvRbdPool *pool,
+        const char *name,
+        const char *snapshot,
+        rbd_linked_image_spec_t **found,
+        size_t *n,
+        GError **error)
+{
+    g_auto(DrvRbdImage) image = NULL;
+    int rc = 0;
+
+    *n = 0;
+    if (!drv_rbd_image_find(pool, name, DRV_RBD_LOOK, &image, error))
+        return -EIO;
+    if (image)
+        rc = rbd_snap_set(image, snapshot);
+    if (image && rc == 0)
+        rc = list_in_time(pool, image, found, n);
+    if (rc == -ETIMEDOUT && !abandon(pool, image, error))
+        return -EIO;
+    return rc == -ENOENT ? 0 : rc;
+}
+
 GArray *
 drv_rbd_image_children(DrvRbdPool *pool,
-                       DrvRbdImage image,
+                       const char *name,
                        const char *snapshot,
                        GError **error)
 {
     g_autoptr(GArray) children = NULL;
     g_autofree rbd_linked_image_spec_t *found = NULL;
-    size_t n = 0;
-    int rc = rbd_snap_set(image, snapshot);
+    g_autoptr(GError) why = NULL;
+    size_t n;
+    int rc = list_of(pool, name, snapshot, &found, &n, &why);
 
-    if (rc == 0)
-        rc = list_in_time(pool, image, &found, &n);
-    else if (rc == -ENOENT) /* without the snapshot there is no clone of it */
-        rc = 0;
+    if (rc == -ETIMEDOUT)
+        rc = list_of(pool, name, snapshot, &found, &n, &why);
+    if (why) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return NULL;
+    }
     if (rc == -ETIMEDOUT) {
         (void)drv_throw(error,
                         DRV_ERROR_BUSY,
-                        "its clones cannot be listed within %" G_GUINT64_FORMAT " s",
+                        "clones of '%s/%s' cannot be listed within %" G_GUINT64_FORMAT
+                        " s, nor by another connection",
+                        pool->name,
+                        name,
                         pool->site->timeout_s);
         return NULL;
     }
-    if (snapshot)
-        (void)rbd_snap_set(image, NULL);
     if (rc < 0) {
-        (void)drv_rbd_throw(pool, rc, error, "cannot list clones");
+        (void)drv_rbd_throw(
+            pool, rc, error, "cannot list clones of '%s/%s'", pool->name, name);
         return NULL;
     }
     children = g_array_new(FALSE, FALSE, sizeof *found);

@@ -15,7 +15,7 @@
 typedef rbd_image_t DrvRbdImage;
 void drv_rbd_image_close(DrvRbdImage image);
 
-/* TRUE for one that librbd never gave back: it is not closed, nor is its connection. */
+/* TRUE for one that librbd never gave back: it is not closed. */
 gboolean drv_rbd_image_is_abandoned(DrvRbdImage image);
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(DrvRbdImage, drv_rbd_image_close, NULL)
 
@@ -45,11 +45,13 @@ char **drv_rbd_image_list(DrvRbdPool *pool, GError **error);
 /* Names of its snapshots, oldest first, without those that clones alone keep alive. */
 char **drv_rbd_image_snapshots(DrvRbdPool *pool, DrvRbdImage image, GError **error);
 
-/* Images cloned from snapshot @snapshot (NULL: from any), as rbd_linked_image_spec_t.
- * DRV_ERROR_BUSY when librbd does not answer in time: another connection may get one.
+/* Images cloned from snapshot @snapshot (NULL: from any) of image @name, as
+ * rbd_linked_image_spec_t; none when it is absent.  When librbd does not answer in time,
+ * another connection is asked, which the pool has then: nothing may be open that is
+ * needed afterwards.  DRV_ERROR_BUSY when that does not answer either.
  */
 GArray *drv_rbd_image_children(DrvRbdPool *pool,
-                               DrvRbdImage image,
+                               const char *name,
                                const char *snapshot,
                                GError **error);
 

@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "image/df.h"
 #include "request/dump.h"
 
@@ -132,10 +133,23 @@ drv_rbd_pool_open(const DrvRbdSite *site, const char *name, GError **error)
     return open_pool(pool, name, error) ? g_steal_pointer(&pool) : NULL;
 }
 
+/* Other threads use the pool meanwhile, and either connection is good for them. */
+gboolean
+drv_rbd_pool_reconnect(DrvRbdPool *pool, GError **error)
+{
+    g_autoptr(DrvRbdPool) fresh = drv_rbd_pool_open(pool->site, pool->name, error);
+
+    if (fresh == NULL)
+        return FALSE;
+    g_atomic_pointer_set(&pool->io, g_steal_pointer(&fresh->io));
+    g_atomic_pointer_set(&pool->cluster, g_steal_pointer(&fresh->cluster));
+    return TRUE;
+}
+
 void
 drv_rbd_pool_free(DrvRbdPool *pool)
 {
-    if (pool == NULL || pool->abandoned)
+    if (pool == NULL)
         return;
     if (pool->io)
         rados_ioctx_destroy(pool->io);
@@ -276,6 +290,27 @@ drv_rbd_pool_df(DrvRbdPool *pool, guint64 *used, guint64 *available, GError **er
     if (quota)
         *available = MIN(*available, quota > *used ? quota - *used : 0);
     return TRUE;
+}
+
+gboolean
+drv_rbd_pool_room(DrvRbdPool *pool, guint64 *available, GError **error)
+{
+    struct rados_cluster_stat_t all;
+    g_autoptr(GError) why = NULL;
+    guint64 used;
+    int rc;
+
+    if (drv_rbd_pool_df(pool, &used, available, &why))
+        return TRUE;
+    if (!drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    drv_ignore(&why, "it was created a moment ago");
+    rc = rados_cluster_stat(pool->cluster, &all);
+    *available = all.kb_avail * 1024;
+    return rc == 0 ||
+           drv_rbd_throw(pool, rc, error, "cannot ask for the use of the cluster");
 }
 
 char *

@@ -18,11 +18,15 @@ typedef struct {
     rados_ioctx_t io;
     char *name;             /* pool, or pool/namespace */
     const DrvRbdSite *site; /* borrowed */
-    gboolean abandoned;     /* librbd still uses it: not closed, see image-children.c */
 } DrvRbdPool;
 
 /* @name: as in "pool/image", without the image. */
 DrvRbdPool *drv_rbd_pool_open(const DrvRbdSite *site, const char *name, GError **error);
+
+/* Leave the connection as it is, because librbd hangs in it, and make a new one. */
+gboolean drv_rbd_pool_reconnect(DrvRbdPool *pool,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 void drv_rbd_pool_free(DrvRbdPool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRbdPool, drv_rbd_pool_free)
 
@@ -36,7 +40,15 @@ gboolean drv_rbd_pool_df(DrvRbdPool *pool,
                          guint64 *available,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same as monitors report it, "USED_MB=1 FREE_MB=2 TOTAL_MB=3"; caller frees. */
+/* What may be stored in it yet: of a pool so new that no use of it is reported, what the
+ * whole cluster may store.
+ */
+gboolean drv_rbd_pool_room(DrvRbdPool *pool,
+                           guint64 *available,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Used and available space as monitors report it, "USED_MB=1 FREE_MB=2 TOTAL_MB=3";
+ * caller frees. */
 char *drv_rbd_pool_df_text(DrvRbdPool *pool, GError **error);
 
 /* For librbd's functions with progress: aborts them on cancellation. */

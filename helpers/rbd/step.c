@@ -20,7 +20,6 @@ struct DrvRbdStep {
     char *image;
     DrvRbdSettle settle;
     char *driver; /* who we are */
-    char *client; /* and by which address the cluster knows us */
     gboolean held;
 
     GMutex lock;   /* of what follows */
@@ -85,14 +84,30 @@ look(DrvRbdPool *pool, const char *image, char **value)
     return rc == -ENOENT ? 0 : rc;
 }
 
+/* By which address the cluster knows us; caller frees. */
+static char *
+client_address(DrvRbdPool *pool)
+{
+    char *text = NULL;
+    char *address;
+
+    if (rados_getaddrs(pool->cluster, &text) < 0)
+        return g_strdup("-");
+    address = g_strdelimit(g_strdup(text), " ", '_');
+    free(text);
+    return address;
+}
+
 static char *
 compose(const DrvRbdStep *step)
 {
+    g_autofree char *client = client_address(step->pool);
+
     return g_strdup_printf("%s %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %s",
                            step->driver,
                            step->beat,
                            g_get_real_time() / G_USEC_PER_SEC,
-                           step->client,
+                           client,
                            step->note);
 }
 
@@ -281,19 +296,6 @@ settle(DrvRbdStep *step, GError **error)
     return step->settle(step->pool, step->image, step->note, error);
 }
 
-static char *
-client_address(DrvRbdPool *pool)
-{
-    char *text = NULL;
-    char *address;
-
-    if (rados_getaddrs(pool->cluster, &text) < 0)
-        return g_strdup("-");
-    address = g_strdelimit(g_strdup(text), " ", '_');
-    free(text);
-    return address;
-}
-
 DrvRbdStep *
 drv_rbd_step_begin(DrvRbdPool *pool,
                    const char *image,
@@ -308,7 +310,6 @@ drv_rbd_step_begin(DrvRbdPool *pool,
     step->image = g_strdup(image);
     step->settle = settle_with;
     step->driver = g_uuid_string_random();
-    step->client = client_address(pool);
     if (!take(step, error))
         return NULL;
     step->heart = g_thread_new("lease", beat, step);
@@ -360,6 +361,25 @@ drv_rbd_step_check(DrvRbdStep *step, GError **error)
     return throw_update(step, rc, error);
 }
 
+gboolean
+drv_rbd_step_pass(DrvRbdPool *pool,
+                  const char *image,
+                  DrvRbdSettle settle_with,
+                  GError **error)
+{
+    g_autofree char *value = NULL;
+    g_autoptr(DrvRbdStep) step = NULL;
+    int rc = look(pool, image, &value);
+
+    if (rc < 0)
+        return drv_rbd_throw(
+            pool, rc, error, "cannot look at image '%s/%s'", pool->name, image);
+    if (value == NULL)
+        return TRUE;
+    step = drv_rbd_step_begin(pool, image, settle_with, error);
+    return step && drv_rbd_step_end(step, error);
+}
+
 static void
 stop_heart(DrvRbdStep *step)
 {
@@ -409,7 +429,6 @@ drv_rbd_step_free(DrvRbdStep *step)
     g_cond_clear(&step->wake);
     g_free(step->image);
     g_free(step->driver);
-    g_free(step->client);
     g_free(step->value);
     g_free(step->note);
     g_free(step);

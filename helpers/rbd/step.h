@@ -33,6 +33,14 @@ DrvRbdStep *drv_rbd_step_begin(DrvRbdPool *pool,
                                DrvRbdSettle settle,
                                GError **error);
 
+/* Without taking @image, which many may use at once: wait until nobody changes it, and
+ * settle what a dead driver has left of it.  DRV_ERROR_BUSY as above.
+ */
+gboolean drv_rbd_step_pass(DrvRbdPool *pool,
+                           const char *image,
+                           DrvRbdSettle settle,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Write down what is to be done from here; also fails when another driver has taken us
  * for dead.
  */

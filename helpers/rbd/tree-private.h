@@ -27,6 +27,13 @@ gboolean drv_rbd_tree_drop_snap(DrvRbdPool *pool,
                                 const char *name,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* DRV_ERROR_BUSY, naming it, when there is a clone of the disk that is none of its own
+ * images: it would lose its data.
+ */
+gboolean drv_rbd_tree_check_unused(DrvRbdPool *pool,
+                                   const char *disk,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The work of removing and switching, to be repeated until it is done. */
 gboolean drv_rbd_tree_finish_remove(DrvRbdPool *pool,
                                     const char *disk,

@@ -17,15 +17,9 @@ check_children(DrvRbdPool *pool,
                gboolean *has_own,
                GError **error)
 {
-    g_auto(DrvRbdImage) image = NULL;
-    g_autoptr(GArray) children = NULL;
+    g_autoptr(GArray) children = drv_rbd_image_children(pool, name, NULL, error);
 
     *has_own = FALSE;
-    if (!drv_rbd_image_find(pool, name, DRV_RBD_LOOK, &image, error))
-        return FALSE;
-    if (image == NULL)
-        return TRUE;
-    children = drv_rbd_image_children(pool, image, NULL, error);
     for (guint i = 0; children && i < children->len; i++) {
         const rbd_linked_image_spec_t *child =
             &g_array_index(children, rbd_linked_image_spec_t, i);
@@ -94,9 +88,8 @@ images_of(DrvRbdPool *pool, const char *disk, GError **error)
     return all;
 }
 
-/* Nobody else needs any image of the disk. */
-static gboolean
-check_unused(DrvRbdPool *pool, const char *disk, GError **error)
+gboolean
+drv_rbd_tree_check_unused(DrvRbdPool *pool, const char *disk, GError **error)
 {
     g_auto(GStrv) images = images_of(pool, disk, error);
     gboolean has_own;
@@ -149,35 +142,9 @@ drv_rbd_tree_remove(DrvRbdPool *pool, const char *disk, GError **error)
         drv_rbd_step_begin(pool, disk, drv_rbd_tree_settle, error);
 
     /* What stands against it is found before anything is written down or done. */
-    return step && check_unused(pool, disk, error) &&
+    return step && drv_rbd_tree_check_unused(pool, disk, error) &&
            drv_rbd_step_note(step, "remove", error) &&
            drv_rbd_tree_finish_remove(pool, disk, error) && drv_rbd_step_end(step, error);
-}
-
-static gboolean
-drop_base(DrvRbdPool *pool, const char *name, const char *snapshot, GError **error)
-{
-    g_auto(DrvRbdImage) image = NULL;
-    g_autoptr(GArray) children = NULL;
-    int is_protected = 0;
-    int rc;
-
-    if (!drv_rbd_image_find(pool, name, DRV_RBD_CHANGE, &image, error))
-        return FALSE;
-    if (image == NULL || rbd_snap_is_protected(image, snapshot, &is_protected) == -ENOENT)
-        return TRUE;
-    children = drv_rbd_image_children(pool, image, snapshot, error);
-    if (children == NULL)
-        return FALSE;
-    if (children->len > 0)
-        return TRUE;
-    rc = is_protected ? rbd_snap_unprotect(image, snapshot) : 0;
-    if (rc == 0)
-        rc = rbd_snap_remove(image, snapshot);
-    /* Somebody was faster, with a clone or with removing it. */
-    return rc == 0 || rc == -EBUSY || rc == -ENOENT || rc == -EINVAL ||
-           drv_rbd_throw(
-               pool, rc, error, "cannot remove '%s/%s@%s'", pool->name, name, snapshot);
 }
 
 gboolean
@@ -186,18 +153,26 @@ drv_rbd_tree_drop_base(DrvRbdPool *pool,
                        const char *snapshot,
                        GError **error)
 {
-    g_autoptr(DrvRbdPool) other = NULL;
-    g_autoptr(GError) why = NULL;
+    g_autoptr(GArray) children = drv_rbd_image_children(pool, name, snapshot, error);
+    g_auto(DrvRbdImage) image = NULL;
+    int is_protected = 0;
+    int rc;
 
-    if (drop_base(pool, name, snapshot, &why))
-        return TRUE;
-    if (!drv_error_is(why, DRV_ERROR_BUSY)) {
-        g_propagate_error(error, g_steal_pointer(&why));
+    if (children == NULL)
         return FALSE;
-    }
-    drv_ignore(&why, "another connection is asked");
-    other = drv_rbd_pool_open(pool->site, pool->name, error);
-    return other && drop_base(other, name, snapshot, error);
+    if (children->len > 0)
+        return TRUE;
+    if (!drv_rbd_image_find(pool, name, DRV_RBD_CHANGE, &image, error))
+        return FALSE;
+    if (image == NULL || rbd_snap_is_protected(image, snapshot, &is_protected) == -ENOENT)
+        return TRUE;
+    rc = is_protected ? rbd_snap_unprotect(image, snapshot) : 0;
+    if (rc == 0)
+        rc = rbd_snap_remove(image, snapshot);
+    /* Somebody was faster, with a clone or with removing it. */
+    return rc == 0 || rc == -EBUSY || rc == -ENOENT || rc == -EINVAL ||
+           drv_rbd_throw(
+               pool, rc, error, "cannot remove '%s/%s@%s'", pool->name, name, snapshot);
 }
 
 /* --- switching
@@ -300,7 +275,7 @@ switch_to(DrvRbdPool *pool, const char *disk, guint64 id, const char *how, GErro
         return FALSE;
     if (done)
         return drv_rbd_step_end(step, error);
-    return (keep_past || check_unused(pool, disk, error)) &&
+    return (keep_past || drv_rbd_tree_check_unused(pool, disk, error)) &&
            drv_rbd_step_note(step, "prepare", error) &&
            drv_rbd_image_remove(pool, fresh, FALSE, error) &&
            clone_snapshot(pool, disk, id, fresh, !keep_past, error) &&

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "rbd/tree-private.h"
 
 #define NEW_SUFFIX ".new"
@@ -13,9 +14,8 @@
 /* --- names
  * -------------------------------------------------------------------------------- */
 
-/* "<disk>-<number>[:<number>]…" */
-static gboolean
-is_former(const char *disk, const char *name)
+gboolean
+drv_rbd_tree_is_former(const char *disk, const char *name)
 {
     gsize length = strlen(disk);
     gboolean in_number = FALSE;
@@ -33,8 +33,8 @@ is_former(const char *disk, const char *name)
 gboolean
 drv_rbd_tree_is_own_clone(const char *disk, const rbd_linked_image_spec_t *child)
 {
-    return !child->trash &&
-           (g_str_equal(child->image_name, disk) || is_former(disk, child->image_name));
+    return !child->trash && (g_str_equal(child->image_name, disk) ||
+                             drv_rbd_tree_is_former(disk, child->image_name));
 }
 
 char **
@@ -47,7 +47,7 @@ drv_rbd_tree_former(DrvRbdPool *pool, const char *disk, GError **error)
         return NULL;
     former = g_ptr_array_new();
     for (guint i = 0; all[i]; i++) {
-        if (is_former(disk, all[i]))
+        if (drv_rbd_tree_is_former(disk, all[i]))
             g_ptr_array_add(former, g_strdup(all[i]));
     }
     g_ptr_array_add(former, NULL);
@@ -261,17 +261,41 @@ drv_rbd_tree_snap_create(DrvRbdPool *pool, const char *disk, guint64 id, GError 
 /* --- deleting a snapshot
  * -------------------------------------------------------------------- */
 
+/* Without the feature deep-flatten, snapshots stay clones when their image is flattened.
+ */
+static gboolean
+check_flattens(DrvRbdPool *pool, const char *child, GError **error)
+{
+    g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, child, DRV_RBD_LOOK, error);
+    g_auto(GStrv) snapshots = image ? drv_rbd_image_snapshots(pool, image, error) : NULL;
+    guint64 features = 0;
+    int rc;
+
+    if (snapshots == NULL)
+        return FALSE;
+    rc = rbd_get_features(image, &features);
+    if (rc < 0)
+        return drv_rbd_throw(pool, rc, error, "cannot read the features of '%s'", child);
+    return snapshots[0] == NULL || (features & RBD_FEATURE_DEEP_FLATTEN) ||
+           drv_throw(error,
+                     DRV_ERROR_BUSY,
+                     "snapshot %s of '%s/%s' is a clone of it",
+                     snapshots[0],
+                     pool->name,
+                     child);
+}
+
 /* Of the snapshot's clones, those of the same disk become independent; one of another's
  * stops it.
  */
 static gboolean
 free_clones(DrvRbdPool *pool,
             const char *disk,
-            DrvRbdImage image,
+            const char *holder,
             const char *snapshot,
             GError **error)
 {
-    g_autoptr(GArray) children = drv_rbd_image_children(pool, image, snapshot, error);
+    g_autoptr(GArray) children = drv_rbd_image_children(pool, holder, snapshot, error);
 
     for (guint i = 0; children && i < children->len; i++) {
         const rbd_linked_image_spec_t *child =
@@ -284,28 +308,38 @@ free_clones(DrvRbdPool *pool,
                              child->pool_name,
                              child->image_name,
                              child->trash ? " in the trash" : "");
-        if (!drv_rbd_image_flatten(pool, child->image_name, error))
+        if (!check_flattens(pool, child->image_name, error) ||
+            !drv_rbd_image_flatten(pool, child->image_name, error))
             return FALSE;
     }
     return children != NULL;
 }
 
+/* Unprotect and remove.  With *busy FALSE, clones of format 1 are no error but make it
+ * TRUE.
+ */
 static gboolean
-unprotect(DrvRbdPool *pool,
-          const char *disk,
-          DrvRbdImage image,
-          const char *snapshot,
-          GError **error)
+remove_snap(DrvRbdPool *pool,
+            const char *holder,
+            const char *snapshot,
+            gboolean *busy,
+            GError **error)
 {
-    int rc = rbd_snap_unprotect(image, snapshot);
+    g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, holder, DRV_RBD_CHANGE, error);
+    int rc;
 
-    if (rc == -EBUSY) { /* clones of format 1 */
-        if (!free_clones(pool, disk, image, snapshot, error))
-            return drv_prefix(error, "cannot delete snapshot %s", snapshot);
-        rc = rbd_snap_unprotect(image, snapshot);
+    if (image == NULL)
+        return FALSE;
+    rc = rbd_snap_unprotect(image, snapshot);
+    if (rc == -EBUSY && !*busy) {
+        *busy = TRUE;
+        return TRUE;
     }
-    return rc == 0 || rc == -EINVAL /* is not protected */ || rc == -ENOENT ||
-           drv_rbd_throw(pool, rc, error, "cannot unprotect snapshot %s", snapshot);
+    *busy = FALSE;
+    if (rc == 0 || rc == -EINVAL /* is not protected */)
+        rc = rbd_snap_remove(image, snapshot);
+    return rc == 0 || rc == -ENOENT ||
+           drv_rbd_throw(pool, rc, error, "cannot delete snapshot %s", snapshot);
 }
 
 gboolean
@@ -315,14 +349,15 @@ drv_rbd_tree_drop_snap(DrvRbdPool *pool,
                        const char *name,
                        GError **error)
 {
-    g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, holder, DRV_RBD_CHANGE, error);
-    int rc;
+    gboolean busy = FALSE;
 
-    if (image == NULL || !unprotect(pool, disk, image, name, error))
+    if (!remove_snap(pool, holder, name, &busy, error))
         return FALSE;
-    rc = rbd_snap_remove(image, name);
-    return rc == 0 || rc == -ENOENT ||
-           drv_rbd_throw(pool, rc, error, "cannot delete snapshot %s", name);
+    if (!busy)
+        return TRUE;
+    if (!free_clones(pool, disk, holder, name, error))
+        return drv_prefix(error, "cannot delete snapshot %s", name);
+    return remove_snap(pool, holder, name, &busy, error);
 }
 
 /* An image of the past is named after the snapshots it has; without any, it goes as soon
@@ -344,8 +379,8 @@ tidy_former(DrvRbdPool *pool, const char *disk, const char *name, GError **error
         return g_str_equal(wanted, name) ||
                drv_rbd_image_rename(pool, name, wanted, error);
     }
-    children = drv_rbd_image_children(pool, image, NULL, error);
     drv_rbd_image_close(g_steal_pointer(&image));
+    children = drv_rbd_image_children(pool, name, NULL, error);
     return children && (children->len > 0 || left[0] ||
                         drv_rbd_image_remove(pool, name, FALSE, error));
 }
@@ -394,6 +429,22 @@ remove_if_there(DrvRbdPool *pool, const char *name, GError **error)
     return drv_rbd_image_remove(pool, name, FALSE, error);
 }
 
+/* A clone that is in the way may be in the way for long, and nothing was changed then. */
+static gboolean
+settle_delete(DrvRbdPool *pool, const char *disk, const char *id, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (finish_delete(pool, disk, id, &why))
+        return TRUE;
+    if (!drv_error_is(why, DRV_ERROR_BUSY)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    drv_ignore(&why, "the snapshot stays");
+    return TRUE;
+}
+
 gboolean
 drv_rbd_tree_settle(DrvRbdPool *pool, const char *image, const char *note, GError **error)
 {
@@ -404,7 +455,7 @@ drv_rbd_tree_settle(DrvRbdPool *pool, const char *image, const char *note, GErro
     if (g_str_has_prefix(note, "snap "))
         return drv_rbd_tree_drop_snap(pool, image, image, note + 5, error);
     if (g_str_has_prefix(note, "unsnap "))
-        return finish_delete(pool, image, note + 7, error);
+        return settle_delete(pool, image, note + 7, error);
     if (g_str_equal(note, "remove"))
         return drv_rbd_tree_finish_remove(pool, image, error);
     if (g_str_equal(note, "prepare"))

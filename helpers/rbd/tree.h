@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "rbd/image.h"
 #include "rbd/step.h"
 
 /* DRV_ERROR_EXISTS when the disk has that snapshot and was written to since. */
@@ -46,12 +47,35 @@ gboolean drv_rbd_tree_flatten(DrvRbdPool *pool,
                               guint64 id,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Fill a new image, which has the size 0. */
+typedef gboolean (*DrvRbdFill)(DrvRbdPool *pool,
+                               DrvRbdImage image,
+                               gpointer data,
+                               GError **error);
+
+/* Make an image: all of it, or none.  DRV_ERROR_EXISTS. */
+gboolean drv_rbd_tree_make(DrvRbdPool *pool,
+                           const char *name,
+                           DrvRbdFill fill,
+                           gpointer data,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The disk gets new content, and keeps its snapshots: all of it, or none. */
+gboolean drv_rbd_tree_put(DrvRbdPool *pool,
+                          const char *disk,
+                          DrvRbdFill fill,
+                          gpointer data,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Remove disk and snapshots; with CEPH_TRASH, put them in the trash.  DRV_ERROR_BUSY for
  * a disk in use, or of which there are clones.
  */
 gboolean drv_rbd_tree_remove(DrvRbdPool *pool,
                              const char *disk,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE when @name is "<disk>-<number>[:<number>]…". */
+gboolean drv_rbd_tree_is_former(const char *disk, const char *name);
 
 /* Name of the image that holds snapshot @id of @disk; NULL with DRV_ERROR_NOT_FOUND. */
 char *drv_rbd_tree_holder(DrvRbdPool *pool, const char *disk, guint64 id, GError **error);

@@ -215,23 +215,85 @@ copy_extent(Writer *writer, DrvRbdImage from, const Extent *extent, GError **err
     return TRUE;
 }
 
+/* What was ever written to @from or to its parents; NULL with @error. */
+static GArray *
+find_extents(DrvRbdPool *pool, DrvRbdImage from, guint64 *size, GError **error)
+{
+    g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(Extent));
+    int rc = rbd_get_size(from, size);
+
+    if (rc == 0)
+        rc = rbd_diff_iterate2(from, NULL, 0, *size, 1, 0, note_extent, extents);
+    if (rc == 0)
+        return g_steal_pointer(&extents);
+    (void)drv_rbd_throw(pool, rc, error, "cannot find the data of the image");
+    return NULL;
+}
+
 gboolean
 drv_rbd_write_copy(DrvRbdPool *pool, DrvRbdImage from, DrvRbdImage to, GError **error)
 {
-    g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(Extent));
-    g_auto(Writer) writer = { .pool = pool, .image = to };
     guint64 size = 0;
-    int rc = rbd_get_size(from, &size);
+    g_autoptr(GArray) extents = find_extents(pool, from, &size, error);
+    g_auto(Writer) writer = { .pool = pool, .image = to };
 
-    if (rc == 0)
-        rc = rbd_diff_iterate2(from, NULL, 0, size, 1, 0, note_extent, extents);
-    if (rc < 0)
-        return drv_rbd_throw(pool, rc, error, "cannot find the data of the image");
+    if (extents == NULL)
+        return FALSE;
     for (guint i = 0; i < extents->len; i++) {
         if (!copy_extent(&writer, from, &g_array_index(extents, Extent, i), error))
             return FALSE;
     }
     return finish(&writer, error);
+}
+
+/* --- a file
+ * --------------------------------------------------------------------------------
+ */
+
+static gboolean
+read_extent(DrvRbdPool *pool,
+            DrvRbdImage from,
+            const Extent *extent,
+            guint8 *buffer,
+            int fd,
+            GError **error)
+{
+    for (guint64 done = 0; done < extent->size;) {
+        gsize wanted = MIN(BLOCK, extent->size - done);
+        ssize_t got = rbd_read(from, extent->offset + done, wanted, (char *)buffer);
+
+        if (got <= 0)
+            return drv_rbd_throw(
+                pool, got < 0 ? (int)got : -EIO, error, "cannot read the image");
+        for (gsize at = 0; at < (gsize)got; at += GRAIN) {
+            gsize size = MIN(GRAIN, (gsize)got - at);
+
+            if (!drv_bytes_are_zero(buffer + at, size) &&
+                pwrite(fd, buffer + at, size, (off_t)(extent->offset + done + at)) !=
+                    (ssize_t)size)
+                return drv_throw_errno(error, "cannot write the disk");
+        }
+        done += (guint64)got;
+        if (!drv_cancel_check(error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+drv_rbd_read_file(DrvRbdPool *pool, DrvRbdImage from, int fd, GError **error)
+{
+    guint64 size = 0;
+    g_autoptr(GArray) extents = find_extents(pool, from, &size, error);
+    g_autofree guint8 *buffer = g_malloc(BLOCK);
+
+    for (guint i = 0; extents && i < extents->len; i++) {
+        if (!read_extent(
+                pool, from, &g_array_index(extents, Extent, i), buffer, fd, error))
+            return FALSE;
+    }
+    return extents && (ftruncate(fd, (off_t)size) == 0 ||
+                       drv_throw_errno(error, "cannot set the size of the disk"));
 }
 
 /* --- reading

@@ -23,6 +23,12 @@ gboolean drv_rbd_write_copy(DrvRbdPool *pool,
                             DrvRbdImage to,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Make @fd, an empty file, the same as @from as it is open: its size, and what was ever
+ * written to it.  Blocks of zeros stay holes.
+ */
+gboolean drv_rbd_read_file(DrvRbdPool *pool, DrvRbdImage from, int fd, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* The bytes of @image (stays the caller's) as it is open; name for messages. */
 DrvSource *drv_rbd_read_source(DrvRbdPool *pool,
                                DrvRbdImage image,

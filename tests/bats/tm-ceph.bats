@@ -144,6 +144,7 @@ delete() { run_tm ceph delete "$D" 7 100; }
     snap delete 0
     assert_error "'one/stranger' is a clone of it"
     assert_equal "$(snapshots one/one-5-7-0)" "0!"
+    assert_images one one-5 one-5-7-0 stranger # and nothing is left to be settled
 }
 
 @test "snapshots are of RBD disks" {

@@ -4,6 +4,7 @@
  *
  *     RBD_FAULT_AT=N      before the Nth, as SIGKILL does; 0: never
  *     RBD_FAULT_LOG=FILE  gets a line with the name of each call
+ *     RBD_FAULT_HANG=N    the first N lists of clones never come back
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -55,6 +56,21 @@ before(const char *name)
         type(*real) params = before(#name);                                              \
         return real args;                                                                \
     }
+
+int
+rbd_list_children3(rbd_image_t image, rbd_linked_image_spec_t *images, size_t *n)
+{
+    static atomic_int lists;
+    const char *hang = getenv("RBD_FAULT_HANG");
+    int (*real)(rbd_image_t, rbd_linked_image_spec_t *, size_t *) =
+        dlsym(RTLD_NEXT, "rbd_list_children3");
+
+    if (hang && atomic_fetch_add(&lists, 1) < atoi(hang)) {
+        for (;;)
+            pause();
+    }
+    return real(image, images, n);
+}
 
 WRAP(int,
      rbd_create4,

@@ -22,11 +22,9 @@ static gboolean
 find_free(
     CephNew *new, const DsCp *request, gboolean is_limit, guint64 *free, GError **error)
 {
-    guint64 used;
-
     *free = 0;
     return request->expand_limit_mb > 0 || !is_limit ||
-           drv_rbd_pool_df(new->pool, &used, free, error);
+           drv_rbd_pool_room(new->pool, free, error);
 }
 
 /* How large it is, is known when it is there. */

@@ -21,6 +21,7 @@ check_existing(const CephDiskImage *at, DrvRbdImage image, GError **error)
     if (!drv_rbd_image_parent(at->pool, image, &parent, &snapshot, error))
         return FALSE;
     return parent == NULL || g_str_equal(parent, at->base) ||
+           drv_rbd_tree_is_former(at->image, parent) || /* it was reverted */
            drv_throw(error,
                      DRV_ERROR_EXISTS,
                      "there is an image '%s/%s' already, which is a clone of '%s'",
@@ -120,6 +121,8 @@ clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (at.base == NULL)
         return drv_throw(error, DRV_ERROR_DUMP, "the disk is not one to be cloned");
     unmonitor(&request->clone);
+    if (!drv_rbd_step_pass(at.pool, at.base, drv_rbd_tree_settle, error))
+        return FALSE;
     step = drv_rbd_step_begin(at.pool, at.image, drv_rbd_tree_settle, error);
     if (step == NULL ||
         !drv_rbd_image_find(at.pool, at.image, DRV_RBD_LOOK, &image, error))

@@ -36,21 +36,17 @@ open_source(const CephDiskImage *at,
     return NULL;
 }
 
-/* Looked for when what a dead driver left is settled: an image that is there is whole,
- * and somebody else's.
- */
 static gboolean
-check_target(DrvRbdPool *pool, const char *name, GError **error)
+fill(DrvRbdPool *pool, DrvRbdImage to, gpointer from, GError **error)
 {
-    gboolean exists;
+    guint64 size = 0;
+    int rc = rbd_get_size(from, &size);
 
-    if (!drv_rbd_image_exists(pool, name, &exists, error))
-        return FALSE;
-    return !exists || drv_throw(error,
-                                DRV_ERROR_EXISTS,
-                                "there is an image '%s/%s' already",
-                                pool->name,
-                                name);
+    if (rc == 0)
+        rc = rbd_resize(to, size);
+    if (rc < 0)
+        return drv_rbd_throw(pool, rc, error, "cannot give the image its size");
+    return drv_rbd_write_copy(pool, from, to, error);
 }
 
 static gboolean
@@ -62,23 +58,8 @@ copy(const CephDiskImage *at,
      GError **error)
 {
     g_auto(DrvRbdImage) from = open_source(at, request, moment, error);
-    g_autoptr(DrvRbdStep) step = NULL;
-    g_auto(DrvRbdImage) to = NULL;
-    guint64 size = 0;
 
-    if (from == NULL)
-        return FALSE;
-    (void)rbd_get_size(from, &size);
-    step = drv_rbd_step_begin(to_pool, name, drv_rbd_tree_settle, error);
-    if (step == NULL || !check_target(to_pool, name, error) ||
-        !drv_rbd_step_note(step, "make", error) ||
-        !drv_rbd_image_create(to_pool, name, size, error))
-        return FALSE;
-    to = drv_rbd_image_open(to_pool, name, DRV_RBD_CHANGE, error);
-    if (to == NULL || !drv_rbd_write_copy(to_pool, from, to, error))
-        return FALSE;
-    drv_rbd_image_close(g_steal_pointer(&to));
-    return drv_rbd_step_end(step, error);
+    return from && drv_rbd_tree_make(to_pool, name, fill, from, error);
 }
 
 gboolean

@@ -17,8 +17,13 @@ link_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
     if (!drv_rbd_site_split(request->clone.source, &where, &name, error))
         return FALSE;
     pool = drv_rbd_pool_open(&request->disk.site, where, error);
-    image = pool ? drv_rbd_image_open(pool, name, DRV_RBD_LOOK, error) : NULL;
-    return image && drv_rbd_tree_drop_base(pool, name, DRV_RBD_BASE_SNAPSHOT, error);
+    if (pool == NULL || !drv_rbd_step_pass(pool, name, drv_rbd_tree_settle, error))
+        return FALSE;
+    image = drv_rbd_image_open(pool, name, DRV_RBD_LOOK, error);
+    if (image == NULL)
+        return FALSE;
+    drv_rbd_image_close(g_steal_pointer(&image));
+    return drv_rbd_tree_drop_base(pool, name, DRV_RBD_BASE_SNAPSHOT, error);
 }
 
 static const DrvOp op = { .name = "ceph.tm.ln",
