@@ -63,6 +63,7 @@ const DrvRequestType ceph_tm_cpds =
 static const DrvField mvds_fields[] = {
     HEAD(TmStore, 1, 3),
     DRV_FIELD(TmStore, image, .arg = 2, .flags = DRV_REQUIRED | DRV_NAME_OF),
+    CEPH_DISK(CephStore, 4),
 };
 const DrvRequestType ceph_tm_mvds =
     DRV_REQUEST_TYPE("ceph.tm.mvds", CephStore, mvds_fields);

@@ -41,6 +41,9 @@ typedef struct {
 extern const DrvRequestType ceph_tm_cpds;
 extern const DrvRequestType ceph_tm_mvds;
 
+/* The op that makes a file an image: of cpds.ssh, also by another worker. */
+#define CEPH_CPDS_SSH "ceph.tm.cpds_ssh"
+
 typedef struct {
     TmMove move;
     CephDisk disk;
