@@ -264,8 +264,8 @@ stat_of(DrvDump *df, const char *path)
     return g_ascii_strtoull(text, NULL, 10);
 }
 
-gboolean
-drv_rbd_pool_df(DrvRbdPool *pool, guint64 *used, guint64 *available, GError **error)
+static gboolean
+find_use(DrvRbdPool *pool, guint64 *used, guint64 *available, GError **error)
 {
     g_autofree char *alone = g_strndup(pool->name, strcspn(pool->name, "/"));
     int rc;
@@ -300,7 +300,7 @@ drv_rbd_pool_room(DrvRbdPool *pool, guint64 *available, GError **error)
     guint64 used;
     int rc;
 
-    if (drv_rbd_pool_df(pool, &used, available, &why))
+    if (find_use(pool, &used, available, &why))
         return TRUE;
     if (!drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&why));
@@ -319,7 +319,7 @@ drv_rbd_pool_df_text(DrvRbdPool *pool, GError **error)
     guint64 used, available;
     DrvDf df;
 
-    if (!drv_rbd_pool_df(pool, &used, &available, error))
+    if (!find_use(pool, &used, &available, error))
         return NULL;
     df.used_mb = used / DRV_MIB;
     df.free_mb = available / DRV_MIB;

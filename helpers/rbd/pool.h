@@ -34,14 +34,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvRbdPool, drv_rbd_pool_free)
 gboolean drv_rbd_throw(DrvRbdPool *pool, int rc, GError **error, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 
-/* What the pool stores and may store yet, in bytes, as `ceph df detail` says. */
-gboolean drv_rbd_pool_df(DrvRbdPool *pool,
-                         guint64 *used,
-                         guint64 *available,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* What may be stored in it yet: of a pool so new that no use of it is reported, what the
- * whole cluster may store.
+/* What may be stored in the pool yet, in bytes, as `ceph df detail` says; of a pool so
+ * new that no use of it is reported, what the whole cluster may store.
  */
 gboolean drv_rbd_pool_room(DrvRbdPool *pool,
                            guint64 *available,

@@ -262,6 +262,19 @@ is_flat(DrvRbdPool *pool, const char *disk, gboolean *flat, GError **error)
     return TRUE;
 }
 
+/* What is found before anything is noted needs no settling. */
+static gboolean
+check_snapshot(DrvRbdPool *pool, const char *disk, guint64 id, GError **error)
+{
+    g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, disk, DRV_RBD_LOOK, error);
+    g_autofree char *holder = NULL;
+
+    if (image == NULL || !drv_rbd_image_check_format(pool, image, error))
+        return FALSE;
+    holder = drv_rbd_tree_holder(pool, disk, id, error);
+    return holder != NULL;
+}
+
 static gboolean
 switch_to(DrvRbdPool *pool, const char *disk, guint64 id, const char *how, GError **error)
 {
@@ -275,7 +288,8 @@ switch_to(DrvRbdPool *pool, const char *disk, guint64 id, const char *how, GErro
         return FALSE;
     if (done)
         return drv_rbd_step_end(step, error);
-    return (keep_past || drv_rbd_tree_check_unused(pool, disk, error)) &&
+    return check_snapshot(pool, disk, id, error) &&
+           (keep_past || drv_rbd_tree_check_unused(pool, disk, error)) &&
            drv_rbd_step_note(step, "prepare", error) &&
            drv_rbd_image_remove(pool, fresh, FALSE, error) &&
            clone_snapshot(pool, disk, id, fresh, !keep_past, error) &&

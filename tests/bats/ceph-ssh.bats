@@ -88,7 +88,7 @@ same() { # FILE POOL/IMAGE
     # A link is no disk: what it leads to is not read.
     ln -s /etc/passwd "$FILE"
     run_tm ceph mvds.ssh "$D" one/one-5 7 100
-    assert_failure
+    assert_error "disk.0.*symbolic link"
     assert_equal "$(digest one/one-5)" "$before"
 }
 

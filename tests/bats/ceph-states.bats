@@ -231,11 +231,11 @@ hang_lists() { # N
         done
         ceph_vm 7 5 SOURCE="one/$bad"
         run_tm ceph snap_create "$D" 0 7 100
-        assert_failure
+        assert_error "[a-z]"
         run_tm ceph snap_delete "$D" "$bad" 7 100
-        assert_failure
+        assert_error "[a-z]"
         run_tm ceph cpds "$D" "one/$bad" -1 7 100
-        assert_failure
+        assert_error "[a-z]"
     done
     [ ! -e /tmp/owned ]
     assert_images one one-5

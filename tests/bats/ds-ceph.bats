@@ -225,3 +225,17 @@ print([p for p in json.load(sys.stdin)["pools"] if p["name"] == "one"][0]["stats
         assert_success
     done
 }
+
+@test "cp: into a pool so new that its use is not known" {
+    "$LAB_TOOLS/ceph" stop "$CEPH" mgr
+    ceph osd pool create fresh 8 8 >/dev/null 2>&1
+    ceph osd pool application enable fresh rbd >/dev/null 2>&1
+    head -c 1M /dev/urandom >"$BATS_TEST_TMPDIR/raw"
+    DUMP=$(ds_dump CEPH_CONF="$CEPH/ceph.conf" POOL_NAME=fresh ID=5 SAFE_DIRS=/ \
+        PATH="$BATS_TEST_TMPDIR/raw")
+    run_ds ceph/cp 5
+    "$LAB_TOOLS/ceph" start "$CEPH" mgr
+    assert_success
+    assert_equal "$(digest fresh/one-5)" "$(sha256sum <"$BATS_TEST_TMPDIR/raw" | cut -c1-16)"
+    ceph_empty fresh
+}

@@ -82,7 +82,9 @@ stock_delete() { # IMAGE DISK
         top=$parent
     done
     stock_rm_r "$top"
-    rbd snap unprotect "one/$1@snap" 2>/dev/null && rbd snap rm --no-progress "one/$1@snap" || true
+    if rbd snap unprotect "one/$1@snap" 2>/dev/null; then
+        rbd snap rm --no-progress "one/$1@snap"
+    fi
 }
 
 stock_rm_r() { # IMAGE
