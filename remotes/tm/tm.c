@@ -29,6 +29,8 @@ static const DrvField mv_fields[] = {
     DRV_FIELD(TmMove, source_host, .arg = 1, .flags = DRV_HOST_OF),
     DRV_FIELD(TmMove, source, .arg = 1, .flags = DRV_REQUIRED | DRV_PATH_OF),
     HEAD(TmMove, 2, 3),
+    DRV_FIELD(TmMove, copy),
+    DRV_FIELD(TmMove, unprobed),
 };
 const DrvRequestType tm_mv = DRV_REQUEST_TYPE("tm.mv", TmMove, mv_fields);
 
@@ -121,6 +123,7 @@ static const DrvField migrate_fields[] = {
               new_ds_id,
               .xpath = "HISTORY_RECORDS/HISTORY[last()]/DS_ID",
               .fallback = "-1"),
+    DRV_FIELD(TmMigrate, is_called),
 };
 const DrvRequestType tm_migrate =
     DRV_REQUEST_TYPE("tm.migrate", TmMigrate, migrate_fields);

@@ -40,7 +40,9 @@ DRV_REQUEST_AUTOPTR(TmClone)
 typedef struct {
     TM_HEAD /* of the destination */
         char *source_host;
-    char *source; /* SYSDIR/disk.N or SYSDIR */
+    char *source;      /* SYSDIR/disk.N or SYSDIR */
+    gboolean copy;     /* the source stays */
+    gboolean unprobed; /* the destination needs no probe of the disks: no ".monitor" */
 } TmMove;
 extern const DrvRequestType tm_mv;
 DRV_REQUEST_AUTOPTR(TmMove)
@@ -122,6 +124,7 @@ typedef struct {
         char *destination_host;
     gint64 old_ds_id; /* system datastore before the migration */
     gint64 new_ds_id;
+    gboolean is_called; /* by another driver, some of whose VM's disks are ours */
 } TmMigrate;
 extern const DrvRequestType tm_migrate;
 DRV_REQUEST_AUTOPTR(TmMigrate)

@@ -49,21 +49,28 @@ attach() { # attach_disk|detach_disk
 @test "it migrates to the other host and back, and its disk has one writer" {
     in_guest write /state kept
     in_guest write /run/state kept-too
+    local before files
+    before=$(files_of host01)
     ceph_migrate host02
-    assert_success
     assert_state host01 $VM ""
+    # Its directory went along, nothing is left, and no probe was asked for.
+    assert_equal "$(files_of host02)" "$before"
+    assert_equal "$(files_of host01)" ""
     assert_state host02 $VM running
-    run in_guest cat /state /run/state
-    assert_output $'kept\nkept-too'
+    run in_guest cat /state /run/state /mnt/context/context.sh
+    assert_output $'kept\nkept-too\nWORD=context'
     # The destination's client alone has it open.
     run rbd status one/one-5-$VM-0 --format json
     assert_equal "$(grep -o '"address":"\[fd5e:ed::[0-9]*' <<<"$output")" '"address":"[fd5e:ed::12'
     tm snap_create_live "$(D)" 0 $VM 100
     ceph_migrate host01
-    assert_success
     in_guest write /state again
     run in_guest cat /state
     assert_output again
+}
+
+files_of() { # HOST: of VMs there
+    lab_exec "$1" find /var/lib/one/datastores/0 -mindepth 1 -printf '%P\n' | sort
 }
 
 @test "a snapshot while it runs is of one moment, and the guest goes on" {

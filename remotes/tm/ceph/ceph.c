@@ -72,6 +72,8 @@ static const DrvField mv_fields[] = {
     DRV_FIELD(TmMove, source_host, .arg = 1, .flags = DRV_HOST_OF),
     DRV_FIELD(TmMove, source, .arg = 1, .flags = DRV_REQUIRED | DRV_PATH_OF),
     HEAD(TmMove, 2, 3),
+    DRV_FIELD(TmMove, copy),
+    DRV_FIELD(TmMove, unprobed),
     CEPH_DISK(CephMove, 4),
 };
 const DrvRequestType ceph_tm_mv = DRV_REQUEST_TYPE("ceph.tm.mv", CephMove, mv_fields);

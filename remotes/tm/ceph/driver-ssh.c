@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ceph, actions with the suffix ".ssh": images in a pool, disks as files on the hosts' own
- * storage.
+/* ceph, actions with the suffix ".ssh": images in a pool, disks as files on the hosts'
+ * own storage.
  */
 #include "tm/tm.h"
 

@@ -38,8 +38,7 @@ run_cpds(gconstpointer data, DrvSource *in, char **result, GError **error)
     stage = drv_stage_open(dir.fd, dir.path, dir.disk, error);
     return stage &&
            tm_live_open(&live, store->deploy_id, store->vm_id, store->vm_mad, error) &&
-           ssh_copy_live(
-               &live, &disk, store->dev_target, "raw", stage, "copy", error) &&
+           ssh_copy_live(&live, &disk, store->dev_target, "raw", stage, "copy", error) &&
            store_copy(request, stage, error);
 }
 

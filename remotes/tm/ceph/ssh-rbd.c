@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Actions with the suffix ".ssh": the image is in the pool, and the disk a file in the VM's
- * directory on its host's own storage.
+/* Actions with the suffix ".ssh": the image is in the pool, and the disk a file in the
+ * VM's directory on its host's own storage.
  */
 #include <fcntl.h>
 

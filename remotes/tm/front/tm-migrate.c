@@ -97,6 +97,7 @@ run_step(const DrvOp *op, TmMigrate *request, int argc, char **argv, GError **er
     if (!read_input(&input, argc, argv, error) ||
         !drv_request_read_dump(request, input.vm, error))
         return FALSE;
+    request->is_called = input.is_called;
     if (g_str_equal(request->host, request->destination_host) &&
         request->old_ds_id == request->new_ds_id)
         return TRUE;

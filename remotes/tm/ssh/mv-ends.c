@@ -65,6 +65,8 @@ send_dir(SshMoveEnd *end, DrvPeer *peer, int dir_fd, const char *where, GError *
         return TRUE;
     }
     end->result = drv_receipt_text(&receipt);
+    if (end->request->copy)
+        return TRUE;
     drv_stage_remove(stage, name);
     return drv_stage_commit(stage, error);
 }
@@ -165,14 +167,16 @@ ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error)
 static gboolean
 receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
 {
-    SshMoveEnd end = { .request = data };
-    g_autofree char *target = drv_path_collapse(end.request->target);
+    const TmMove *request = data;
+    SshMoveEnd end = { .request = request };
+    g_autofree char *target = drv_path_collapse(request->target);
     g_autofree char *ds = g_path_get_dirname(target);
     gboolean ok;
 
     (void)result;
     name_ends(data);
-    ok = tm_dir_monitor(ds, error) && ssh_mv_receive_talk(peer, &end, error);
+    ok = (request->unprobed || tm_dir_monitor(ds, error)) &&
+         ssh_mv_receive_talk(peer, &end, error);
     return ok;
 }
 

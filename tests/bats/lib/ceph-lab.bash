@@ -11,7 +11,7 @@
 #
 # Three monitors with addresses of IPv6, no ceph.conf in /etc: hosts find the cluster by what
 # a datastore and a domain say.  Its daemons are processes of the lab's switch, so that they
-# end with the lab.  VM 7 has disk 0 in image 5 of pool one, which the guest's system is on.
+# end with the lab.  Hosts share nothing but the pool.  VM 7 has disk 0 in image 5 of pool one, which the guest's system is on.
 
 VM=7
 IMAGE=one/one-5
@@ -24,7 +24,7 @@ rados() { lab_root switch rados --conf "$CEPH/ceph.conf" "$@"; }
 
 ceph_lab_setup_suite() {
     need ceph-mon ceph-osd ceph-mgr rbd
-    lab_setup_suite --hosts 2
+    lab_setup_suite --hosts 2 --fs none
     vmm_setup_suite
     export CEPH=$LAB/ceph
     export MONITORS='fd5e:ed::a fd5e:ed::b fd5e:ed::c'
@@ -55,6 +55,10 @@ ceph_lab_secret() {
 
 ceph_lab_end() {
     vm_end_all
+    local node
+    for node in fe host02; do
+        lab_exec $node sh -c 'rm -rf /var/lib/one/datastores/0/*'
+    done
     # Whatever a test has left, by force.
     rados -p one purge one --yes-i-really-really-mean-it >/dev/null
     rbd import --no-progress "$GUEST/disk.raw" $IMAGE
@@ -90,10 +94,11 @@ rbd_words() { # POOL/IMAGE
 ceph_deploy() {
     local dir
     dir=$(vm_dir $VM)
-    lab_exec "$HERE" mkdir -p "$dir"
+    lab_exec fe sh -c 'echo "WORD=context" >/var/tmp/context.sh'
+    tm context /var/tmp/context.sh "$HERE:$dir/disk.9" $VM 0
     # shellcheck disable=SC2046 # words
     STDIN=$("$LAB_TOOLS/guest-xml" --uuid "$(vm_uuid $VM)" $(with_kernel) \
-        $(rbd_words "one/one-5-$VM-0") "one-$VM" | vm_decorate "$dir") \
+        $(rbd_words "one/one-5-$VM-0") --cdrom "$dir/disk.9" "one-$VM" | vm_decorate "$dir") \
         run_vmm "$HERE" deploy "$dir/deployment.0" "$HERE" $VM "$HERE"
     assert_success
     guest_wait "$HERE" "one-$VM"
@@ -103,7 +108,16 @@ in_guest() { # cmd...
     guest_run "$HERE" "one-$VM" "$@"
 }
 
+# Live, with the steps before and after it.
 ceph_migrate() { # HOST
+    local steps=("$HERE" "$1" "$(vm_dir $VM)" "$VM" 0)
+    STDIN=$(vm_xml $VM ID=$VM LCM_STATE=4 HOSTNAME="$HERE" DS_ID=0 TM_MAD=ceph | base64 -w 0) \
+        run_tm ceph premigrate "${steps[@]}"
+    assert_success
     STDIN=$(vmm_document $VM) run_vmm "$HERE" migrate "$(vm_uuid $VM)" "$1" "$HERE" $VM "$HERE"
-    [ "$status" != 0 ] || HERE=$1
+    assert_success
+    STDIN=$(vm_xml $VM ID=$VM LCM_STATE=4 HOSTNAME="$HERE" DS_ID=0 TM_MAD=ceph | base64 -w 0) \
+        run_tm ceph postmigrate "${steps[@]}"
+    assert_success
+    HERE=$1
 }
