@@ -26,7 +26,8 @@
 #define AGENT_MAX_ID 80
 #define AGENT_MAX_TOMBSTONES 10000
 #define AGENT_MAX_TASKS 20000 /* final ones beyond are forgotten, oldest first */
-#define AGENT_MAX_STUCK 4     /* workers in all, in sizes of the pool */
+#define STORE_KINDS 5
+#define AGENT_MAX_STUCK 4 /* workers in all, in sizes of the pool */
 
 typedef struct Agent Agent;
 typedef struct Vm Vm;
@@ -85,8 +86,9 @@ struct Agent {
     GMainLoop *loop;
     char *directory, *programs, *backend, *uri;
     guint64 instance, task_number;
-    gboolean same_boot; /* as the agent before */
-    guint pool, busy;   /* workers that count: stuck ones do not */
+    gboolean same_boot;            /* as the agent before */
+    int fd, kind_fds[STORE_KINDS]; /* of its directories, store.c */
+    guint pool, busy;              /* workers that count: stuck ones do not */
     guint deadline_s, grace_s, stuck_s;
     char *trigger_dbg; /* DEBUG.trigger: cancel that task at this point */
     guint trigger_point;

@@ -234,40 +234,36 @@ vm_learn(Agent *agent, Vm *vm, json_object *facts)
     commit_vm(agent, vm);
 }
 
-static void
-put_default(json_object *state, const char *key, const char *json)
-{
-    if (!json_object_object_get_ex(state, key, NULL))
-        json_object_object_add(state, key, json_tokener_parse(json));
-}
-
 /* Clients of the interface refuse a state that lacks a key, so all are there. */
 json_object *
 vm_state_json(const Vm *vm)
 {
-    static const char *const defaults[][2] = {
-        { "power_state", "\"Halted\"" },
-        { "domids", "[]" },
-        { "consoles", "[]" },
-        { "memory_target", "0" },
-        { "memory_actual", "0" },
-        { "memory_limit", "0" },
-        { "vcpu_target", "0" },
-        { "shadow_multiplier_target", "1.0" },
-        { "rtc_timeoffset", "\"\"" },
-        { "uncooperative_balloon_driver", "false" },
-        { "guest_agent", "{}" },
-        { "xsdata_state", "{}" },
-        { "pv_drivers_detected", "false" },
-        { "last_start_time", "0.0" },
-        { "hvm", "true" },
-        { "nomigrate", "false" },
-        { "nested_virt", "false" },
-        { "domain_type", "\"Domain_HVM\"" },
-        { "featureset", "\"\"" },
-        { "numa_optimised", "false" },
-        { "numa_nodes", "0" },
-        { "numa_node_memory", "[]" },
+    static struct {
+        const char *key, *json;
+        json_object *value; /* parsed once: nobody changes what is in a state */
+    } defaults[] = {
+        { "power_state", "\"Halted\"", NULL },
+        { "domids", "[]", NULL },
+        { "consoles", "[]", NULL },
+        { "memory_target", "0", NULL },
+        { "memory_actual", "0", NULL },
+        { "memory_limit", "0", NULL },
+        { "vcpu_target", "0", NULL },
+        { "shadow_multiplier_target", "1.0", NULL },
+        { "rtc_timeoffset", "\"\"", NULL },
+        { "uncooperative_balloon_driver", "false", NULL },
+        { "guest_agent", "{}", NULL },
+        { "xsdata_state", "{}", NULL },
+        { "pv_drivers_detected", "false", NULL },
+        { "last_start_time", "0.0", NULL },
+        { "hvm", "true", NULL },
+        { "nomigrate", "false", NULL },
+        { "nested_virt", "false", NULL },
+        { "domain_type", "\"Domain_HVM\"", NULL },
+        { "featureset", "\"\"", NULL },
+        { "numa_optimised", "false", NULL },
+        { "numa_nodes", "0", NULL },
+        { "numa_node_memory", "[]", NULL },
     };
     json_object *state = NULL;
 
@@ -275,8 +271,14 @@ vm_state_json(const Vm *vm)
         (void)json_object_deep_copy(vm->state, &state, NULL);
     if (state == NULL)
         state = json_object_new_object();
-    for (guint i = 0; i < G_N_ELEMENTS(defaults); i++)
-        put_default(state, defaults[i][0], defaults[i][1]);
+    for (guint i = 0; i < G_N_ELEMENTS(defaults); i++) {
+        if (json_object_object_get_ex(state, defaults[i].key, NULL))
+            continue;
+        if (defaults[i].value == NULL)
+            defaults[i].value = json_tokener_parse(defaults[i].json);
+        json_object_object_add(
+            state, defaults[i].key, json_object_get(defaults[i].value));
+    }
     json_object_object_add(
         state, "unknown", json_object_new_boolean(vm->unknown_since > 0));
     if (vm->unknown_since > 0)

@@ -13,6 +13,10 @@
 /* First line of a file: this, and the SHA-256 of what follows. */
 #define STORE_MAGIC "one-native-agent 1 "
 
+static const char *const kinds[STORE_KINDS] = {
+    "objects", "tasks", "domains", "damaged", "output"
+};
+
 static char *
 path_of(Agent *agent, const char *kind, const char *name)
 {
@@ -35,29 +39,46 @@ store_name(const char *first, ...)
     return g_string_free(name, FALSE);
 }
 
-static gboolean
-sync_directory(Agent *agent, const char *kind, GError **error)
+static int
+fd_of(const Agent *agent, const char *kind)
 {
-    g_autofree char *path = path_of(agent, kind, NULL);
-    g_auto(DrvFd) fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (guint i = 0; i < STORE_KINDS; i++) {
+        if (strcmp(kinds[i], kind) == 0)
+            return agent->kind_fds[i];
+    }
+    g_return_val_if_reached(-1);
+}
 
-    if (fd < 0 || fsync(fd) < 0)
-        return drv_throw_errno(error, "cannot sync '%s'", path);
+/* @name in the directory @dir. */
+static gboolean
+write_new(int dir, const char *name, const char *text, GError **error)
+{
+    g_auto(DrvFd) fd =
+        openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return drv_throw_errno(error, "cannot write '%s'", name);
+    if (!drv_fd_write_all(fd, text, strlen(text), name, error))
+        return FALSE;
+    if (fsync(fd) < 0)
+        return drv_throw_errno(error, "cannot write '%s'", name);
     return TRUE;
 }
 
+/* All of @text, or what was there. */
 static gboolean
-write_new(const char *path, const char *text, GError **error)
+replace(int dir, const char *name, const char *text, GError **error)
 {
-    g_auto(DrvFd) fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    g_autofree char *new = g_strconcat(name, "~", NULL);
 
-    if (fd < 0)
-        return drv_throw_errno(error, "cannot write '%s'", path);
-    if (!drv_fd_write_all(fd, text, strlen(text), path, error))
+    if (!write_new(dir, new, text, error)) {
+        (void)unlinkat(dir, new, 0);
         return FALSE;
-    if (fsync(fd) < 0)
-        return drv_throw_errno(error, "cannot write '%s'", path);
+    }
+    if (renameat(dir, new, dir, name) < 0)
+        return drv_throw_errno(error, "cannot rename '%s'", new);
+    if (fsync(dir) < 0)
+        return drv_throw_errno(error, "cannot sync the directory of '%s'", name);
     return TRUE;
 }
 
@@ -69,28 +90,19 @@ store_put(
         object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, json, -1);
     g_autofree char *text = g_strconcat(STORE_MAGIC, sum, "\n", json, "\n", NULL);
-    g_autofree char *path = path_of(agent, kind, name);
-    g_autofree char *new = g_strconcat(path, "~", NULL);
 
-    if (!write_new(new, text, error)) {
-        (void)unlink(new);
-        return FALSE;
-    }
-    if (rename(new, path) < 0)
-        return drv_throw_errno(error, "cannot rename '%s'", new);
-    return sync_directory(agent, kind, error);
+    return replace(fd_of(agent, kind), name, text, error);
 }
 
 void
 store_remove(Agent *agent, const char *kind, const char *name)
 {
-    g_autofree char *path = path_of(agent, kind, name);
-    g_autoptr(GError) error = NULL;
+    int dir = fd_of(agent, kind);
 
-    if (unlink(path) < 0 && errno != ENOENT)
-        drv_warn("cannot remove '%s': %s", path, g_strerror(errno));
-    if (!sync_directory(agent, kind, &error))
-        drv_warn("%s", error->message);
+    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        drv_warn("cannot remove '%s' of %s: %s", name, kind, g_strerror(errno));
+    if (fsync(dir) < 0)
+        drv_warn("cannot sync %s: %s", kind, g_strerror(errno));
 }
 
 /* The object of a file whose checksum is right, else NULL. */
@@ -180,7 +192,6 @@ static gboolean
 next_instance(Agent *agent, GError **error)
 {
     g_autofree char *path = path_of(agent, "instance", NULL);
-    g_autofree char *new = g_strconcat(path, "~", NULL);
     g_autofree char *text = NULL;
     guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC), last = 0;
 
@@ -189,11 +200,7 @@ next_instance(Agent *agent, GError **error)
     agent->instance = MAX(now, last + 1) & 0xffffffff;
     g_free(text);
     text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", agent->instance);
-    if (!write_new(new, text, error))
-        return FALSE;
-    if (rename(new, path) < 0)
-        return drv_throw_errno(error, "cannot rename '%s'", new);
-    return TRUE;
+    return replace(agent->fd, "instance", text, error);
 }
 
 /* Records may survive a boot of the host; then what they say of running VMs is old. */
@@ -208,21 +215,32 @@ note_boot(Agent *agent, GError **error)
         return FALSE;
     agent->same_boot =
         g_file_get_contents(path, &last, NULL, NULL) && strcmp(boot, last) == 0;
-    return agent->same_boot || write_new(path, boot, error);
+    return agent->same_boot || replace(agent->fd, "boot", boot, error);
+}
+
+/* They stay open: paths are long, and written to all the time. */
+static int
+open_directory(const char *path, GError **error)
+{
+    int fd = -1;
+
+    if (g_mkdir_with_parents(path, 0750) < 0)
+        (void)drv_throw_errno(error, "cannot make '%s'", path);
+    else if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        (void)drv_throw_errno(error, "cannot open '%s'", path);
+    return fd;
 }
 
 gboolean
 store_open(Agent *agent, GError **error)
 {
-    static const char *const kinds[] = {
-        "objects", "tasks", "domains", "damaged", "output"
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    agent->fd = open_directory(agent->directory, error);
+    for (guint i = 0; agent->fd >= 0 && i < STORE_KINDS; i++) {
         g_autofree char *path = path_of(agent, kinds[i], NULL);
 
-        if (g_mkdir_with_parents(path, 0750) < 0)
-            return drv_throw_errno(error, "cannot make '%s'", path);
+        agent->kind_fds[i] = open_directory(path, error);
+        if (agent->kind_fds[i] < 0)
+            return FALSE;
     }
-    return next_instance(agent, error) && note_boot(agent, error);
+    return agent->fd >= 0 && next_instance(agent, error) && note_boot(agent, error);
 }
