@@ -98,7 +98,7 @@ RBD_OPS  := $(filter %-rbd.o,$(OPS))
 WORKERS  := $(addprefix $(OUT)/remotes/drv/bin/,worker worker-virt worker-rbd)
 WORKER_MAIN := $(call obj,helpers/worker/*.c)
 
-$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(filter-out $(LIVE_OPS) $(RBD_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
+$(OUT)/remotes/drv/bin/worker: $(WORKER_MAIN) $(call obj,helpers/doctor/*.c) $(filter-out $(LIVE_OPS) $(RBD_OPS),$(OPS)) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
 $(OUT)/remotes/drv/bin/worker-virt: $(WORKER_MAIN) $(LIVE_OPS) $(FAMILY_LIBS) $(LIBDRV) $(SAN_OPTIONS)
@@ -126,8 +126,16 @@ $(OUT)/gen/stock-probes.h: packaging/stock-probes
 	@mkdir -p $(@D)
 	awk 'BEGIN { printf "#define STOCK_PROBES" } \
 		!/^#/ { printf " { \"%s\", \"%s\" },", $$1, $$2 } END { print "" }' $< >$@
-$(OUT)/o/remotes/im/client/client-run.o: $(OUT)/gen/stock-probes.h
-$(OUT)/o/remotes/im/client/client-run.o: ALL_CFLAGS += -include $(OUT)/gen/stock-probes.h
+HAVE_PROBES := $(OUT)/o/remotes/im/client/client-run.o $(OUT)/o/helpers/doctor/check-machine.o
+$(HAVE_PROBES): $(OUT)/gen/stock-probes.h
+$(HAVE_PROBES): ALL_CFLAGS += -include $(OUT)/gen/stock-probes.h
+# The settings that there are, for drv doctor.
+$(OUT)/gen/settings.h: remotes/etc/one-native.conf
+	@mkdir -p $(@D)
+	sed -nE 's/^(# )?([A-Z]\w*)=.*/"\2",/p' $< | sort -u | tr '\n' ' ' | \
+	    sed 's/^/#define ONE_NATIVE_SETTINGS /; s/$$/\n/' >$@
+$(OUT)/o/agent/drv/doctor-front-end.o: $(OUT)/gen/settings.h
+$(OUT)/o/agent/drv/doctor-front-end.o: ALL_CFLAGS += -include $(OUT)/gen/settings.h
 
 # Directories that the front-end's client wants to find, and the names for hosts without KVM.
 $(OUT)/remotes/im/qemu-probes.d:

@@ -37,7 +37,7 @@ typedef struct {
 } Noun;
 
 extern const Noun noun_vm, noun_task, noun_events, noun_host, noun_diagnostics,
-    noun_metrics, noun_ps, noun_cancel, noun_log;
+    noun_metrics, noun_ps, noun_cancel, noun_log, noun_doctor;
 
 /* --- follow.c
  * ---------------------------------------------------------------------------

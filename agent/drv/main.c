@@ -26,9 +26,10 @@ enum {
     EXIT_INTERRUPTED = 130,
 };
 
-static const Noun *const nouns[] = { &noun_vm,   &noun_task,        &noun_events,
-                                     &noun_host, &noun_diagnostics, &noun_metrics,
-                                     &noun_ps,   &noun_cancel,      &noun_log };
+static const Noun *const nouns[] = { &noun_vm,    &noun_task,        &noun_events,
+                                     &noun_host,  &noun_diagnostics, &noun_metrics,
+                                     &noun_ps,    &noun_cancel,      &noun_log,
+                                     &noun_doctor };
 
 static Drv drv = { .client = { .path = DEFAULT_SOCKET, .fd = -1 } };
 static char *socket_path;

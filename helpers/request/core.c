@@ -28,6 +28,7 @@ static const struct {
     [DRV_CORE_DATASTORE] = { "one.datastore.info", "onedatastore", FALSE },
     [DRV_CORE_HOST] = { "one.host.info", "onehost", FALSE },
     [DRV_CORE_HOST_POOL] = { "one.hostpool.info", "onehost", TRUE },
+    [DRV_CORE_DATASTORE_POOL] = { "one.datastorepool.info", "onedatastore", TRUE },
 };
 
 /* --- where and as whom ----------------------------------------------------------- */

@@ -20,7 +20,8 @@ typedef enum {
     DRV_CORE_VM,
     DRV_CORE_DATASTORE,
     DRV_CORE_HOST,
-    DRV_CORE_HOST_POOL
+    DRV_CORE_HOST_POOL,
+    DRV_CORE_DATASTORE_POOL
 } DrvCoreObject;
 
 /* The XML of one object (@id is ignored for pools).  NULL with @error. */
