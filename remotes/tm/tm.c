@@ -22,6 +22,8 @@ static const DrvField clone_fields[] = {
     DRV_FIELD(TmClone, standalone, .xpath = DISK "QCOW2_STANDALONE"),
     DRV_FIELD(TmClone, sparse, .xpath = DISK "SPARSE", .fallback = "YES"),
     DRV_FIELD(TmClone, qcow2_options, .env = "QCOW2_OPTIONS"),
+    DRV_FIELD(TmClone, content),
+    DRV_FIELD(TmClone, allocated),
 };
 const DrvRequestType tm_clone = DRV_REQUEST_TYPE("tm.clone", TmClone, clone_fields);
 

@@ -32,6 +32,8 @@ typedef struct {
     gboolean standalone;      /* QCOW2_STANDALONE: a full copy, no overlay */
     gboolean sparse;          /* NO: preallocate */
     char *qcow2_options;      /* more options for qemu-img create */
+    char *content;            /* name of the image in stores (tm/ssh); "": not there */
+    guint64 allocated;        /* bytes on disk of an image that has one */
 } TmClone;
 extern const DrvRequestType tm_clone;
 DRV_REQUEST_AUTOPTR(TmClone)

@@ -5,12 +5,17 @@
 #include "tm/ssh/ssh.h"
 
 extern const DrvOp local_clone_receive;
+extern const DrvOp local_clone_stored;
 
 static gboolean
 clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    TmClone *request = (TmClone *)data;
+    gboolean done;
+
     (void)in, (void)result;
-    return ssh_clone_to((TmClone *)data, &local_clone_receive, error);
+    return ssh_store_clone(request, &local_clone_stored, &done, error) &&
+           (done || ssh_clone_to(request, &local_clone_receive, error));
 }
 
 const DrvOp local_clone = {
@@ -20,6 +25,21 @@ const DrvOp local_clone = {
     .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(local_clone);
+
+static gboolean
+bring_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return ssh_clone_to((TmClone *)data, &local_clone_receive, error);
+}
+
+const DrvOp local_ln = {
+    .name = "local.ln",
+    .request = &tm_clone,
+    .run = bring_disk,
+    .where = drv_op_anywhere,
+};
+DRV_OP_REGISTER(local_ln);
 
 /* --- on the host -----------------------------------------------------------------------
  */
@@ -51,3 +71,17 @@ const DrvOp local_clone_receive = {
     .converse = receive,
 };
 DRV_OP_REGISTER(local_clone_receive);
+
+static gboolean
+take_stored(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in;
+    return ssh_store_take(data, settle, result, error);
+}
+
+const DrvOp local_clone_stored = {
+    .name = "local.clone_stored",
+    .request = &tm_clone,
+    .run = take_stored,
+};
+DRV_OP_REGISTER(local_clone_stored);

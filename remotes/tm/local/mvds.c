@@ -15,7 +15,7 @@ static gboolean
 run_mvds(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     (void)in, (void)result;
-    return ssh_store(data, &local_mvds_send, TRUE, error);
+    return ssh_image_return(data, &local_mvds_send, TRUE, error);
 }
 
 const DrvOp local_mvds = {
@@ -44,14 +44,14 @@ send_chain(const TmStore *request,
         !tm_overlay_is_single(disk, &single, error))
         return FALSE;
     drv_status_route(request->host, request->image);
-    return ssh_store_send_file(peer,
-                               disk->base_fd,
-                               disk->base,
-                               single ? disk->file : dir->disk,
-                               single ? NULL : disk->snap_dir,
-                               request->image,
-                               result,
-                               error);
+    return ssh_image_send(peer,
+                          disk->base_fd,
+                          disk->base,
+                          single ? disk->file : dir->disk,
+                          single ? NULL : disk->snap_dir,
+                          request->image,
+                          result,
+                          error);
 }
 
 static gboolean

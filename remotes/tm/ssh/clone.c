@@ -57,8 +57,12 @@ ssh_clone_to(TmClone *request, const DrvOp *receiver, GError **error)
 static gboolean
 clone_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
+    TmClone *request = (TmClone *)data;
+    gboolean done;
+
     (void)in, (void)result;
-    return ssh_clone_to((TmClone *)data, &ssh_clone_receive, error);
+    return ssh_store_clone(request, &ssh_clone_stored, &done, error) &&
+           (done || ssh_clone_to(request, &ssh_clone_receive, error));
 }
 
 const DrvOp ssh_clone = {
@@ -68,6 +72,22 @@ const DrvOp ssh_clone = {
     .where = drv_op_anywhere,
 };
 DRV_OP_REGISTER(ssh_clone);
+
+/* A persistent image is another one each time, which no host need keep. */
+static gboolean
+bring_disk(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in, (void)result;
+    return ssh_clone_to((TmClone *)data, &ssh_clone_receive, error);
+}
+
+const DrvOp ssh_ln = {
+    .name = "ssh.ln",
+    .request = &tm_clone,
+    .run = bring_disk,
+    .where = drv_op_anywhere,
+};
+DRV_OP_REGISTER(ssh_ln);
 
 /* --- on the host -----------------------------------------------------------------------
  */
@@ -108,6 +128,20 @@ receive(gconstpointer data, DrvPeer *peer, char **result, GError **error)
     (void)result;
     return ssh_clone_arrive(data, peer, grow, error);
 }
+
+static gboolean
+take_stored(gconstpointer data, DrvSource *in, char **result, GError **error)
+{
+    (void)in;
+    return ssh_store_take(data, grow, result, error);
+}
+
+const DrvOp ssh_clone_stored = {
+    .name = "ssh.clone_stored",
+    .request = &tm_clone,
+    .run = take_stored,
+};
+DRV_OP_REGISTER(ssh_clone_stored);
 
 const DrvOp ssh_clone_receive = {
     .name = "ssh.clone_receive",

@@ -22,14 +22,14 @@ copy_and_send(const TmStore *request,
         !ssh_copy_live(
             &live, disk, request->dev_target, request->format, stage, "image", error))
         return FALSE;
-    return ssh_store_send_file(peer,
-                               drv_stage_fd(stage),
-                               drv_stage_path(stage),
-                               "image",
-                               NULL,
-                               request->image,
-                               result,
-                               error);
+    return ssh_image_send(peer,
+                          drv_stage_fd(stage),
+                          drv_stage_path(stage),
+                          "image",
+                          NULL,
+                          request->image,
+                          result,
+                          error);
 }
 
 static gboolean

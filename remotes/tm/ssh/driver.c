@@ -3,7 +3,7 @@
 #include "tm/tm.h"
 
 TM_SLOT(clone, ssh_clone);
-TM_SLOT(ln, ssh_clone);
+TM_SLOT(ln, ssh_ln);
 TM_SLOT(mv, ssh_mv);
 TM_SLOT(mvds, ssh_mvds);
 TM_SLOT(cpds, ssh_cpds);

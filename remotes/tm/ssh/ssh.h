@@ -45,13 +45,72 @@ gboolean ssh_clone_arrive(const TmClone *request,
                           SshSettle settle,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --- the hosts' stores of images -------------------------------------------------------
+ *
+ * A system datastore may have a directory ".images" with images by their content
+ * (source/content.h), from which disks are made.  It is filled from another host that has
+ * the image, or from here.
+ */
+
+/* clone by the store of the host, where settings and image allow it; else *done is FALSE
+ * and nothing has happened.  @taker is the op that makes the disk there.
+ */
+gboolean ssh_store_clone(TmClone *request,
+                         const DrvOp *taker,
+                         gboolean *done,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+extern const DrvOp ssh_clone_stored;
+
+/* On the host: make the disk of what the store has; *result says SSH_STORE_… */
+gboolean ssh_store_take(const TmClone *request,
+                        SshSettle settle,
+                        char **result,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+#define SSH_STORE_DONE "done"
+#define SSH_STORE_MISSING "missing"
+#define SSH_STORE_NO_ROOM "no room"  /* it is larger than the store may be */
+#define SSH_STORE_FAR "unreachable " /* and why: of the neighbour's way to the host */
+
+/* The directory of the store in the datastore of @request's disk, made; and an entry of
+ * it that is what it is called, or -1: without @error when there is none.
+ */
+int ssh_store_open(const TmClone *request, char **path, GError **error);
+int ssh_store_entry(const TmClone *request, int dir_fd, const char *path, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* Remove what has not been used for long, and what the image needs the room of; *fits is
+ * FALSE when there cannot be room.
+ */
+gboolean ssh_store_trim(const TmClone *request,
+                        int dir_fd,
+                        const char *path,
+                        gboolean *fits,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* On the front-end, with its memory of who has what, the directory @memory: fill the
+ * store of @request->host with the image; and note that it has it.
+ */
+gboolean ssh_store_fill(int memory, const char *path, TmClone *request, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+void ssh_store_remember(int memory, const TmClone *request);
+
+/* Fill it: sent from a neighbour, received. */
+extern const DrvOp ssh_store_push;
+extern const DrvOp ssh_store_receive;
+gboolean ssh_store_send(DrvPeer *peer,
+                        int dir_fd,
+                        const char *where,
+                        const char *name,
+                        const char *content,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* mvds, cpds: have @sender on the host of the disk send it, and make it the image here.
  * @with_snapshots: those of the image are replaced by the disk's.
  */
-gboolean ssh_store(const TmStore *request,
-                   const DrvOp *sender,
-                   gboolean with_snapshots,
-                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ssh_image_return(const TmStore *request,
+                          const DrvOp *sender,
+                          gboolean with_snapshots,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 extern const DrvOp ssh_mvds_send;
 extern const DrvOp ssh_cpds_send;
 extern const DrvOp ssh_cpds_live_send;
@@ -81,11 +140,11 @@ gboolean ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error);
 /* Send the file @file of a disk (below @dir_fd) as image, with its snapshots if
  * @snap_dir is not NULL and there.
  */
-gboolean ssh_store_send_file(DrvPeer *peer,
-                             int dir_fd,
-                             const char *where,
-                             const char *file,
-                             const char *snap_dir,
-                             const char *image,
-                             char **result,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ssh_image_send(DrvPeer *peer,
+                        int dir_fd,
+                        const char *where,
+                        const char *file,
+                        const char *snap_dir,
+                        const char *image,
+                        char **result,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,107 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mvds, cpds: a disk comes back from its host and becomes an image. */
+/* clone by the store of the host, on the front-end: one action at a time fills the store
+ * of one host with one image, and the others wait for it.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/action.h"
+#include "base/cancel.h"
+#include "base/config.h"
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
-#include "base/status.h"
-#include "tm/ops/tm-layout.h"
+#include "source/content.h"
+#include "stage/stage.h"
 #include "tm/ssh/ssh.h"
-#include "transport/remote.h"
+#include "transport/dispatch.h"
 
-/* Of the worker with libvirt, where the op itself is (cpds-live.c). */
-const DrvOp ssh_cpds_live_send = {
-    .name = "ssh.cpds_live_send",
-    .request = &tm_cpds,
-    .worker = DRV_WORKER_VIRT,
-};
-
-/* --- here, where the image is ----------------------------------------------------------
- */
-
-typedef struct {
-    const TmStore *request;
-    gboolean with_snapshots; /* those of the image are replaced by the disk's */
-} Store;
-
-/* A chain of tm/local is an image as it is, but its files have to name each other by the
- * image's name.
- */
-static gboolean
-name_chain(int dir_fd, const char *where, gpointer data, GError **error)
+static int
+open_memory(char **path, GError **error)
 {
-    g_autofree char *snap = g_strconcat(data, ".snap", NULL);
-    g_autofree char *head = g_strconcat(snap, "/", NULL);
-    g_autofree char *link = drv_path_read_link(dir_fd, data);
+    *path = g_build_filename(drv_action_var_dir(), ".drv-images", NULL);
+    return drv_path_make_dir(*path, error);
+}
 
-    return link == NULL || tm_layout_name(dir_fd, where, snap, head, NULL, error);
+/* Who fills it may need hours: it is waited for as long as it lives. */
+static DrvStage *
+lock(int memory, const char *path, const TmClone *request, GError **error)
+{
+    g_autofree char *key = g_strdup_printf("%.16s@%s", request->content, request->host);
+
+    for (;;) {
+        g_autoptr(GError) why = NULL;
+        DrvStage *stage = drv_stage_open(memory, path, key, &why);
+
+        if (stage || !drv_error_is(why, DRV_ERROR_BUSY)) {
+            if (stage == NULL)
+                g_propagate_error(error, g_steal_pointer(&why));
+            return stage;
+        }
+        drv_ignore(&why, "another action fetches the image for this host");
+        if (!drv_cancel_check(error))
+            return NULL;
+    }
+}
+
+/* --- the action ------------------------------------------------------------------------
+ */
+
+static gboolean
+ask(TmClone *request, const DrvOp *taker, char **answer, GError **error)
+{
+    g_clear_pointer(answer, g_free);
+    return drv_dispatch(request->host, taker, request, NULL, answer, error);
 }
 
 static gboolean
-receive_image(DrvPeer *peer, gpointer data, GError **error)
+is(const char *answer, const char *what)
 {
-    const Store *store = data;
-    g_autofree char *image = drv_path_collapse(store->request->image);
-    g_autofree char *dir = g_path_get_dirname(image);
-    g_autofree char *name = g_path_get_basename(image);
-    g_autofree char *snap = g_strconcat(name, ".snap", NULL);
-    g_autofree char *sum = g_strconcat(name, ".md5sum", NULL);
-    const char *const drop[] = { sum, store->with_snapshots ? snap : NULL, NULL };
-    DrvReceive receive = {
-        .dir = dir, .key = name, .drop = drop, .settle = name_chain, .data = name
-    };
+    return g_strcmp0(answer, what) == 0;
+}
 
-    return drv_transfer_receive(peer, &receive, error);
+static gboolean
+take(TmClone *request, const DrvOp *taker, gboolean *done, GError **error)
+{
+    g_autofree char *path = NULL;
+    g_auto(DrvFd) memory = open_memory(&path, error);
+    g_autoptr(DrvStage) stage = NULL;
+    g_autofree char *answer = NULL;
+
+    if (memory < 0 || !ask(request, taker, &answer, error))
+        return FALSE;
+    if (is(answer, SSH_STORE_MISSING)) {
+        stage = lock(memory, path, request, error);
+        if (stage == NULL || !ask(request, taker, &answer, error))
+            return FALSE;
+    }
+    if (is(answer, SSH_STORE_MISSING) && (!ssh_store_fill(memory, path, request, error) ||
+                                          !ask(request, taker, &answer, error)))
+        return FALSE;
+    *done = is(answer, SSH_STORE_DONE);
+    if (*done)
+        ssh_store_remember(memory, request);
+    else
+        drv_info(
+            "%s does not keep image '%s': %s", request->host, request->source, answer);
+    return TRUE;
+}
+
+/* Fill in what the image is called in stores; FALSE where it is none for them: it has
+ * snapshots, or cannot be read, of which the usual way says more.
+ */
+static gboolean
+name_image(TmClone *request)
+{
+    g_autofree char *source = drv_path_collapse(request->source);
+    g_autofree char *snap = g_strconcat(source, ".snap", NULL);
+    g_auto(DrvFd) fd = open(source, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    g_autoptr(GError) why = NULL;
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) ||
+        g_file_test(snap, G_FILE_TEST_EXISTS))
+        return FALSE;
+    g_free(request->content);
+    request->allocated = (guint64)info.st_blocks * 512;
+    request->content = drv_content_of(fd, source, &why);
+    if (request->content == NULL) {
+        request->content = g_strdup("");
+        drv_ignore(&why, "the usual way says more");
+    }
+    return why == NULL && *request->content;
 }
 
 gboolean
-ssh_store(const TmStore *request,
-          const DrvOp *sender,
-          gboolean with_snapshots,
-          GError **error)
+ssh_store_clone(TmClone *request, const DrvOp *taker, gboolean *done, GError **error)
 {
-    Store what = { .request = request, .with_snapshots = with_snapshots };
-    g_autoptr(DrvRemote) remote = NULL;
+    g_autoptr(DrvConfig) config = drv_config_load("one-native.conf", error);
+    gboolean on;
 
-    drv_status_route(request->host, request->image);
-    remote = drv_remote_open(request->host, sender->worker, error);
-    return remote && drv_remote_converse(remote,
-                                         sender->name,
-                                         drv_request_pack(request),
-                                         receive_image,
-                                         &what,
-                                         NULL,
-                                         error);
+    *done = FALSE;
+    if (config == NULL || !drv_config_get_bool(config, "IMAGE_STORE", FALSE, &on, error))
+        return FALSE;
+    return !on || !name_image(request) || take(request, taker, done, error);
 }
-
-static gboolean
-run_mvds(gconstpointer data, DrvSource *in, char **result, GError **error)
-{
-    (void)in, (void)result;
-    return ssh_store(data, &ssh_mvds_send, TRUE, error);
-}
-
-const DrvOp ssh_mvds = {
-    .name = "ssh.mvds",
-    .request = &tm_mvds,
-    .run = run_mvds,
-    .where = drv_op_anywhere,
-};
-DRV_OP_REGISTER(ssh_mvds);
-
-static gboolean
-run_cpds(gconstpointer data, DrvSource *in, char **result, GError **error)
-{
-    const TmStore *request = data;
-    gboolean live =
-        request->lcm_state == TM_LCM_HOTPLUG_SAVEAS && request->snapshot_id < 0;
-
-    (void)in, (void)result;
-    return ssh_store(request, live ? &ssh_cpds_live_send : &ssh_cpds_send, FALSE, error);
-}
-
-const DrvOp ssh_cpds = {
-    .name = "ssh.cpds",
-    .request = &tm_cpds,
-    .run = run_cpds,
-    .where = drv_op_anywhere,
-};
-DRV_OP_REGISTER(ssh_cpds);

@@ -11,14 +11,14 @@
 #include "tm/ssh/ssh.h"
 
 gboolean
-ssh_store_send_file(DrvPeer *peer,
-                    int dir_fd,
-                    const char *where,
-                    const char *file,
-                    const char *snap_dir,
-                    const char *image,
-                    char **result,
-                    GError **error)
+ssh_image_send(DrvPeer *peer,
+               int dir_fd,
+               const char *where,
+               const char *file,
+               const char *snap_dir,
+               const char *image,
+               char **result,
+               GError **error)
 {
     g_autofree char *as = g_path_get_basename(image);
     g_autofree char *snap_as = g_strconcat(as, ".snap", NULL);
@@ -73,22 +73,22 @@ send_file(const TmStore *request,
     if (stage == NULL)
         return FALSE;
     if (disk->kind != TM_DISK_CHAIN)
-        return ssh_store_send_file(peer,
-                                   disk->base_fd,
-                                   disk->base,
-                                   file,
-                                   with_snapshots ? disk->snap_dir : NULL,
-                                   request->image,
-                                   result,
-                                   error);
-    return flatten(disk, file, stage, error) && ssh_store_send_file(peer,
-                                                                    drv_stage_fd(stage),
-                                                                    drv_stage_path(stage),
-                                                                    "image",
-                                                                    NULL,
-                                                                    request->image,
-                                                                    result,
-                                                                    error);
+        return ssh_image_send(peer,
+                              disk->base_fd,
+                              disk->base,
+                              file,
+                              with_snapshots ? disk->snap_dir : NULL,
+                              request->image,
+                              result,
+                              error);
+    return flatten(disk, file, stage, error) && ssh_image_send(peer,
+                                                               drv_stage_fd(stage),
+                                                               drv_stage_path(stage),
+                                                               "image",
+                                                               NULL,
+                                                               request->image,
+                                                               result,
+                                                               error);
 }
 
 static gboolean
