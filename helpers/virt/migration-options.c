@@ -161,8 +161,6 @@ drv_migration_add(DrvMigration *migration, const char *const *words, GError **er
             timeout ? strcmp(word, "timeout") == 0 : option && option->parameter != NULL;
         const char *value = parts[1];
 
-        if (*words[i] == '\0')
-            continue;
         if (strcmp(word, "no-live") == 0) { /* ours: virsh has no word for it */
             migration->flags &= ~(unsigned)VIR_MIGRATE_LIVE;
             continue;
@@ -187,7 +185,15 @@ drv_migration_new(const char *text, GError **error)
 {
     g_autoptr(DrvMigration) migration = g_new0(DrvMigration, 1);
     g_auto(GStrv) words = g_strsplit_set(text, " \t", -1);
+    guint kept = 0;
 
+    for (guint i = 0; words[i]; i++) { /* between two spaces is no word */
+        if (*words[i])
+            words[kept++] = words[i];
+        else
+            g_free(words[i]);
+    }
+    words[kept] = NULL;
     migration->flags = VIR_MIGRATE_LIVE;
     if (!drv_migration_add(migration, (const char *const *)words, error))
         return NULL;
