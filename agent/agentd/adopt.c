@@ -74,7 +74,7 @@ record_of(json_object *row)
         copy(given, "id", row, "vm_id");
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
         copy(given, keys[i], row, keys[i]);
-    copy(given, "vcpu_max", row, "vcpus");
+    copy(given, "vcpu_max", row, "vcpu_max");
     json_object_object_add(given, "memory_static_max", json_object_new_int64(bytes));
     json_object_object_add(given, "memory_dynamic_max", json_object_new_int64(bytes));
     record = record_complete(CLASS_VM, given, &why);
@@ -86,6 +86,7 @@ record_of(json_object *row)
 static gboolean
 adopt(Agent *agent, json_object *row)
 {
+    static const char *const facts[] = { "macs", "power_state", "domids", "persistent" };
     json_object *record = record_of(row);
     g_autoptr(GError) error = NULL;
     Vm *vm;
@@ -99,7 +100,8 @@ adopt(Agent *agent, json_object *row)
     vm = vm_new(agent, drv_json_text(record, "id", ""));
     vm->record = record;
     vm->state = json_object_new_object();
-    copy(vm->state, "macs", row, "macs");
+    for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
+        copy(vm->state, facts[i], row, facts[i]);
     vm_index(agent, vm);
     if (!vm_store(agent, vm, &error)) {
         drv_warn("%s", error->message);

@@ -114,7 +114,9 @@ settle(Agent *agent, Vm *vm)
     if (task->timer)
         g_source_remove(task->timer);
     task->timer = 0;
-    message = g_strdup_printf("%s; the VM is %s", task->message, found);
+    message = strcmp(agent_json_variant(task->answer, NULL), "Bad_power_state") == 0
+                  ? g_strdup(task->message) /* it says so itself */
+                  : g_strdup_printf("%s; the VM is %s", task->message, found);
     task->found = g_strdup(found);
     commit_output(agent, task->id);
     subtasks_end(task, vm->unknown_since > 0 ? TASK_FAILED : TASK_COMPLETED, now());

@@ -153,12 +153,10 @@ static void
 refuse(Agent *agent, Vm *vm, Task *task, const char *expected)
 {
     json_object *pair = agent_json_pair(vm_power(vm), expected);
+    g_autofree char *message =
+        g_strdup_printf("the VM is %s, not %s", vm_power(vm), expected);
 
-    task_finish(agent,
-                task,
-                TASK_FAILED,
-                variant("Bad_power_state", pair),
-                "the VM is not in the power state that this needs");
+    task_finish(agent, task, TASK_FAILED, variant("Bad_power_state", pair), message);
     make_ready(agent, vm);
 }
 

@@ -40,9 +40,7 @@ stop(int number)
 const char *
 text(json_object *object, const char *key)
 {
-    const char *value = json_object_get_string(drv_json_member(object, key));
-
-    return value ? value : "";
+    return drv_json_text(object, key, "");
 }
 
 void
@@ -71,9 +69,12 @@ fail(const char *variant, json_object *argument, const char *message)
 gboolean
 bad_power(const char *expected)
 {
+    g_autofree char *message =
+        g_strdup_printf("the VM is %s, not %s", text(state, "power_state"), expected);
+
     return fail("Bad_power_state",
                 agent_json_pair(text(state, "power_state"), expected),
-                "the VM is not in the right power state");
+                message);
 }
 
 /* Wait until told to stop, or so long. */
@@ -244,32 +245,24 @@ is_built(void)
     return is_active() && !drv_json_member(state, "unsurvivable");
 }
 
-/* A domain of which nothing is there but its id; build makes it complete. */
+/* A domain without devices, and marked as not complete until it is built. */
 static gboolean
 create(void)
 {
-    json_object *facts, *domids;
-
     if (!is("Halted"))
         return bad_power("Halted");
     mark();
     if (!step(0.0, "create"))
         return FALSE;
-    domids = json_object_new_array();
-    json_object_array_add(domids, json_object_new_int(getpid()));
-    facts = json_object_new_object();
-    json_object_object_add(facts, "power_state", json_object_new_string("Paused"));
-    json_object_object_add(facts, "domids", domids);
-    json_object_object_add(facts, "devices", devices_json(FALSE));
-    print("state", facts, NULL, NULL);
+    become("Paused", TRUE);
+    print("state", json_tokener_parse("{\"devices\":{}}"), NULL, NULL);
+    mark();
     return TRUE;
 }
 
 static gboolean
 build(void)
 {
-    json_object *facts;
-
     if (!is_active())
         return fail(
             "Does_not_exist",
@@ -277,11 +270,7 @@ build(void)
             "there is no domain");
     if (!step(0.0, "build"))
         return FALSE;
-    facts = json_object_new_object();
-    json_object_object_add(facts, "vcpu_target", number("vcpus"));
-    json_object_object_add(facts, "memory_target", number("memory_dynamic_max"));
-    json_object_object_add(facts, "unsurvivable", NULL);
-    print("state", facts, NULL, NULL);
+    print("state", json_tokener_parse("{\"unsurvivable\":null}"), NULL, NULL);
     return TRUE;
 }
 

@@ -257,6 +257,8 @@ facts_json(Job *job, const Facts *facts)
         state,
         "unsurvivable",
         facts->unsurvivable ? json_object_new_string(facts->unsurvivable) : NULL);
+    if (facts_is_active(facts) && drv_json_member(job->vm, "migrated_to"))
+        json_object_object_add(state, "migrated_to", NULL); /* it is here again */
     if (facts->exists) {
         add_domain(state, facts);
     } else {

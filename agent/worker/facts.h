@@ -18,6 +18,7 @@
  *     macs            of all NICs of the domain
  *     last_start_time with what has just started
  *     suspend_file    of a suspended one
+ *     migrated_to     null with one that was moved and is active here again
  */
 #pragma once
 

@@ -47,7 +47,7 @@ part(json_object *document, const char *key, enum json_type type)
 static void
 take_learnt(Job *job)
 {
-    static const char *const keys[] = { "suspend_file", "migrating_to" };
+    static const char *const keys[] = { "suspend_file", "migrating_to", "migrated_to" };
     json_object *state = drv_json_member(job->document, "state");
 
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -216,7 +216,7 @@ job_bad_power(Job *job, const char *found, const char *expected, GError **error)
                     DRV_ERROR_VIRT,
                     "Bad_power_state",
                     agent_json_pair(found, expected),
-                    "the VM is %s and not %s",
+                    "the VM is %s, not %s",
                     found,
                     expected);
 }

@@ -12,7 +12,8 @@
  *                 persistent: true: libvirt keeps a definition
  *                 suspend_file: where a suspended guest's memory is
  *                 migrating_to: a migration there was begun, and has no end yet
- *     state       what the core knows; its suspend_file and migrating_to count when
+ *                 migrated_to: where the VM was last, since a migration
+ *     state       what the core knows; these three count when
  *                 the record has none
  *     devices     [{"class":"VBD"|"VIF"|"PCI","record":{...}}, ...] of the VM
  *     options     of the operation; see each op-*.c

@@ -71,7 +71,9 @@ describe(Job *job, const DrvDomainFacts *facts, json_object *row, GError **error
     json_object_object_add(row, "xml", json_object_new_string(text));
     json_object_object_add(row, "macs", facts_macs(xml));
     put_text(row, "memory_kib", xml, "/domain/currentMemory");
+    put_text(row, "vcpu_max", xml, "/domain/vcpu");
     put_text(row, "vcpus", xml, "/domain/vcpu");
+    put_text(row, "vcpus", xml, "/domain/vcpu/@current");
     put_text(row, "vm_id", xml, "/domain/metadata/*[namespace-uri()=$uri]/@id");
     put_text(row,
              "unsurvivable",

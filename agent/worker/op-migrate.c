@@ -91,6 +91,35 @@ migrate_resolve(Job *job, gboolean *elsewhere, GError **error)
     return TRUE;
 }
 
+/* What cannot be asked may run there; who knows better removes the VM and adds it. */
+gboolean
+migrate_may_start(Job *job, GError **error)
+{
+    const char *uri = drv_json_text(job->vm, "migrated_to", "");
+    g_autoptr(GError) why = NULL;
+    g_autoptr(DrvVirt) there = *uri ? open_destination(job, uri, &why) : NULL;
+    g_autoptr(DrvDomainFacts) facts =
+        there ? drv_domains_look(there, job->uuid, &why) : NULL;
+
+    if (*uri == '\0' || (there && drv_error_is(why, DRV_ERROR_NOT_FOUND)))
+        return TRUE;
+    if (facts == NULL)
+        return drv_throw(error,
+                         drv_error_code(why),
+                         "it was moved to %s, which cannot be asked (%s)",
+                         uri,
+                         why->message);
+    if (!drv_state_is_active(facts->state))
+        return TRUE;
+    return job_fail(job,
+                    error,
+                    DRV_ERROR_VIRT,
+                    "Bad_power_state",
+                    agent_json_pair("Running", "Halted"),
+                    "it runs at %s, where it was moved",
+                    uri);
+}
+
 /* --- live ------------------------------------------------------------------------------
  */
 

@@ -267,6 +267,8 @@ op_start(Job *job, GError **error)
         return FALSE;
     if (elsewhere)
         return job_bad_power(job, "Running", "Halted", error);
+    if (!migrate_may_start(job, error))
+        return FALSE;
     /* An earlier start, which was killed. */
     if (facts_is_active(&facts) && facts.unsurvivable) {
         drv_info("what task '%s' had begun is ended", facts.unsurvivable);

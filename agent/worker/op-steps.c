@@ -20,7 +20,8 @@ op_create(Job *job, GError **error)
     g_autoptr(DrvDomain) domain = NULL;
     g_autofree char *xml = NULL;
 
-    if (!job_step(job, 0, "look", TRUE, error) || !facts_read(job, &facts, error))
+    if (!job_step(job, 0, "look", TRUE, error) || !migrate_may_start(job, error) ||
+        !facts_read(job, &facts, error))
         return FALSE;
     if (strcmp(facts_power(job, &facts), "Halted") != 0)
         return job_bad_power(job, facts_power(job, &facts), "Halted", error);

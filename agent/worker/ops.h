@@ -127,6 +127,11 @@ gboolean run_followed(Job *job,
  */
 gboolean migrate_resolve(Job *job, gboolean *elsewhere, GError **error);
 
+/* A VM that was moved is not started here while it runs where it went: TRUE when that
+ * host says that it does not, or when the VM was not moved.
+ */
+gboolean migrate_may_start(Job *job, GError **error);
+
 /* Report that the VM is at @uri now, and not here. */
 void migrate_report_gone(Job *job, const char *uri);
 
