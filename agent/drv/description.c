@@ -297,6 +297,67 @@ description_complete(json_object *brief, GError **error)
  * ------------------------------------------------------------------------------
  */
 
+/* Of an element <memory unit="MiB">, in bytes; libvirt's units, KiB by default. */
+static gint64
+xml_bytes(DrvXml *xml, const char *path)
+{
+    static const struct {
+        const char *unit;
+        gint64 bytes;
+    } units[] = {
+        { "", 1024 },
+        { "b", 1 },
+        { "bytes", 1 },
+        { "KB", 1000 },
+        { "k", 1024 },
+        { "KiB", 1024 },
+        { "MB", 1000 * 1000 },
+        { "M", 1 << 20 },
+        { "MiB", 1 << 20 },
+        { "GB", 1000000000 },
+        { "G", 1 << 30 },
+        { "GiB", 1 << 30 },
+        { "TB", 1000000000000 },
+        { "T", (gint64)1 << 40 },
+        { "TiB", (gint64)1 << 40 },
+    };
+    DrvNode *node = drv_xml_first(xml, NULL, path);
+    g_autofree char *text = node ? drv_xml_text(xml, node, ".") : g_strdup("");
+    g_autofree char *unit = node ? drv_xml_text(xml, node, "@unit") : g_strdup("");
+    guint64 n = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
+        if (strcmp(unit, units[i].unit) == 0 &&
+            g_ascii_string_to_unsigned(
+                text, 10, 0, (guint64)(G_MAXINT64 / units[i].bytes), &n, NULL))
+            return (gint64)n * units[i].bytes;
+    }
+    return 0;
+}
+
+static void
+put_number(json_object *vm, const char *key, gint64 number)
+{
+    if (number > 0)
+        json_with(vm, key, json_object_new_int64(number));
+}
+
+/* For lists, and for what may be set while it runs; libvirt has it from the document. */
+static void
+put_sizes(json_object *vm, DrvXml *xml)
+{
+    gint64 most = xml_bytes(xml, "/domain/memory");
+    gint64 now = xml_bytes(xml, "/domain/currentMemory");
+    g_autofree char *vcpus = drv_xml_text(xml, NULL, "/domain/vcpu");
+    g_autofree char *current = drv_xml_text(xml, NULL, "/domain/vcpu/@current");
+
+    put_number(vm, "memory_static_max", most);
+    put_number(vm, "memory_dynamic_max", now > 0 ? now : most);
+    put_number(vm, "memory_dynamic_min", now > 0 ? now : most);
+    put_number(vm, "vcpu_max", g_ascii_strtoll(vcpus, NULL, 10));
+    put_number(vm, "vcpus", g_ascii_strtoll(*current ? current : vcpus, NULL, 10));
+}
+
 /* The document is kept as it is; the id of the VM is the domain's. */
 static json_object *
 of_xml(const char *what, const char *text, GError **error)
@@ -318,6 +379,7 @@ of_xml(const char *what, const char *text, GError **error)
     json_with_text(vm, "uuid", *uuid ? uuid : random);
     json_with_text(vm, "name", name);
     json_with_text(vm, "xml", text);
+    put_sizes(vm, xml);
     return json_with(json_object_new_object(), "vm", vm);
 }
 

@@ -141,21 +141,12 @@ follow_once(Follow *follow, GError **error)
     return TRUE;
 }
 
-/* The agent's sentence, unless the variant says more. */
-static const char *
-message_of(Follow *follow, json_object *variant)
-{
-    return strcmp(agent_json_variant(variant, NULL), "Bad_power_state") == 0
-               ? NULL
-               : drv_json_text(follow->task, "message", NULL);
-}
-
 static gboolean
 judge(Follow *follow, GError **error)
 {
     json_object *argument;
     const char *state = state_of(follow, &argument);
-    const char *message = message_of(follow, argument);
+    const char *message = drv_json_text(follow->task, "message", NULL);
     const char *undone = drv_json_text(follow->task, "undone", NULL);
     g_autoptr(GError) why = NULL;
     double seconds = json_real(argument, "duration", 0);

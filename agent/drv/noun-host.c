@@ -11,6 +11,7 @@ ask(Drv *drv, const char *method, const char *what, GError **error)
 {
     g_autoptr(json_object) answer = NULL;
     g_autoptr(json_object) task = NULL;
+    g_autoptr(json_object) nothing = NULL;
     Drv quiet = *drv;
     gboolean ok;
 
@@ -24,6 +25,13 @@ ask(Drv *drv, const char *method, const char *what, GError **error)
     drv->client = quiet.client;
     if (!ok)
         return NULL;
+    /* A question is nothing to be remembered. */
+    (void)!client_call(&drv->client,
+                       "Task.destroy",
+                       client_args("id", json_object_get_string(answer)),
+                       0,
+                       &nothing,
+                       NULL);
     return json_object_get(
         drv_json_member(json_element(drv_json_member(task, "state"), 1), "result"));
 }

@@ -4,6 +4,7 @@
 
 #include "agent/drv/drv.h"
 #include "agent/drv/print.h"
+#include "base/headline.h"
 
 static json_object *
 find_task(Drv *drv, const char *id, GError **error)
@@ -35,31 +36,59 @@ by_time(gconstpointer a, gconstpointer b)
     return first < second ? -1 : first > second;
 }
 
-static char *
-time_text(double seconds)
+/* VMs are called by name where they still have one: id -> name. */
+static GHashTable *
+names_of_vms(Drv *drv)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_local((gint64)seconds);
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(json_object) all = NULL;
 
-    return time ? g_date_time_format(time, "%F %T") : g_strdup("-");
+    if (!client_call(&drv->client, "VM.list", client_args(NULL, NULL), 0, &all, NULL))
+        return names;
+    for (gsize i = 0; i < json_size(all); i++) {
+        json_object *record = json_element(json_element(all, i), 0);
+
+        g_hash_table_insert(names,
+                            g_strdup(drv_json_text(record, "id", "")),
+                            g_strdup(drv_json_text(record, "name", "")));
+    }
+    return names;
+}
+
+/* A table has the beginning of a message; drv task show has all of it. */
+static char *
+cut(const char *message)
+{
+    g_autofree char *first = drv_headline(message);
+    g_autofree char *head = NULL;
+
+    if (g_utf8_strlen(first, -1) <= DRV_HEADLINE)
+        return g_steal_pointer(&first);
+    head = g_utf8_substring(first, 0, DRV_HEADLINE);
+    return g_strconcat(head, "...", NULL);
 }
 
 static void
-add_row(Table *table, json_object *task)
+add_row(Table *table, json_object *task, GHashTable *names)
 {
     json_object *argument;
     const char *state = agent_json_variant(drv_json_member(task, "state"), &argument);
     gboolean pending = strcmp(state, "Pending") == 0;
-    g_autofree char *when = time_text(json_real(task, "ctime", 0));
+    g_autofree char *when = print_time(json_real(task, "ctime", 0));
     g_autofree char *text =
         pending ? g_strdup_printf("%.0f %%", json_object_get_double(argument) * 100)
                 : g_strdup(state);
-    const char *more = drv_json_text(task, pending ? "phase" : "message", "");
+    g_autofree char *more = cut(drv_json_text(task, pending ? "phase" : "message", ""));
+    const char *vm = drv_json_text(task, "vm", "");
+    const char *name = g_hash_table_lookup(names, vm);
 
     table_row(table,
               drv_json_text(task, "id", "?"),
               when,
               drv_json_text(task, "operation", "?"),
-              drv_json_text(task, "vm", "-"),
+              name && *name ? name
+              : *vm         ? vm
+                            : "-",
               text,
               more,
               NULL);
@@ -70,6 +99,7 @@ task_list(Drv *drv, char **words, GError **error)
 {
     g_autoptr(json_object) all = NULL;
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    g_autoptr(GHashTable) names = NULL;
     g_auto(Table) table = TABLE_INIT;
 
     (void)words;
@@ -78,12 +108,13 @@ task_list(Drv *drv, char **words, GError **error)
     for (gsize i = 0; i < json_size(all); i++)
         g_ptr_array_add(sorted, json_element(all, i));
     g_ptr_array_sort(sorted, by_time);
+    names = drv->json ? NULL : names_of_vms(drv);
     table_row(&table, "ID", "QUEUED", "OPERATION", "VM", "STATE", "MORE", NULL);
     for (guint i = 0; i < sorted->len; i++) {
         if (drv->json)
             print_json(g_ptr_array_index(sorted, i), FALSE);
         else
-            add_row(&table, g_ptr_array_index(sorted, i));
+            add_row(&table, g_ptr_array_index(sorted, i), names);
     }
     if (!drv->json)
         table_print(&table);

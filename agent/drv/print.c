@@ -117,6 +117,14 @@ print_json(json_object *value, gboolean pretty)
     (void)fflush(stdout);
 }
 
+char *
+print_time(double seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_local((gint64)seconds);
+
+    return time ? g_date_time_format(time, "%F %T") : g_strdup("-");
+}
+
 /* --- trees
  * ------------------------------------------------------------------------------
  */
@@ -128,13 +136,21 @@ is_scalar(json_object *value)
            !json_object_is_type(value, json_type_array);
 }
 
+/* A number of this size in what the agent says is a time. */
+#define EPOCH_LEAST 1e9
+#define EPOCH_MOST 1e11
+
 static char *
 scalar_text(json_object *value)
 {
+    double number = json_object_get_double(value);
+
     if (value == NULL)
         return g_strdup("-");
     if (json_object_is_type(value, json_type_double))
-        return g_strdup_printf("%.6g", json_object_get_double(value));
+        return number > EPOCH_LEAST && number < EPOCH_MOST
+                   ? print_time(number)
+                   : g_strdup_printf("%.6g", number);
     return print_safe(json_object_get_string(value), FALSE);
 }
 
@@ -290,6 +306,19 @@ width_of(const char *text)
     return width;
 }
 
+/* Nothing in this row is behind cell @i. */
+static gboolean
+rest_is_empty(const Table *table, guint i)
+{
+    for (i++; i % table->columns != 0; i++) {
+        const char *text = g_ptr_array_index(table->cells, i);
+
+        if (*text)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 void
 table_print(const Table *table)
 {
@@ -305,7 +334,9 @@ table_print(const Table *table)
     for (guint i = 0; i < table->cells->len; i++) {
         const char *text = g_ptr_array_index(table->cells, i);
         gboolean last = (i + 1) % table->columns == 0;
-        int pad = last ? 0 : widths[i % table->columns] - width_of(text) + 2;
+        int pad = last || rest_is_empty(table, i)
+                      ? 0
+                      : widths[i % table->columns] - width_of(text) + 2;
 
         (void)printf("%s%s%*s%s%s",
                      color && i == 0 ? "\033[1m" : "",

@@ -23,6 +23,9 @@ void print_json(json_object *value, gboolean pretty);
 /* Any JSON for people: "key: value", indented. */
 void print_tree(json_object *value);
 
+/* Seconds since 1970 as local time; caller frees. */
+char *print_time(double seconds);
+
 /* What went wrong, on stderr: "drv: message". */
 void print_error(const char *message);
 /* News on stderr that is not an error. */

@@ -81,8 +81,9 @@ describe_by_file(const char *path, GError **error)
     g_autofree char *all = NULL;
     gsize size;
 
-    if (add_name || add_memory || add_vcpus || add_disks || add_nics || add_persistent) {
-        (void)drv_throw(error, DRV_ERROR_USAGE, "say a FILE or options, not both");
+    if (add_name || add_memory || add_vcpus || add_disks || add_nics) {
+        (void)drv_throw(
+            error, DRV_ERROR_USAGE, "say a FILE or options, not both; but --persistent");
         return NULL;
     }
     if (strcmp(path, "-") == 0) {
@@ -101,55 +102,15 @@ describe_by_file(const char *path, GError **error)
     return description_read(path, all, error);
 }
 
-static gboolean
-add_one(
-    Drv *drv, const char *method, const char *key, json_object *record, GError **error)
-{
-    g_autoptr(json_object) id = NULL;
-
-    return client_call(&drv->client,
-                       method,
-                       json_with(client_args(NULL, NULL), key, json_object_get(record)),
-                       0,
-                       &id,
-                       error);
-}
-
-/* All or nothing: a VM that lacks a disk is taken back. */
+/* In one call: the VM is there with all of its devices, or not at all. */
 static gboolean
 add_all(Drv *drv, json_object *all, GError **error)
 {
-    static const char *const lists[][3] = { { "vbds", "VBD.add", "vbd" },
-                                            { "vifs", "VIF.add", "vif" },
-                                            { "pcis", "PCI.add", "pci" } };
-    json_object *vm = drv_json_member(all, "vm"), *nothing = NULL;
-    g_autoptr(GError) ignored = NULL;
-    g_autoptr(GError) why = NULL;
-    gboolean ok = TRUE;
+    g_autoptr(json_object) id = NULL;
+    const char *text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN);
 
-    if (!add_one(drv, "VM.add", "vm", vm, error))
-        return FALSE;
-    for (guint i = 0; ok && i < G_N_ELEMENTS(lists); i++) {
-        json_object *list = drv_json_member(all, lists[i][0]);
-
-        for (gsize j = 0; ok && j < json_size(list); j++)
-            ok = add_one(drv, lists[i][1], lists[i][2], json_element(list, j), &why);
-    }
-    if (ok)
-        return TRUE;
-    if (client_call(&drv->client,
-                    "VM.remove",
-                    client_args("id", drv_json_text(vm, "id", "")),
-                    0,
-                    &nothing,
-                    &ignored))
-        return drv_throw(
-            error, drv_error_code(why), "%s (no VM was added)", why->message);
-    return drv_throw(error,
-                     drv_error_code(why),
-                     "%s (the VM is there without it, as it cannot be removed: %s)",
-                     why->message,
-                     ignored->message);
+    return client_call(
+        &drv->client, "VM.import_metadata", client_args("metadata", text), 0, &id, error);
 }
 
 gboolean
@@ -162,9 +123,11 @@ vm_add(Drv *drv, char **words, GError **error)
     g_autoptr(GError) why = NULL;
     const char *id = drv_json_text(vm, "id", ""), *name = drv_json_text(vm, "name", id);
 
+    if (all && add_persistent)
+        json_with(vm, "persistent", json_object_new_boolean(TRUE));
     if (all == NULL)
         return FALSE;
-    /* The interface would overwrite a VM that is off. */
+    /* Also one of others that the agent would take for this one. */
     if (client_call(&drv->client, "VM.stat", client_args("id", id), 0, &old, &why))
         return drv_throw(
             error, DRV_ERROR_EXISTS, "cannot add VM '%s': it exists (%s)", name, id);
@@ -216,7 +179,9 @@ vm_delete(Drv *drv, char **words, GError **error)
     if (entry == NULL)
         return FALSE;
     power = vm_power_text(entry);
-    if (strcmp(power, "Halted") != 0 && !delete_force)
+    if (!delete_force && (strcmp(drv_json_text(json_element(entry, 1), "power_state", ""),
+                                 "Halted") != 0 ||
+                          json_is_true(json_element(entry, 1), "unknown")))
         return drv_throw(error,
                          DRV_ERROR_REFUSED,
                          "cannot delete VM '%s': it is %s; --force ends and deletes it",
@@ -231,12 +196,19 @@ vm_delete(Drv *drv, char **words, GError **error)
 gboolean
 vm_adopt(Drv *drv, char **words, GError **error)
 {
+    g_autoptr(json_object) entry = NULL;
     g_autofree char *what = words[0] ? g_strdup_printf("adopt VM '%s'", words[0])
                                      : g_strdup("adopt what runs");
 
     if (words[0] == NULL)
         return follow_call(drv, "HOST.init_model", client_args(NULL, NULL), what, error);
-    return follow_call(drv, "VM.adopt", client_args("id", words[0]), what, error);
+    entry = vm_find(drv, words[0], error);
+    if (entry == NULL)
+        return FALSE;
+    if (!json_is_true(json_element(entry, 1), "foreign"))
+        return drv_throw(
+            error, DRV_ERROR_EXISTS, "cannot %s: the agent owns it already", what);
+    return follow_call(drv, "VM.adopt", client_args("id", vm_id_of(entry)), what, error);
 }
 
 gboolean

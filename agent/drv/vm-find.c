@@ -69,9 +69,11 @@ vm_power_text(json_object *entry)
 {
     json_object *state = json_element(entry, 1);
     const char *power = drv_json_text(state, "power_state", "Halted");
-    g_autofree char *text = json_is_true(state, "unknown")
-                                ? g_strdup_printf("unknown (was %s)", power)
-                                : g_strdup(power);
+    const char *away = drv_json_text(state, "migrated_to", NULL);
+    g_autofree char *text =
+        json_is_true(state, "unknown") ? g_strdup_printf("unknown (was %s)", power)
+        : away && strcmp(power, "Halted") == 0 ? g_strdup_printf("moved to %s", away)
+                                               : g_strdup(power);
 
     return g_strconcat(text, json_is_true(state, "foreign") ? ", foreign" : "", NULL);
 }

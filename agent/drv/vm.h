@@ -10,7 +10,7 @@
 const char *vm_id_of(json_object *entry);
 const char *vm_name_of(json_object *entry);
 
-/* "Running", "unknown (was Running)", "Halted, foreign"; caller frees. */
+/* "Running", "unknown (was Running)", "Halted, foreign", "moved to URI"; caller frees. */
 char *vm_power_text(json_object *entry);
 
 /* [record, state] of the VM with this id, or else this name; the caller's.  NULL with
@@ -18,6 +18,11 @@ char *vm_power_text(json_object *entry);
  */
 json_object *vm_find(Drv *drv, const char *word, GError **error);
 
+/* vm-show.c */
+gboolean vm_list(Drv *drv, char **words, GError **error);
+gboolean vm_show(Drv *drv, char **words, GError **error);
+
+/* vm-add.c */
 extern const GOptionEntry vm_add_options[];
 extern const GOptionEntry vm_delete_options[];
 gboolean vm_add(Drv *drv, char **words, GError **error);

@@ -42,8 +42,13 @@ phase_is() { # TASK PHASE
     assert_output --regexp "^start VM 'web': done in [0-9.]+ s$"
     assert_equal "$(power web)" Running
     run_drv vm show web
-    assert_line "  name: web"
-    assert_line --regexp '^ +plugged: true'
+    assert_line --regexp "^id +$id$"
+    assert_line --regexp '^state +Running, started 2[0-9]{3}-[0-9-]+ [0-9:]+$'
+    assert_line --regexp '^console +VNC, port 5900$'
+    assert_line --regexp '^vda +plugged +read-write +qcow2 +/web.qcow2$'
+    assert_line --regexp '^0 +up +52:54:00:[0-9a-f:]+ +- +br0$'
+    run_drv task list
+    assert_line --regexp ' VM.start +web +Completed$'
     for verb in pause unpause "suspend web /web.save" "resume web" reboot shutdown; do
         # shellcheck disable=SC2086
         case $verb in *web*) run_drv vm $verb ;; *) run_drv vm $verb web ;; esac
@@ -160,7 +165,7 @@ phase_is() { # TASK PHASE
     run_drv --timeout-answer 2 vm list
     assert_success
     run_drv metrics
-    assert_line --regexp '^drv_agent_workers 4'
+    assert_line 'drv_agent_workers{state="busy"} 4'
 }
 
 @test "a VM whose name commands a terminal is shown, and does not" {

@@ -217,41 +217,38 @@ no_commands() { # TEXT: nothing in it commands a terminal
     assert_equal "$(drv_json '[line["event"] for line in a]')" "['DEFINED', 'ADDED', 'STARTED']"
 }
 
-@test "add: a VM that cannot be added whole is taken back" {
-    local answers='{"VM.stat": [{"error": ["Does_not_exist", ["VM", "x"]]}],
-        "VM.add": [{"result": "x"}], "VM.remove": [{"result": null}],
-        "VBD.add": [{"result": ["x", "vda"]}, {"error": ["Internal_error", "No space left"]}]}'
-    fake_agent "$answers"
+@test "add: in one call, so that it is there whole or not at all" {
+    fake_agent '{"VM.stat": [{"error": ["Does_not_exist", ["VM", "x"]]}],
+        "VM.import_metadata": [{"error": ["Internal_error", "No space left"]}]}'
     run_drv vm add --name web --disk /a.raw --disk /b.qcow2
-    assert_drv_error 1 "cannot add VM '.*': No space left \(no VM was added\)"
-    grep -q VM.remove "$BATS_TEST_TMPDIR/calls"
+    assert_drv_error 1 "cannot add VM 'web': No space left"
+    assert_equal "$(grep -o '"method": "[A-Za-z._]*"' "$BATS_TEST_TMPDIR/calls" | cut -d'"' -f4 | tr '\n' ' ')" \
+        "VM.stat VM.import_metadata "
     fake_agent '{"VM.stat": [{"result": [{"id": "x"}, {}]}]}'
     run_drv vm add --name web
     assert_drv_error 1 "it exists"
 }
 
-added() { # KEY: what the agent was asked to add
+added() { # KEY: what of it the agent was asked to add last
     python3 -c 'import json, sys
-for line in open(sys.argv[1]):
-    call = json.loads(line)
-    if sys.argv[2] in call["params"][0]:
-        print(json.dumps(call["params"][0][sys.argv[2]], sort_keys=True))' \
-        "$BATS_TEST_TMPDIR/calls" "$1"
+last = [json.loads(line) for line in open(sys.argv[1])][-1]
+metadata = json.loads(last["params"][0]["metadata"])
+print(json.dumps(metadata[sys.argv[2]], sort_keys=True))' "$BATS_TEST_TMPDIR/calls" "$1"
 }
 
 @test "add: by options, by a short description, by records, by libvirt's XML" {
     local file=$BATS_TEST_TMPDIR/vm
     fake_agent '{"VM.stat": [{"error": ["Does_not_exist", ["VM", "x"]]}],
-        "VM.add": [{"result": "x"}], "VBD.add": [{"result": 1}], "VIF.add": [{"result": 1}]}'
+        "VM.import_metadata": [{"result": "x"}]}'
     run_drv vm add --name web --memory 1G --vcpus 2 --disk /a.img:qcow2 --nic br0
     assert_success
     run added vm
     assert_output --partial '"memory_static_max": 1073741824'
     assert_output --partial '"vcpus": 2'
-    run added vbd
+    run added vbds
     assert_output --partial '"backend": ["Local", "/a.img"]'
     assert_output --partial '"format": "qcow2"'
-    run added vif
+    run added vifs
     assert_output --regexp '"backend": \["Local", "br0"\].*"mac": "52:54:00:'
     echo '{"name": "db", "id": "d1", "disks": [{"path": "/cd.iso", "cdrom": true}],
         "boot": {"kernel": "/k", "initrd": "/i"}}' >"$file"
@@ -262,9 +259,16 @@ for line in open(sys.argv[1]):
     echo '{"vm": {"id": "r1", "name": "own", "ssidref": 5}}' >"$file"
     run_drv vm add "$file"
     assert_output r1
-    echo '<domain type="kvm"><name>x</name><uuid>5eed0000-0000-4000-8000-000000000001</uuid></domain>' >"$file"
-    run_drv vm add "$file"
+    echo '<domain type="kvm"><name>x</name><uuid>5eed0000-0000-4000-8000-000000000001</uuid>
+        <memory unit="GiB">2</memory><currentMemory>65536</currentMemory><vcpu current="1">4</vcpu>
+        </domain>' >"$file"
+    run_drv vm add --persistent "$file"
     assert_output 5eed0000-0000-4000-8000-000000000001
+    run added vm
+    assert_output --partial '"memory_dynamic_max": 67108864'
+    assert_output --partial '"memory_static_max": 2147483648'
+    assert_output --partial '"persistent": true'
+    assert_output --partial '"vcpu_max": 4, "vcpus": 1'
 }
 
 @test "add: what is wrong with a description is said, and nothing is added" {
@@ -296,7 +300,7 @@ END
     assert_drv_error 2 "cannot read '/nonexistent'"
     run_drv vm add
     assert_drv_error 2 "say a FILE, or --name"
-    run grep -q VM.add "$BATS_TEST_TMPDIR/calls"
+    run grep -q VM.import "$BATS_TEST_TMPDIR/calls"
     assert_failure
 }
 
