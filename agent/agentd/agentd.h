@@ -171,6 +171,8 @@ gboolean device_store(Agent *agent, Vm *vm, Device *device, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 void device_remove(Agent *agent, Vm *vm, Device *device);
 void vm_remove(Agent *agent, Vm *vm);
+/* Free one that has no file. */
+void vm_drop(Agent *agent, Vm *vm);
 /* Power as last known: Halted, Running, Paused, Suspended. */
 const char *vm_power(const Vm *vm);
 /* Nothing is certain of it from now on: a worker was lost, or libvirt is. */

@@ -137,6 +137,15 @@ device_remove(Agent *agent, Vm *vm, Device *device)
     g_hash_table_remove(vm->devices, key);
 }
 
+void
+vm_drop(Agent *agent, Vm *vm)
+{
+    if (g_hash_table_lookup(agent->by_uuid, vm->uuid) == vm)
+        g_hash_table_remove(agent->by_uuid, vm->uuid);
+    g_hash_table_remove(agent->unsaved_vms, vm);
+    g_hash_table_remove(agent->vms, vm->id);
+}
+
 /* The VM goes last: killed in between, what is left is still of a VM that is known. */
 void
 vm_remove(Agent *agent, Vm *vm)
@@ -149,10 +158,7 @@ vm_remove(Agent *agent, Vm *vm)
     store_remove(agent, "objects", file);
     store_remove(agent, "damaged", file);
     updates_removed(agent, CLASS_VM, vm->id, NULL);
-    if (g_hash_table_lookup(agent->by_uuid, vm->uuid) == vm)
-        g_hash_table_remove(agent->by_uuid, vm->uuid);
-    g_hash_table_remove(agent->unsaved_vms, vm);
-    g_hash_table_remove(agent->vms, vm->id);
+    vm_drop(agent, vm);
 }
 
 Device *

@@ -27,7 +27,7 @@ vm_add(Call *call)
         vm->record = old;
         json_object_put(record);
         if (!known)
-            g_hash_table_remove(call->agent->vms, vm->id);
+            vm_drop(call->agent, vm);
         return call_fail_text(call, error->message);
     }
     json_object_put(old);

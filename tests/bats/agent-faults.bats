@@ -258,7 +258,7 @@ arrange('u1', 'Running')"
     told "SIGKILL in a migration $total times: $(sort <<<"$outcomes" | uniq -c | tr -s ' \n' ' ')"
 }
 
-@test "F45: the destination's libvirtd is killed in the middle of a migration: the VM runs here" {
+@test "F45: the destination's libvirtd is killed in the middle of a migration: the VM runs once" {
     local n
     hpy "$VM
 lab_vm('u1')
@@ -272,6 +272,29 @@ arrange('u1', 'Running')"
         bring_back
     done
     told "SIGKILL of the destination's libvirtd, 2 times, last: $(cat "$BATS_TEST_TMPDIR/known")"
+}
+
+@test "F45: the destination's agent is killed while a VM arrives: it arrives, and the next agent finds it" {
+    local job=$HOST_AGENT_JOB
+    hpy "$VM
+lab_vm('u1')
+arrange('u1', 'Running')"
+    host_agent_start host02
+    HOST_AGENT_HOST=host01
+    begin_migration 3
+    HOST_AGENT_HOST=host02
+    host_agent_kill
+    host_agent_start host02
+    HOST_AGENT_HOST=host01
+    assert_known
+    assert_equal "$where" there
+    HOST_AGENT_HOST=host02
+    hpy "
+until(lambda: [e[1]['power_state'] for e in call('VM.list') if e[1].get('foreign')] == ['Running'])
+assert not [e for e in call('EVENTS.list') if e['event'] == 'REMOVED']"
+    host_agent_stop
+    HOST_AGENT_HOST=host01 HOST_AGENT_JOB=$job
+    told "SIGKILL of the destination's agent"
 }
 
 # The power of u1 that the agent reports last in $BATS_TEST_TMPDIR/end is libvirt's.

@@ -54,7 +54,7 @@ while thread.is_alive():
     worst = max(worst, time.monotonic() - began)
     time.sleep(0.01)
 assert len(got) == 2 * count and got == sorted(set(got)), len(got)
-assert worst < 1, worst
+assert worst < 5, worst  # under sanitizers and load; a second would be long
 assert rss() - before < 24 * 2**20, (before, rss())
 # What it had begun to read is whole; then the reason, then the end.
 lines = []
