@@ -29,6 +29,7 @@ static struct {
     char *id;
     DrvStatusSink sink;
     gpointer sink_data;
+    void (*at_end)(void);
     GMutex files_lock;
     DrvStatusFiles files;
     gboolean tried; /* to make the files */
@@ -249,8 +250,13 @@ log_end(const GError *error)
 void
 drv_status_end(const GError *error)
 {
+    void (*at_end)(void) = status.at_end;
+
     if (!status.begun)
         return;
+    status.at_end = NULL;
+    if (at_end)
+        at_end();
     stop_thread();
     log_end(error);
     say_to_caller();
@@ -463,6 +469,12 @@ drv_status_text(void)
     text = describe();
     g_mutex_unlock(&status.lock);
     return text;
+}
+
+void
+drv_status_call_at_end(void (*at_end)(void))
+{
+    status.at_end = at_end;
 }
 
 /* --- a worker and its caller -----------------------------------------------------------

@@ -79,3 +79,5 @@ void drv_status_hear(const char *where, const char *text);
 
 /* The lines as they are now, NULL when there is no status; caller frees. */
 char *drv_status_text(void);
+/* @at_end is called once by drv_status_end(), before anything goes. */
+void drv_status_call_at_end(void (*at_end)(void));

@@ -73,8 +73,9 @@ parse(const char *xml, gsize size, GError **error)
     return dump;
 }
 
-DrvDump *
-drv_core_parse_answer(const char *answer, gsize size, GError **error)
+/* What oned answered with yes: an object's XML, or a number.  NULL; caller frees. */
+static char *
+accepted(const char *answer, gsize size, GError **error)
 {
     g_autoptr(DrvDump) envelope = parse(answer, size, error);
     g_autofree char *ok = NULL;
@@ -97,23 +98,35 @@ drv_core_parse_answer(const char *answer, gsize size, GError **error)
         return NULL;
     }
     if (strcmp(ok, "1") == 0)
-        return parse(text, strlen(text), error);
+        return g_steal_pointer(&text);
     missing = g_strcmp0(code, "1024") == 0; /* NO_EXISTS */
     (void)drv_throw(
         error, missing ? DRV_ERROR_NOT_FOUND : DRV_ERROR_CORE, "oned: %s", text);
     return NULL;
 }
 
+DrvDump *
+drv_core_parse_answer(const char *answer, gsize size, GError **error)
+{
+    g_autofree char *text = accepted(answer, size, error);
+
+    return text ? parse(text, strlen(text), error) : NULL;
+}
+
 /* --- the question ------------------------------------------------------------------- */
 
 static char *
-build_call(const char *method, const char *session, gboolean pool, gint64 id)
+number_param(gint64 number)
+{
+    return g_strdup_printf("<param><value><i4>%" G_GINT64_FORMAT "</i4></value></param>",
+                           number);
+}
+
+/* @what: the parameters behind the session. */
+static char *
+build_call(const char *method, const char *session, const char *what)
 {
     g_autofree char *who = g_markup_escape_text(session, -1);
-    g_autofree char *what = pool ? NULL
-                                 : g_strdup_printf("<param><value><i4>%" G_GINT64_FORMAT
-                                                   "</i4></value></param>",
-                                                   id);
 
     return g_strdup_printf(
         "<?xml version=\"1.0\"?><methodCall><methodName>%s</methodName>"
@@ -121,7 +134,7 @@ build_call(const char *method, const char *session, gboolean pool, gint64 id)
         "</params></methodCall>",
         method,
         who,
-        what ? what : "");
+        what);
 }
 
 static size_t
@@ -203,27 +216,25 @@ post_by_curl(
 }
 
 static gboolean
-post(const char *url, const char *call, GString *answer, GError **error)
+post(const char *call, guint64 seconds, GString *answer, GError **error)
 {
-    guint64 timeout_s;
+    g_autofree char *url = endpoint();
+    guint timeout_s = (guint)MIN(seconds, G_MAXINT / 1000);
 
-    if (!core_timeout(&timeout_s, error))
-        return FALSE;
-    timeout_s = MIN(timeout_s, G_MAXINT / 1000);
     return drv_http_plain_can(url)
-               ? drv_http_plain_post(url, call, (guint)timeout_s, answer, error)
-               : post_by_curl(url, call, (guint)timeout_s, answer, error);
+               ? drv_http_plain_post(url, call, timeout_s, answer, error)
+               : post_by_curl(url, call, timeout_s, answer, error);
 }
 
 static DrvDump *
 ask_xmlrpc(DrvCoreObject object, gint64 id, const char *session, GError **error)
 {
     g_autoptr(GString) answer = g_string_new(NULL);
-    g_autofree char *url = endpoint();
-    g_autofree char *call =
-        build_call(objects[object].method, session, objects[object].pool, id);
+    g_autofree char *what = objects[object].pool ? g_strdup("") : number_param(id);
+    g_autofree char *call = build_call(objects[object].method, session, what);
+    guint64 timeout_s;
 
-    if (!post(url, call, answer, error))
+    if (!core_timeout(&timeout_s, error) || !post(call, timeout_s, answer, error))
         return NULL;
     return drv_core_parse_answer(answer->str, answer->len, error);
 }
@@ -277,4 +288,28 @@ drv_core_info(DrvCoreObject object, gint64 id, GError **error)
         why->code = DRV_ERROR_CORE;
     g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
+}
+
+gboolean
+drv_core_update_vm(gint64 id, const char *text, guint timeout_s, GError **error)
+{
+    g_autofree char *session = read_setting(NULL, "ONE_AUTH", "one_auth");
+    g_autofree char *vm = number_param(id);
+    g_autofree char *clean = g_markup_escape_text(text, -1);
+    g_autofree char *merge = number_param(1);
+    g_autofree char *what = g_strconcat(
+        vm, "<param><value><string>", clean, "</string></value></param>", merge, NULL);
+    g_autofree char *call = session ? build_call("one.vm.update", session, what) : NULL;
+    g_autoptr(GString) answer = g_string_new(NULL);
+    g_autofree char *done = NULL;
+
+    if (session == NULL)
+        return drv_throw(
+            error,
+            DRV_ERROR_CORE,
+            "cannot ask oned: no credentials in ONE_AUTH or ~/.one/one_auth");
+    if (!post(call, timeout_s, answer, error))
+        return FALSE;
+    done = accepted(answer->str, answer->len, error);
+    return done != NULL;
 }

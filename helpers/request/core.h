@@ -27,5 +27,12 @@ typedef enum {
 /* The XML of one object (@id is ignored for pools).  NULL with @error. */
 DrvDump *drv_core_info(DrvCoreObject object, gint64 id, GError **error);
 
+/* Merge the attributes @text ("NAME = \"value\"") into the user template of VM @id,
+ * within
+ * @timeout_s seconds.  By XML-RPC only.
+ */
+gboolean drv_core_update_vm(gint64 id, const char *text, guint timeout_s, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* For tests and the fuzzer: the XML inside an XML-RPC answer. */
 DrvDump *drv_core_parse_answer(const char *answer, gsize size, GError **error);

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154,SC2034 # run sets variables
 # drv ps, drv cancel, drv log: what runs on a front-end, without an agent.
 load lib/ds
-load lib/agentd
+load lib/drv-command
 load lib/crowd
 
 setup() {
@@ -273,6 +273,72 @@ plant() { # NAME LINE...: a status of a process that lives
     assert_equal "$(find "$STATUS" -name '*.log' | wc -l)" 100
     assert_exists "$STATUS/130-e.log"
     assert_not_exists "$STATUS/31-e.log"
+}
+
+# --- the attribute of the VM --------------------------------------------------------------
+
+# A clone that waits for a lock, with the setting.
+begin_published() {
+    echo PROGRESS_ATTRIBUTE=DRV_PROGRESS >>"$REMOTES/etc/one-native.conf"
+    core_start
+    qemu-img create -q -f raw "$DS/os" 8M
+    vm_put 25 -- disk DISK_ID=0 IMAGE_ID=7 SOURCE="$DS/os" FORMAT=raw TYPE=FILE CLONE=YES SIZE=8
+    mkdir -p "$SYS/25/.drv-disk.0"
+    touch "$SYS/25/.drv-disk.0/lock"
+    flock -F "$SYS/25/.drv-disk.0/lock" tail -f /dev/null 3>&- &
+    HOLDER=$!
+    begin clone shared clone "$HERE:$DS/os" "$HERE:$SYS/25/disk.0" 25 1
+}
+
+written() { sed -E 's/^[0-9.]+ //' "$CORE/vm/25.attributes" 2>/dev/null || true; }
+
+@test "the attribute of the VM: after 10 s, only if it changes, emptied at the end" {
+    begin_published
+    wait_until 20 grep -q . "$CORE/vm/25.attributes"
+    run written
+    assert_output 'DRV_PROGRESS=tm/shared/clone: at work, waits for lock'
+    sleep 11 # nothing new, so nothing is written
+    run written
+    assert_output 'DRV_PROGRESS=tm/shared/clone: at work, waits for lock'
+    kill "$HOLDER"
+    finish clone
+    result clone
+    assert_success
+    assert_equal "$stderr" ""
+    run written
+    assert_output $'DRV_PROGRESS=tm/shared/clone: at work, waits for lock\nDRV_PROGRESS='
+}
+
+@test "the attribute is emptied by a cancel, too; a core that hangs does not hold the action" {
+    begin_published
+    wait_until 20 grep -q . "$CORE/vm/25.attributes"
+    run_drv cancel "$(drv --json ps | sed -E 's/.*"id":"([^"]*)".*/\1/')"
+    assert_success
+    finish clone
+    run written
+    assert_line --index 1 DRV_PROGRESS=
+    rm "$CORE/vm/25.attributes"
+    begin clone shared clone "$HERE:$DS/os" "$HERE:$SYS/25/disk.0" 25 1
+    wait_until 20 grep -q . "$CORE/vm/25.attributes"
+    core_fault hang
+    local begin=${EPOCHREALTIME/./}
+    kill "$HOLDER"
+    finish clone
+    local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
+    result clone
+    assert_success
+    echo "# $ms ms" >&3
+    [ "$ms" -lt 8000 ]
+}
+
+@test "without the setting, or with an invalid one, the core is not written to" {
+    begin_published
+    kill "$HOLDER"
+    finish clone
+    echo 'PROGRESS_ATTRIBUTE=a=b' >>"$REMOTES/etc/one-native.conf"
+    run_tm shared clone "$HERE:$DS/os" "$HERE:$SYS/25/disk.1" 25 1
+    [[ $stderr == *"PROGRESS_ATTRIBUTE is not a valid name"* ]]
+    refute [ -e "$CORE/vm/25.attributes" ]
 }
 
 # --- completion -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "base/action.h"
 #include "base/error.h"
 #include "request/core.h"
+#include "request/progress.h"
 #include "request/subject.h"
 #include "tm/tm.h"
 #include "transport/dispatch.h"
@@ -111,6 +112,7 @@ run_action(
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
     drv_subject_begin(drv_action_path(), request);
+    drv_progress_publish(request->vm_id);
     if (run_op(task, request, result, error))
         return TRUE;
     what = task->action->subject(request); /* with what the core has told of it */

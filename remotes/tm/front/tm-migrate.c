@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
+#include "request/progress.h"
 #include "request/subject.h"
 #include "tm/tm.h"
 #include "transport/dispatch.h"
@@ -94,6 +95,7 @@ run_step(const DrvOp *op, TmMigrate *request, int argc, char **argv, GError **er
     if (!drv_request_read_args(request, argc, argv, error))
         return FALSE;
     drv_subject_begin(drv_action_path(), request);
+    drv_progress_publish(request->vm_id);
     if (!read_input(&input, argc, argv, error) ||
         !drv_request_read_dump(request, input.vm, error))
         return FALSE;

@@ -9,6 +9,7 @@
 #include "base/action.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "request/progress.h"
 #include "request/subject.h"
 #include "tm/front/tm-context.h"
 #include "tm/tm.h"
@@ -50,6 +51,7 @@ put_context(const DrvOp *op, TmPut *request, int argc, char **argv, GError **err
     if (!drv_request_read_args(request, argc - n, argv + n, error))
         return FALSE;
     drv_subject_begin(drv_action_path(), request);
+    drv_progress_publish(request->vm_id);
     request->iso_link = !drv_release_at_least(drv_action_release(), 5, 0, 0);
     fd = make_iso(n, argv + 1, error);
     source = fd < 0 ? NULL : drv_source_new_fd(fd, "the context image");
