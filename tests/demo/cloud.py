@@ -21,13 +21,14 @@ def text_of(data):
 class Lab:
     """A front-end "fe" and two hosts; gone, with all they hold, when it is closed."""
 
-    def __init__(self, remotes):
+    def __init__(self, remotes, *options):
         self.directory = tempfile.mkdtemp(prefix="one-native-demo-")
         self.dir = os.path.join(self.directory, "lab")
-        self.remotes = remotes
+        self.remotes, self.options = remotes, options
 
     def __enter__(self):
-        up = subprocess.Popen([f"{TOOLS}/lab", "up", "--remotes", self.remotes, self.dir],
+        up = subprocess.Popen([f"{TOOLS}/lab", "up", *self.options, "--remotes", self.remotes,
+                               self.dir],
                               stdin=subprocess.DEVNULL)
         try:
             if up.wait() != 0:

@@ -85,8 +85,9 @@ class Hypervisor:
         return self.front_end.call(vm.host, f"vmm/kvm/{action}", argv, data.encode())
 
     @staticmethod
-    def document(vm):
+    def document(vm, **more):
         inside = xml("HOST", vm.host) + xml("DEPLOY_ID", vm.deploy_id)
+        inside += "".join(xml(*pair) for pair in more.items())
         inside += vm.xml() + vm.system.xml()
         return f"<VMM_DRIVER_ACTION_DATA>{inside}</VMM_DRIVER_ACTION_DATA>"
 
@@ -112,7 +113,8 @@ class Hypervisor:
                  base64.b64encode(data.encode()).decode(), data=data)
 
     def migrate(self, vm, host):
-        self.act(vm, "migrate", vm.deploy_id, host)
+        data = self.document(vm, MIGR_HOST=host, DISK_TARGET_PATH=vm.directory)
+        self.act(vm, "migrate", vm.deploy_id, host, data=data)
 
     def domains(self, host):
         return self.lab.must(host, ["virsh", "-q", "-c", "qemu:///system", "list", "--all",

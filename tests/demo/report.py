@@ -62,8 +62,9 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def main(usage, tell):
-    """TELL(lab, say, files, args) is the story; its exit status is returned."""
+def main(usage, tell, *options):
+    """TELL(lab, say, files, args) is the story; its exit status is returned.  OPTIONS are
+    those of the lab."""
     parser = argparse.ArgumentParser(usage=usage)
     parser.add_argument("--out", default=os.environ.get("OUT", os.path.join(ROOT, "out")))
     parser.add_argument("--quick", action="store_true")
@@ -78,7 +79,7 @@ def main(usage, tell):
     try:
         files = subprocess.run([f"{TOOLS}/guest"], check=True, capture_output=True,
                                text=True).stdout.strip()
-        with Lab(remotes) as lab:
+        with Lab(remotes, *options) as lab:
             tell(lab, say, files, args)
     except KeyboardInterrupt:
         problem = "interrupted"
