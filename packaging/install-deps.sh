@@ -10,7 +10,7 @@ build=(gcc clang make pkg-config libglib2.0-dev libxml2-dev libcurl4-openssl-dev
 check=(bats bats-support bats-assert bats-file qemu-utils qemu-system-x86
     libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients openssh-server
     openssh-client iproute2 busybox-static cpio kmod zstd xz-utils bzip2 lz4 isal xfsprogs e2fsprogs
-    strace shellcheck universal-ctags clang-format codespell genisoimage zsh python3
+    strace shellcheck universal-ctags clang-format codespell genisoimage zsh rsync python3
     qemu-guest-agent libclang-rt-14-dev util-linux procps curl file openssl mandoc bindfs ovmf
     swtpm swtpm-tools sudo debootstrap ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra
     debhelper lintian rpm rpmlint systemd mosquitto mosquitto-clients python3-paho-mqtt
