@@ -34,6 +34,9 @@ void drv_status_step_parse(DrvStatusStep *step, const char *text);
 void drv_status_add_text(GString *text, const char *key, const char *value);
 void drv_status_add_number(GString *text, const char *key, double value);
 
+/* A line of the log, with the time, unless it is full. */
+void drv_status_add_log(GString *log, const char *level, const char *text);
+
 /* The files of one status. */
 typedef struct {
     char *dir;

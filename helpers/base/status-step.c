@@ -102,3 +102,19 @@ drv_status_step_parse(DrvStatusStep *step, const char *text)
     if (step->phase == NULL)
         step->phase = g_strdup("");
 }
+
+void
+drv_status_add_log(GString *log, const char *level, const char *text)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *when = g_date_time_format(now, "%FT%T");
+    g_autofree char *clean = drv_log_escape(text);
+
+    if (log->len < DRV_STATUS_LOG_MAX)
+        g_string_append_printf(log,
+                               "%s.%03dZ %s %s\n",
+                               when,
+                               g_date_time_get_microsecond(now) / 1000,
+                               level,
+                               clean);
+}

@@ -174,27 +174,11 @@ keep_writing(gpointer data)
  */
 
 static void
-add_log(const char *level, const char *text)
-{
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *when = g_date_time_format(now, "%FT%T");
-    g_autofree char *clean = drv_log_escape(text);
-
-    if (status.log->len < DRV_STATUS_LOG_MAX)
-        g_string_append_printf(status.log,
-                               "%s.%03dZ %s %s\n",
-                               when,
-                               g_date_time_get_microsecond(now) / 1000,
-                               level,
-                               clean);
-}
-
-static void
 listen_to_log(const char *level, const char *text)
 {
     g_mutex_lock(&status.lock);
     if (status.begun)
-        add_log(level, text);
+        drv_status_add_log(status.log, level, text);
     g_mutex_unlock(&status.lock);
 }
 
@@ -239,11 +223,12 @@ log_end(const GError *error)
                                    (double)G_USEC_PER_SEC);
     g_mutex_lock(&status.lock);
     if (error && status.undone->len > 0)
-        add_log("UNDONE", status.undone->str);
-    add_log(error == NULL                              ? "DONE"
-            : drv_error_is(error, DRV_ERROR_CANCELLED) ? "CANCELLED"
-                                                       : "FAILED",
-            error ? error->message : text);
+        drv_status_add_log(status.log, "UNDONE", status.undone->str);
+    drv_status_add_log(status.log,
+                       error == NULL                              ? "DONE"
+                       : drv_error_is(error, DRV_ERROR_CANCELLED) ? "CANCELLED"
+                                                                  : "FAILED",
+                       error ? error->message : text);
     g_mutex_unlock(&status.lock);
 }
 
@@ -320,7 +305,7 @@ static void
 set_phase(const char *phase)
 {
     if (g_strcmp0(status.own.phase, phase) != 0)
-        add_log("PHASE", phase);
+        drv_status_add_log(status.log, "PHASE", phase);
     g_free(status.own.phase);
     status.own.phase = g_strdup(phase);
 }

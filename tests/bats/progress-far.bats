@@ -56,6 +56,8 @@ cancel_on() { # NODE: the first action there; $ms
 @test "the front-end shows what the hosts do; each host shows its own part" {
     begin_mv
     wait_until 20 has_moved fe 4000000
+    run drv_on fe ps
+    assert_line --regexp "^[0-9]+-[0-9a-f]{4} +VM 25 +tm/ssh/mv +sending at host01 +[0-9]+ % +4[0-9]\.[0-9] MiB +[12]\.[0-9] MiB/s +0:[0-9]{2} +0:[0-9]{2} +"
     assert_equal "$(shown fe action) $(shown fe object) $(shown fe at)" "tm/ssh/mv VM 25 host01"
     assert_equal "$(shown fe from) $(shown fe to)" "host01 host02"
     local total
@@ -65,8 +67,6 @@ cancel_on() { # NODE: the first action there; $ms
     wait_until 20 is_shown host01 phase sending
     assert_equal "$(shown host01 action) $(shown host01 waits_for)" "ssh.mv_push limit"
     assert_equal "$(shown host02 action) $(shown host02 phase)" "ssh.mv_receive receiving"
-    run drv_on fe ps
-    assert_line --regexp "^[0-9]+-[0-9a-f]{4} +VM 25 +tm/ssh/mv +sending at host01 +[0-9]+ % +4[0-9]\.[0-9] MiB +[12]\.[0-9] MiB/s +0:[0-9]{2} +0:[0-9]{2} +"
     finish mv
     result mv
     assert_success
