@@ -19,7 +19,7 @@ typedef struct {
 /* What the shell may offer for a word.  Verbs of actions (of drivers, on this machine)
  * need no agent.
  */
-typedef enum { WORD_ANY, WORD_FILE, WORD_VM, WORD_TASK, WORD_ACTION } WordKind;
+typedef enum { WORD_ANY, WORD_FILE, WORD_VM, WORD_TASK, WORD_ACTION, WORD_HERE } WordKind;
 
 typedef struct {
     const char *verb;  /* NULL: the noun is all */
@@ -37,7 +37,7 @@ typedef struct {
 } Noun;
 
 extern const Noun noun_vm, noun_task, noun_events, noun_host, noun_diagnostics,
-    noun_metrics, noun_ps, noun_cancel, noun_log, noun_doctor;
+    noun_metrics, noun_ps, noun_cancel, noun_log, noun_doctor, noun_undelete;
 
 /* --- follow.c
  * ---------------------------------------------------------------------------

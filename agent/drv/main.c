@@ -26,10 +26,10 @@ enum {
     EXIT_INTERRUPTED = 130,
 };
 
-static const Noun *const nouns[] = { &noun_vm,    &noun_task,        &noun_events,
-                                     &noun_host,  &noun_diagnostics, &noun_metrics,
-                                     &noun_ps,    &noun_cancel,      &noun_log,
-                                     &noun_doctor };
+static const Noun *const nouns[] = { &noun_vm,     &noun_task,        &noun_events,
+                                     &noun_host,   &noun_diagnostics, &noun_metrics,
+                                     &noun_ps,     &noun_cancel,      &noun_log,
+                                     &noun_doctor, &noun_undelete };
 
 static Drv drv = { .client = { .path = DEFAULT_SOCKET, .fd = -1 } };
 static char *socket_path;
@@ -286,7 +286,7 @@ run_noun(int argc, char **argv, GError **error)
         return FALSE;
     if ((guint)argc - 1 < verb->min || (guint)argc - 1 > verb->max)
         return drv_throw(error, DRV_ERROR_USAGE, "usage: drv %s", usage);
-    return (verb->kind == WORD_ACTION || connect_agent(error)) &&
+    return (verb->kind >= WORD_ACTION || connect_agent(error)) &&
            verb->run(&drv, argv + 1, error);
 }
 

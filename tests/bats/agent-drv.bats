@@ -39,7 +39,7 @@ no_commands() { # TEXT: nothing in it commands a terminal
 @test "what it says of itself: --help, per noun, per verb; --version" {
     run_drv --help
     assert_success
-    for noun in vm task events host diagnostics metrics ps cancel log; do
+    for noun in vm task events host diagnostics metrics ps cancel log doctor undelete; do
         assert_output --partial "drv $noun"
     done
     run_drv vm --help
@@ -336,7 +336,7 @@ completion() { # word...
         "Task.list": [{"result": [{"id": "t-7"}]}]}'
     cd "$BATS_TEST_TMPDIR"
     run completion "$DRV_OUT/agent/drv" ""
-    assert_output $'vm\ntask\nevents\nhost\ndiagnostics\nmetrics\nps\ncancel\nlog'
+    assert_output $'vm\ntask\nevents\nhost\ndiagnostics\nmetrics\nps\ncancel\nlog\ndoctor\nundelete'
     run completion "$DRV_OUT/agent/drv" vm re
     assert_output $'reboot\nresume'
     run completion "$DRV_OUT/agent/drv" vm shutdown --d

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "datastore/ds.h"
 #include "image/df.h"
+#include "stage/deleted.h"
 #include "stage/stage.h"
 
 static gboolean
@@ -15,8 +16,10 @@ measure_datastore(gconstpointer data, DrvSource *in, char **result, GError **err
     DrvDf df;
 
     (void)in;
-    if (fd >= 0)
+    if (fd >= 0) {
         drv_stage_sweep(fd, dir);
+        drv_deleted_trim(fd, dir);
+    }
     if (!drv_df(request->base_path, &df, error))
         return FALSE;
     *result = drv_df_text(&df);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "datastore/fs/fs.h"
+#include "stage/deleted.h"
 #include "transfer/transfer.h"
 
 /* An image that never got a source: its cp may have been killed. */
@@ -42,7 +43,8 @@ delete_image(FsImage *image, GError **error)
                                     md5,
                                     NULL };
 
-    return drv_stage_delete(image->stage, image->dir_fd, image->dir, targets, error) &&
+    drv_deleted_trim(image->dir_fd, image->dir);
+    return drv_deleted_delete(image->stage, image->dir_fd, image->dir, targets, error) &&
            drv_transfer_forget(image->dir_fd, image->dir, image->name, error);
 }
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "stage/stage.h"
+#include "stage/deleted.h"
 #include "tm/ops/tm-dir.h"
 #include "tm/tm.h"
 
@@ -21,15 +21,35 @@ sweep_datastore(const TmDelete *request, const TmDir *dir)
         drv_stage_sweep(fd, path);
 }
 
+/* The disk's own stage is held, and it is kept in the datastore: in the VM's directory it
+ * would travel with the VM.
+ */
+static gboolean
+keep_disk(TmDir *dir, GError **error)
+{
+    g_autofree char *disk = g_build_filename(dir->vm, dir->disk, NULL);
+    g_autofree char *snap = g_strconcat(disk, ".snap", NULL);
+    g_autofree char *key = g_strconcat("deleted-", dir->vm, "-", dir->disk, NULL);
+    const char *const targets[] = { disk, snap, NULL };
+    g_autoptr(DrvStage) stage = NULL;
+
+    return drv_stage_open_to_delete(dir->ds_fd, dir->ds_path, key, &stage, error) &&
+           drv_deleted_delete(stage, dir->ds_fd, dir->ds_path, targets, error);
+}
+
 static gboolean
 delete_disk(TmDir *dir, GError **error)
 {
     g_autofree char *snap = g_strconcat(dir->disk, ".snap", NULL);
     const char *const targets[] = { dir->disk, snap, NULL };
     g_autoptr(DrvStage) stage = NULL;
+    gboolean keep;
 
-    return drv_stage_open_to_delete(dir->fd, dir->path, dir->disk, &stage, error) &&
-           drv_stage_delete(stage, dir->fd, dir->path, targets, error);
+    if (!drv_deleted_is_on(&keep, error) ||
+        !drv_stage_open_to_delete(dir->fd, dir->path, dir->disk, &stage, error))
+        return FALSE;
+    return stage && keep ? keep_disk(dir, error)
+                         : drv_stage_delete(stage, dir->fd, dir->path, targets, error);
 }
 
 static gboolean
@@ -48,8 +68,9 @@ delete_dir(
                          name,
                          number);
     drv_stage_sweep(ds_fd, ds);
+    drv_deleted_trim(ds_fd, ds);
     return drv_stage_open_to_delete(ds_fd, ds, name, &stage, error) &&
-           drv_stage_delete(stage, ds_fd, ds, targets, error);
+           drv_deleted_delete(stage, ds_fd, ds, targets, error);
 }
 
 static gboolean

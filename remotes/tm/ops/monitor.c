@@ -9,6 +9,7 @@
 #include "image/chain.h"
 #include "image/df.h"
 #include "image/snapshots.h"
+#include "stage/deleted.h"
 #include "tm/tm.h"
 
 static gboolean
@@ -95,6 +96,7 @@ tm_monitor_vms(const char *path, GError **error)
 
     if (names == NULL)
         return NULL;
+    drv_deleted_trim(fd, path);
     out = g_string_new(NULL);
     for (guint i = 0; names[i]; i++) {
         guint64 id;
