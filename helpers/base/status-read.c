@@ -136,6 +136,15 @@ by_start(gconstpointer a, gconstpointer b)
                            : strcmp(first->id, second->id);
 }
 
+/* Root removes nothing from a directory that another user may replace meanwhile. */
+static gboolean
+is_ours(const char *dir)
+{
+    struct stat info;
+
+    return lstat(dir, &info) == 0 && info.st_uid == geteuid();
+}
+
 static void
 add_entry(GPtrArray *entries, const char *dir, const char *id)
 {
@@ -143,7 +152,7 @@ add_entry(GPtrArray *entries, const char *dir, const char *id)
 
     if (is_alive(dir, id))
         entry = read_entry(dir, id);
-    else
+    else if (is_ours(dir))
         drv_status_files_remove(dir, id);
     if (entry)
         g_ptr_array_add(entries, entry);

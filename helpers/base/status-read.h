@@ -20,7 +20,7 @@ typedef struct {
 void drv_status_entry_free(DrvStatusEntry *entry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStatusEntry, drv_status_entry_free)
 
-/* Of all living processes, in the order of their start; files of dead ones are removed.
+/* Of all living processes, in the order of their start; our own dead ones are removed.
  * Root sees those of all users.  @error: a directory that is there may not be read.
  */
 GPtrArray *drv_status_list(GError **error);
