@@ -9,8 +9,8 @@ load lib/drv-command
 setup() { core_start; }
 teardown() { core_stop; }
 
-peer() { # STORY
-    run timeout -k 5 120 "$DRV_ROOT/tests/lib/reference-peer" "$DRV_SOCKET" "$1"
+peer() { # STORY [json]
+    run timeout -k 5 120 "$DRV_ROOT/tests/lib/reference-peer" "$DRV_SOCKET" "$@"
     echo "$output"
     assert_success
     refute_output --partial "NOT SO"
@@ -25,3 +25,25 @@ peer() { # STORY
 @test "barriers and refresh" { peer barriers; }
 
 @test "a hundred VMs at once, followed by updates only" { peer many; }
+
+@test "drives and NICs change, and the host is described" { peer devices; }
+
+@test "metadata goes out, and comes in again" { peer metadata; }
+
+@test "the steps of a start, one by one" { peer steps; }
+
+@test "the same in JSON: the life of a VM" { peer life json; }
+
+@test "the same in JSON: errors, cancel, barriers" {
+    peer errors json
+    peer cancel json
+    peer barriers json
+}
+
+@test "the same in JSON: devices, metadata, steps" {
+    peer devices json
+    drv vm delete --force u1
+    peer metadata json
+    drv vm delete u1
+    peer steps json
+}
