@@ -82,6 +82,23 @@ complete(Class class, json_object *given)
     json_object_put(record);
 }
 
+/* A MAC that was asked for is made up once, and is one that is accepted again. */
+static void
+add(Class class, json_object *given)
+{
+    g_autofree char *why = NULL;
+    json_object *record = device_record_new(class, given, &why), *again;
+
+    if (record == NULL) {
+        g_assert(why != NULL);
+        return;
+    }
+    again = device_record_new(class, record, &why);
+    g_assert(json_object_equal(record, again));
+    json_object_put(again);
+    json_object_put(record);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -99,6 +116,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     given = agent_json_read(text, size - 1, AGENT_MAX_DEPTH, &why);
     for (guint class = CLASS_VM; class < CLASS_TASK; class ++)
         complete((Class) class, given);
+    for (guint class = CLASS_VBD; class < CLASS_TASK; class ++)
+        add((Class) class, given);
     json_object_put(given);
     return 0;
 }
