@@ -130,6 +130,7 @@ test_files(void)
     g_autoptr(GString) log = g_string_new(NULL);
     g_auto(DrvFd) fd = -1;
 
+    g_assert_true(g_file_test(dir, G_FILE_TEST_IS_DIR));
     g_assert_cmpuint(before->len, ==, 0);
     drv_status_begin("tm/ssh/mv", "VM 25", "");
     drv_warn("a warning");
@@ -163,11 +164,10 @@ test_files(void)
 static void
 test_no_place(void)
 {
-    g_autoptr(Scratch) dir = scratch_new();
     g_autofree char *text = NULL;
 
     drv_status_begin("tm/ssh/mv", "VM 25", "");
-    drv_status_claim(5, 4096); /* var is the last test's, and gone */
+    drv_status_claim(5, 4096); /* var was the last test's, and is gone */
     text = drv_status_text();
     g_assert_true(LAST_SAID(text, "claim=4096"));
     drv_status_end(NULL);
