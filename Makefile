@@ -12,6 +12,7 @@ DEBUGDIR ?= /usr/lib/debug
 BINDIR  ?= /usr/bin
 LIBEXECDIR ?= /usr/libexec/one-native
 UNITDIR ?= /usr/lib/systemd/system
+SYSCONFDIR ?= /etc
 COMPDIR ?= /usr/share/bash-completion/completions
 TREEDIR ?= /usr/lib/one-native
 ZSHDIR  ?= /usr/share/zsh/vendor-completions
@@ -199,6 +200,10 @@ AGENT_PARTS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c agent/common/*.
 $(OUT)/tests/unit/test-agentd: $(AGENT_PARTS)
 $(OUT)/tests/unit/test-agentd: LIBS += -lsystemd
 $(OUT)/o/tests/unit/test-agentd.o: ALL_CFLAGS += -I.
+MQTT_PARTS := $(filter-out %/main.o,$(call obj,agent/mqttd/*.c agent/common/*.c))
+$(OUT)/tests/unit/test-mqttd: $(MQTT_PARTS)
+$(OUT)/tests/unit/test-mqttd: LIBS += -lmosquitto
+$(OUT)/o/tests/unit/test-mqttd.o: ALL_CFLAGS += -I.
 
 # Fuzz harnesses: with libFuzzer in out-fuzz (make fuzz), and as tests over their corpora.
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -216,6 +221,9 @@ AGENT_FUZZ := $(filter fuzz-agent-%,$(FUZZ))
 AGENT_PARSERS := $(filter-out %/main.o,$(call obj,agent/agentd/*.c agent/common/*.c))
 $(AGENT_FUZZ:%=$(OUT)/tests/unit/%) $(AGENT_FUZZ:%=$(OUT)/tests/fuzz/%): $(AGENT_PARSERS)
 $(AGENT_FUZZ:%=$(OUT)/o/tests/fuzz/%.o): ALL_CFLAGS += -I.
+$(OUT)/tests/unit/fuzz-mqtt-task $(OUT)/tests/fuzz/fuzz-mqtt-task: $(MQTT_PARTS)
+$(OUT)/tests/unit/fuzz-mqtt-task $(OUT)/tests/fuzz/fuzz-mqtt-task: LIBS += -lmosquitto
+$(OUT)/o/tests/fuzz/fuzz-mqtt-task.o: ALL_CFLAGS += -I.
 fuzzers: $(FUZZ:%=$(OUT)/tests/fuzz/%)
 fuzz-programs:
 	$(MAKE) CC=clang OUT=out-fuzz HARD='-fPIE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \
@@ -302,7 +310,7 @@ stripped: all
 
 # The host agent: a command, a service, which is not enabled, and its programs.
 STRIP := -s
-AGENT_PROGS = $(filter $(OUT)/agent/drv-agent%,$(PROGS))
+AGENT_PROGS = $(filter $(OUT)/agent/drv-agent%,$(PROGS)) # drv-mqttd: install-mqtt
 install-agent: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(COMPDIR) $(ZSHDIR))
 	install $(STRIP) -m 755 $(OUT)/agent/drv $(DESTDIR)$(BINDIR)/drv
@@ -314,7 +322,18 @@ install-agent: all
 	install -m 644 packaging/drv.bash-completion $(DESTDIR)$(COMPDIR)/drv
 	install -m 644 packaging/drv.zsh-completion $(DESTDIR)$(ZSHDIR)/_drv
 
+# The schedulers' door to it, which needs libmosquitto.
+install-mqtt: all
+	install -d $(addprefix $(DESTDIR),$(LIBEXECDIR) $(UNITDIR) $(SYSCONFDIR)/one-native)
+	install $(STRIP) -m 755 $(OUT)/agent/drv-mqttd $(DESTDIR)$(LIBEXECDIR)/
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/systemd/drv-mqttd.service \
+	    >$(DESTDIR)$(UNITDIR)/drv-mqttd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/drv-mqttd.service
+	test -e $(DESTDIR)$(SYSCONFDIR)/one-native/mqttd.yaml || \
+	    install -m 640 packaging/mqttd.yaml $(DESTDIR)$(SYSCONFDIR)/one-native/mqttd.yaml
+
 uninstall-agent:
+	rm -f $(DESTDIR)$(UNITDIR)/drv-mqttd.service
 	rm -rf $(DESTDIR)$(LIBEXECDIR)
 	rm -f $(DESTDIR)$(BINDIR)/drv $(DESTDIR)$(COMPDIR)/drv $(DESTDIR)$(ZSHDIR)/_drv \
 	    $(addprefix $(DESTDIR)$(UNITDIR)/drv-agentd,.socket .service)
@@ -353,6 +372,6 @@ uninstall: uninstall-agent
 clean:
 	rm -rf out out-*
 
-.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb rpm stripped install install-tree install-agent uninstall uninstall-agent clean
+.PHONY: FORCE all units fuzz fuzzers fuzz-programs deps check check-long check-san demo bench lint format deb rpm stripped install install-tree install-agent install-mqtt uninstall uninstall-agent clean
 .DELETE_ON_ERROR:
 .SECONDARY:
