@@ -19,7 +19,6 @@ item_free(Item *item)
     g_free(item->destination);
     g_free(item->transport);
     g_strfreev(item->destinations);
-    json_object_put(item->pci);
     json_object_put(item->cpus);
     item_free(item->swap);
     g_free(item);
@@ -157,55 +156,6 @@ read_cpus(const Node *node, gpointer into, GError **error)
     return TRUE;
 }
 
-typedef struct {
-    gint64 vendor, device;
-} PciId;
-
-static gboolean
-read_hex(const Node *node, gint64 *number, GError **error)
-{
-    const char *text = node->kind == NODE_TEXT ? node->text : "";
-
-    if (g_str_has_prefix(text, "0x"))
-        text += 2;
-    return g_ascii_string_to_signed(text, 16, 0, 0xffff, number, NULL) ||
-           field_refuse(node, "has to be of the form 0x15b3", error);
-}
-
-static gboolean
-read_pci_id(const Node *node, json_object *all, GError **error)
-{
-    const Node *vendor = node_find(node, "vendor"), *device = node_find(node, "device");
-    g_autofree char *vendor_text = NULL;
-    g_autofree char *device_text = NULL;
-    PciId id;
-
-    if (vendor == NULL || device == NULL)
-        return field_refuse(node, "has to have vendor and device", error);
-    if (!read_hex(vendor, &id.vendor, error) || !read_hex(device, &id.device, error))
-        return FALSE;
-    vendor_text = g_strdup_printf("0x%04x", (guint)id.vendor);
-    device_text = g_strdup_printf("0x%04x", (guint)id.device);
-    json_object_array_add(all, agent_json_pair(vendor_text, device_text));
-    return TRUE;
-}
-
-static gboolean
-read_pci(const Node *node, gpointer into, GError **error)
-{
-    Item *item = into;
-
-    json_object_put(item->pci);
-    item->pci = json_object_new_array();
-    if (node->kind != NODE_LIST || node->items->len > 64)
-        return field_refuse(node, "has to be a list of at most 64 devices", error);
-    for (guint i = 0; i < node->items->len; i++) {
-        if (!read_pci_id(g_ptr_array_index(node->items, i), item->pci, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 static gboolean
 refuse_unsupported(const Node *node, gpointer into, GError **error)
 {
@@ -262,7 +212,7 @@ static const Field start_fields[] = {
     TEXT("xml", xml),
     NUMBER("memory", memory_kib, 1, G_GINT64_CONSTANT(1) << 50),
     NUMBER("vcpus", vcpus, 1, 65535),
-    CUSTOM("pci-ids", read_pci),
+    CUSTOM("pci-ids", refuse_unsupported),
     FLAG("transient", transient),
     FLAG("probe-with-ssh", probe),
     TEXT("probe-hostname", probe_hostname),

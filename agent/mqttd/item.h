@@ -22,7 +22,6 @@ struct Item {
     gint64 memory_kib, vcpus; /* 0: as they are */
     gboolean transient, probe, force, undefine;
     char *probe_hostname; /* NULL: the name */
-    json_object *pci;     /* [["0x15b3","0x1004"],...] or NULL */
 
     char *destination, *transport; /* transport may be NULL */
     int type;                      /* MigrateType */

@@ -31,7 +31,7 @@ transfer_file(const Config *config, const char *name, GError **error)
     return NULL;
 }
 
-json_object *
+static json_object *
 transfer_options(const Config *config, const Transfer *transfer, gboolean rdma)
 {
     json_object *options = json_object_new_object();

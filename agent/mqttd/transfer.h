@@ -41,7 +41,3 @@ gboolean transfer_fetch(Work *work,
 
 /* The file that an offline migration goes through; caller frees. */
 char *transfer_file(const Config *config, const char *name, GError **error);
-
-/* Options of VM.migrate; caller owns. */
-json_object *
-transfer_options(const Config *config, const Transfer *transfer, gboolean rdma);
