@@ -378,6 +378,8 @@ broker_new(
      * acknowledgement before on_message() has returned.
      */
     (void)mosquitto_threaded_set(broker->mosquitto, true);
+    /* A result behind an acknowledgement is not held back for the broker's own. */
+    (void)mosquitto_int_option(broker->mosquitto, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_connect_callback_set(broker->mosquitto, on_connect);
     mosquitto_subscribe_callback_set(broker->mosquitto, on_subscribe);
     mosquitto_message_callback_set(broker->mosquitto, on_message);

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import mqtt
 import vmm
 from measure import Problem
 
@@ -299,6 +300,9 @@ def run(report, out):
                           ("agent.simulator agent.queue", tasks), ("agent.known", known)):
         if any(report.wants(part) for part in name.split()):
             measure(report, programs)
+    if report.wants("agent.mqtt"):
+        with Agent(programs, "--backend", "simulator") as agent:
+            mqtt.run(report, agent, programs)
     if report.wants("agent.start"):
         start(report, programs, floor)
     if report.wants("agent.event"):
