@@ -4,6 +4,7 @@ import os
 import queue
 import random
 import shutil
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -41,6 +42,9 @@ class Front:
         self.broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", file.name.replace(
             "config", "broker.conf")], stderr=subprocess.DEVNULL)
         self.client = paho.Client()
+        # Else a task waits for the broker's delayed acknowledgement of the result before.
+        self.client.on_socket_open = lambda client, data, sock: sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.client.on_message = lambda client, data, message: self.results.put(
             yaml.safe_load(message.payload))
         self.client.on_subscribe = lambda *_: self.ready.put(True)
