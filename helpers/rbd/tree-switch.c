@@ -88,17 +88,29 @@ images_of(DrvRbdPool *pool, const char *disk, GError **error)
     return all;
 }
 
+/* *has_own: some image of the disk is a clone of another. */
+static gboolean
+check_images(
+    DrvRbdPool *pool, const char *disk, char **images, gboolean *has_own, GError **error)
+{
+    *has_own = FALSE;
+    for (guint i = 0; images[i]; i++) {
+        gboolean yes;
+
+        if (!check_children(pool, disk, images[i], &yes, error))
+            return FALSE;
+        *has_own = *has_own || yes;
+    }
+    return TRUE;
+}
+
 gboolean
 drv_rbd_tree_check_unused(DrvRbdPool *pool, const char *disk, GError **error)
 {
     g_auto(GStrv) images = images_of(pool, disk, error);
     gboolean has_own;
 
-    for (guint i = 0; images && images[i]; i++) {
-        if (!check_children(pool, disk, images[i], &has_own, error))
-            return FALSE;
-    }
-    return images != NULL;
+    return images && check_images(pool, disk, images, &has_own, error);
 }
 
 /* Clones before what they were cloned from, so that nothing has to be copied. */
@@ -140,11 +152,17 @@ drv_rbd_tree_remove(DrvRbdPool *pool, const char *disk, GError **error)
 {
     g_autoptr(DrvRbdStep) step =
         drv_rbd_step_begin(pool, disk, drv_rbd_tree_settle, error);
+    g_auto(GStrv) images = step ? images_of(pool, disk, error) : NULL;
+    gboolean has_own, done;
 
     /* What stands against it is found before anything is written down or done. */
-    return step && drv_rbd_tree_check_unused(pool, disk, error) &&
-           drv_rbd_step_note(step, "remove", error) &&
-           drv_rbd_tree_finish_remove(pool, disk, error) && drv_rbd_step_end(step, error);
+    if (images == NULL || !check_images(pool, disk, images, &has_own, error) ||
+        !drv_rbd_step_note(step, "remove", error))
+        return FALSE;
+    /* Mostly it is a single image. */
+    done = has_own || images[1] ? drv_rbd_tree_finish_remove(pool, disk, error)
+                                : remove_one(pool, disk, disk, error);
+    return done && drv_rbd_step_end(step, error);
 }
 
 gboolean

@@ -102,21 +102,15 @@ holds(DrvRbdPool *pool, const char *name, const char *id, gboolean *yes, GError 
     return TRUE;
 }
 
-/* *holder is NULL when no image of the disk has the snapshot. */
+/* Among the images that the disk was until reverts. */
 static gboolean
-find_holder(
+find_former_holder(
     DrvRbdPool *pool, const char *disk, const char *id, char **holder, GError **error)
 {
     g_auto(GStrv) former = NULL;
     gboolean yes;
 
     *holder = NULL;
-    if (!holds(pool, disk, id, &yes, error))
-        return FALSE;
-    if (yes) {
-        *holder = g_strdup(disk);
-        return TRUE;
-    }
     former = drv_rbd_tree_former(pool, disk, error);
     for (guint i = 0; former && former[i] && *holder == NULL; i++) {
         if (!holds(pool, former[i], id, &yes, error))
@@ -125,6 +119,22 @@ find_holder(
             *holder = g_strdup(former[i]);
     }
     return former != NULL;
+}
+
+/* *holder is NULL when no image of the disk has the snapshot. */
+static gboolean
+find_holder(
+    DrvRbdPool *pool, const char *disk, const char *id, char **holder, GError **error)
+{
+    gboolean yes;
+
+    *holder = NULL;
+    if (!holds(pool, disk, id, &yes, error))
+        return FALSE;
+    if (!yes)
+        return find_former_holder(pool, disk, id, holder, error);
+    *holder = g_strdup(disk);
+    return TRUE;
 }
 
 char *
@@ -224,21 +234,23 @@ create_snap(
     DrvRbdPool *pool, DrvRbdStep *step, const char *disk, const char *id, GError **error)
 {
     g_auto(DrvRbdImage) image = drv_rbd_image_open(pool, disk, DRV_RBD_CHANGE, error);
+    g_auto(GStrv) snapshots = image ? drv_rbd_image_snapshots(pool, image, error) : NULL;
     g_autofree char *note = g_strdup_printf("snap %s", id);
     g_autofree char *holder = NULL;
     int rc;
 
-    if (image == NULL || !drv_rbd_image_check_format(pool, image, error) ||
-        !find_holder(pool, disk, id, &holder, error))
+    if (snapshots == NULL || !drv_rbd_image_check_format(pool, image, error))
         return FALSE;
-    if (holder && !g_str_equal(holder, disk))
+    if (g_strv_contains((const char *const *)snapshots, id))
+        return check_unchanged(pool, image, id, error) && protect(pool, image, id, error);
+    if (!find_former_holder(pool, disk, id, &holder, error))
+        return FALSE;
+    if (holder)
         return drv_throw(error,
                          DRV_ERROR_EXISTS,
                          "there is a snapshot %s already, in image '%s'",
                          id,
                          holder);
-    if (holder)
-        return check_unchanged(pool, image, id, error) && protect(pool, image, id, error);
     if (!drv_rbd_step_note(step, note, error))
         return FALSE;
     rc = rbd_snap_create(image, id);

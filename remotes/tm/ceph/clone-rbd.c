@@ -31,12 +31,13 @@ check_existing(const CephDiskImage *at, DrvRbdImage image, GError **error)
 }
 
 static gboolean
-clone_base(const CephDiskImage *at, GError **error)
+clone_base(const CephDiskImage *at, gboolean ready, GError **error)
 {
     for (guint i = 1;; i++) {
         g_autoptr(GError) why = NULL;
 
-        if (!drv_rbd_tree_base(at->pool, at->base, DRV_RBD_BASE_SNAPSHOT, error))
+        if (!ready &&
+            !drv_rbd_tree_base(at->pool, at->base, DRV_RBD_BASE_SNAPSHOT, error))
             return FALSE;
         if (drv_rbd_image_clone(
                 at->pool, at->base, DRV_RBD_BASE_SNAPSHOT, at->image, &why))
@@ -46,30 +47,40 @@ clone_base(const CephDiskImage *at, GError **error)
             return FALSE;
         }
         drv_ignore(&why, "another driver may have removed the snapshot");
+        ready = FALSE;
     }
 }
 
 /* Images of format 1 have no clones. */
 static gboolean
-copy_base(const CephDiskImage *at, gboolean *copied, GError **error)
+copy_base(const CephDiskImage *at, DrvRbdImage from, GError **error)
 {
-    g_auto(DrvRbdImage) from =
-        drv_rbd_image_open(at->pool, at->base, DRV_RBD_LOOK, error);
     g_auto(DrvRbdImage) to = NULL;
     guint64 size = 0;
-    uint8_t old = 0;
 
-    if (from == NULL)
-        return FALSE;
-    (void)rbd_get_old_format(from, &old);
-    *copied = old;
-    if (!old)
-        return TRUE;
     (void)rbd_get_size(from, &size);
     if (!drv_rbd_image_create(at->pool, at->image, size, error))
         return FALSE;
     to = drv_rbd_image_open(at->pool, at->image, DRV_RBD_CHANGE, error);
     return to && drv_rbd_write_copy(at->pool, from, to, error);
+}
+
+static gboolean
+fill(const CephDiskImage *at, GError **error)
+{
+    g_auto(DrvRbdImage) base =
+        drv_rbd_image_open(at->pool, at->base, DRV_RBD_LOOK, error);
+    int is_protected = 0;
+    uint8_t old = 0;
+
+    if (base == NULL)
+        return FALSE;
+    (void)rbd_get_old_format(base, &old);
+    if (old)
+        return copy_base(at, base, error);
+    (void)rbd_snap_is_protected(base, DRV_RBD_BASE_SNAPSHOT, &is_protected);
+    drv_rbd_image_close(g_steal_pointer(&base));
+    return clone_base(at, is_protected, error);
 }
 
 static gboolean
@@ -90,10 +101,8 @@ grow(const CephDiskImage *at, const TmClone *request, GError **error)
 static gboolean
 make(const CephDiskImage *at, DrvRbdStep *step, const TmClone *request, GError **error)
 {
-    gboolean copied = FALSE;
-
-    return drv_rbd_step_note(step, "make", error) && copy_base(at, &copied, error) &&
-           (copied || clone_base(at, error)) && grow(at, request, error);
+    return drv_rbd_step_note(step, "make", error) && fill(at, error) &&
+           grow(at, request, error);
 }
 
 /* Shared storage needs no probe on the host. */
