@@ -14,12 +14,13 @@ G_DEFINE_QUARK(drv - error - quark, drv_error)
  * is a signal, so all of ours are small.
  */
 static const int exit_status[DRV_ERROR_LAST] = {
-    [DRV_ERROR_FAILED] = 1,   [DRV_ERROR_USAGE] = 2,        [DRV_ERROR_DUMP] = 3,
-    [DRV_ERROR_CONFIG] = 4,   [DRV_ERROR_NOT_FOUND] = 5,    [DRV_ERROR_EXISTS] = 6,
-    [DRV_ERROR_NO_SPACE] = 7, [DRV_ERROR_PERMISSION] = 8,   [DRV_ERROR_REFUSED] = 9,
-    [DRV_ERROR_BUSY] = 10,    [DRV_ERROR_TIMEOUT] = 11,     [DRV_ERROR_CANCELLED] = 12,
-    [DRV_ERROR_COMMAND] = 13, [DRV_ERROR_REMOTE] = 14,      [DRV_ERROR_CORE] = 15,
-    [DRV_ERROR_VIRT] = 16,    [DRV_ERROR_UNSUPPORTED] = 17, [DRV_ERROR_NO_HOST] = 18,
+    [DRV_ERROR_FAILED] = 1,      [DRV_ERROR_USAGE] = 2,        [DRV_ERROR_DUMP] = 3,
+    [DRV_ERROR_CONFIG] = 4,      [DRV_ERROR_NOT_FOUND] = 5,    [DRV_ERROR_EXISTS] = 6,
+    [DRV_ERROR_NO_SPACE] = 7,    [DRV_ERROR_PERMISSION] = 8,   [DRV_ERROR_REFUSED] = 9,
+    [DRV_ERROR_BUSY] = 10,       [DRV_ERROR_TIMEOUT] = 11,     [DRV_ERROR_CANCELLED] = 12,
+    [DRV_ERROR_COMMAND] = 13,    [DRV_ERROR_REMOTE] = 14,      [DRV_ERROR_CORE] = 15,
+    [DRV_ERROR_VIRT] = 16,       [DRV_ERROR_UNSUPPORTED] = 17, [DRV_ERROR_NO_HOST] = 18,
+    [DRV_ERROR_NO_STORAGE] = 19,
 };
 
 static DrvErrorCode

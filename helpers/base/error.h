@@ -33,6 +33,7 @@ typedef enum {
     DRV_ERROR_VIRT,        /* libvirt */
     DRV_ERROR_UNSUPPORTED, /* this driver has no such operation */
     DRV_ERROR_NO_HOST,     /* no worker could be reached there; nothing was begun */
+    DRV_ERROR_NO_STORAGE,  /* this host does not reach the storage; nothing was begun */
     DRV_ERROR_LAST
 } DrvErrorCode;
 

@@ -63,7 +63,7 @@ throw_connect(rados_t cluster, const DrvRbdSite *site, int rc, GError **error)
     (void)rados_conf_get(cluster, "mon_host", monitors, sizeof monitors);
     if (rc == -ETIMEDOUT)
         return drv_throw(error,
-                         DRV_ERROR_NO_HOST,
+                         DRV_ERROR_NO_STORAGE,
                          "no monitor of the Ceph cluster answers in %" G_GUINT64_FORMAT
                          " s (%s)",
                          site->timeout_s,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rbd/pool.h - one connection to a cluster, and one pool of it.
  *
- * Every wait for the cluster is bounded: DRV_ERROR_NO_HOST when none of its monitors
- * answers here (another bridge may do better), DRV_ERROR_TIMEOUT with what the cluster
- * says of its state when an operation takes too long.
+ * Every wait for the cluster is bounded: DRV_ERROR_NO_STORAGE when none of its
+ * monitors answers here (another bridge may do better), DRV_ERROR_TIMEOUT with what the
+ * cluster says of its state when an operation takes too long.
  */
 #pragma once
 

@@ -76,6 +76,14 @@ drv_dispatch_incomplete(const char *host,
     return TRUE;
 }
 
+/* Nothing was begun there; but of a stream some may have been read. */
+static gboolean
+may_try_next(const GError *why, DrvSource *in)
+{
+    return drv_error_is(why, DRV_ERROR_NO_HOST) ||
+           (in == NULL && drv_error_is(why, DRV_ERROR_NO_STORAGE));
+}
+
 gboolean
 drv_dispatch_any(const char *const *hosts,
                  const DrvOp *op,
@@ -89,7 +97,7 @@ drv_dispatch_any(const char *const *hosts,
 
         if (drv_dispatch(hosts[i], op, request, in, result, &why))
             return TRUE;
-        if (!drv_error_is(why, DRV_ERROR_NO_HOST) || hosts[i + 1] == NULL) {
+        if (!may_try_next(why, in) || hosts[i + 1] == NULL) {
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }

@@ -29,8 +29,8 @@ gboolean drv_dispatch_incomplete(const char *host,
                                  char **result,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* As drv_dispatch(), at the first of @hosts (not empty) that can be reached; those that
- * cannot are logged and skipped.
+/* As drv_dispatch(), at the first of @hosts (not empty) that can be reached and, without
+ * @in, reaches the storage; others are logged and skipped.
  */
 gboolean drv_dispatch_any(const char *const *hosts,
                           const DrvOp *op,

@@ -29,6 +29,8 @@ ceph_lab_setup_suite() {
     export CEPH=$LAB/ceph
     export MONITORS='fd5e:ed::a fd5e:ed::b fd5e:ed::c'
     local address
+    # Of its own, so that it does not change with the hosts that come and go.
+    lab_root switch ip link set br0 address 02:00:00:00:00:fe
     for address in $MONITORS; do
         lab_root switch ip -6 addr add "$address/64" dev br0 nodad
     done
