@@ -249,6 +249,12 @@ $(VIRT_FLOOR): $(OUT)/o/tests/bench/virt-floor.o
 	@mkdir -p $(@D)
 	$(LINK) $^ $(VIRTLIBS)
 
+# And disks in pools: the same calls of librbd.
+RBD_FLOOR := $(OUT)/tests/rbd-floor
+$(RBD_FLOOR): $(OUT)/o/tests/bench/rbd-floor.o
+	@mkdir -p $(@D)
+	$(LINK) $^ $(RBDLIBS)
+
 # --- compile rules ----
 $(LIBDRV): $(filter-out $(WORKER_MAIN),$(call obj,helpers/*/*.c))
 $(LIBDRV) $(LIBIM) $(FAMILY_LIBS):
@@ -267,7 +273,7 @@ FORCE:
 -include $(shell find $(OUT)/o -type f -name '*.d' 2>/dev/null)
 
 all: $(PROGS) $(WORKERS) $(ETC) $(SCRIPTS)
-units: $(UNITS) $(FAULT) $(RBD_FAULT) $(VIRT_FLOOR)
+units: $(UNITS) $(FAULT) $(RBD_FAULT) $(VIRT_FLOOR) $(RBD_FLOOR)
 
 deps:
 	@packaging/install-deps.sh >&2
@@ -293,7 +299,7 @@ demo: deps
 	OUT=$(OUT) tests/demo/demo$(if $(DEMO),-$(DEMO))
 
 bench: deps
-	@$(MAKE) -s all $(VIRT_FLOOR) >&2
+	@$(MAKE) -s all $(VIRT_FLOOR) $(RBD_FLOOR) >&2
 	@OUT=$(OUT) tests/bench/bench
 
 lint:

@@ -10,7 +10,7 @@
 
 #define BLOCK (4 * 1024 * 1024ULL) /* an object of the usual size */
 #define GRAIN (64 * 1024ULL)       /* zeros of that many bytes are left out */
-#define N_BLOCKS 8
+#define N_BLOCKS 6
 #define GROW_MIN (1024 * 1024 * 1024ULL) /* steps of an image whose size is not known */
 
 /* --- blocks that are being written

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rbd/write.h - bytes into RBD images: many writes in flight, zeros skipped.
- * Memory: 8 blocks of 4 MiB.
+ * Memory: 6 blocks of 4 MiB.
  */
 #pragma once
 

@@ -81,7 +81,7 @@ used_on() { # RELEASE
     same 0 2 4 5
     [ "$STOCK" = 5.4 ] || well snap_delete "$D" 0 7 100
     well resize "$D" 32 7 100
-    run_ceph_ds monitor 100 MONITOR_VM_DISKS=1
+    run_ceph_ds monitor 100
     assert_success
     run_ceph_ds rm 5 SOURCE=one/one-5
     assert_error "is a clone of 'one/one-5'"
