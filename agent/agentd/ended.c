@@ -3,7 +3,8 @@
  *
  * on_shutdown is for one that powered off, on_crash for one that crashed, or whose
  * process did.  One that crashed soon after its start is not started again: it would go
- * on so.  (What a reboot from inside is, on_reboot, libvirt is told with the domain.)
+ * on so.  (What a reboot from inside is, on_reboot, libvirt is told with the domain; only
+ * a simulated guest ends by one.)
  */
 #include "agent/agentd/agentd.h"
 
@@ -20,8 +21,10 @@ actions_for(const Vm *vm, const char *detail, gboolean *crashed)
     *crashed = strcmp(detail, "crashed") == 0 || strcmp(detail, "failed") == 0;
     if (*crashed)
         return drv_json_member(vm->record, "on_crash");
-    return strcmp(detail, "shutdown") == 0 ? drv_json_member(vm->record, "on_shutdown")
-                                           : NULL;
+    return drv_json_member(vm->record,
+                           strcmp(detail, "shutdown") == 0 ? "on_shutdown"
+                           : strcmp(detail, "reboot") == 0 ? "on_reboot"
+                                                           : "");
 }
 
 static gboolean
@@ -84,7 +87,7 @@ ended_by_itself(Agent *agent, Vm *vm, const char *detail)
         return;
     }
     drv_info("VM '%s' has ended by itself (%s); it is started again", vm->id, detail);
-    if (soon)
+    if (soon && strcmp(detail, "reboot") != 0)
         add_task(agent, vm, "VM.delay", "delay", json_object_new_int(PAUSE_S));
     add_task(agent, vm, "VM.start", "unpause", json_object_new_boolean(TRUE));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query, HOST.*, and what the agent says of itself. */
 #include "agent/agentd/methods.h"
+#include "agent/agentd/run.h"
 
 json_object *
 query(Call *call)
@@ -73,31 +74,61 @@ vm_adopt(Call *call)
     return enqueue(call, call->agent->host, "HOST.init_model", options);
 }
 
-/* For tests: (dbg, n) cancels the task with that debug_info at its nth point. */
-json_object *
-debug_trigger(Call *call)
+/* --- for tests ------------------------------------------------------------------------
+ */
+
+/* (dbg, n) cancels the task with that debug_info at its nth point. */
+static json_object *
+set_cancel_trigger(Call *call, json_object *args)
 {
-    const char *cmd = arg_text(call, "cmd");
-    json_object *args = arg(call, "args");
-    const char *dbg, *point;
+    const char *dbg = json_object_get_string(json_object_array_get_idx(args, 0));
+    const char *point = json_object_get_string(json_object_array_get_idx(args, 1));
     guint64 n;
 
-    if (cmd == NULL)
-        return NULL;
-    if (strcmp(cmd, "set-cancel-trigger") != 0)
-        return call_fail(call, "Unimplemented", json_object_new_string(cmd));
-    if (!json_object_is_type(args, json_type_array) ||
-        json_object_array_length(args) != 2)
-        return call_fail_argument(call, "parameter 'args' has to be [dbg, n]");
-    dbg = json_object_get_string(json_object_array_get_idx(args, 0));
-    point = json_object_get_string(json_object_array_get_idx(args, 1));
-    if (dbg == NULL || point == NULL ||
+    if (json_object_array_length(args) != 2 || dbg == NULL || point == NULL ||
         !g_ascii_string_to_unsigned(point, 10, 1, G_MAXINT, &n, NULL))
         return call_fail_argument(call, "parameter 'args' has to be [dbg, n]");
     g_free(call->agent->trigger_dbg);
     call->agent->trigger_dbg = g_strdup(dbg);
     call->agent->trigger_point = (guint)n;
     return NULL;
+}
+
+/* What a simulated guest does by itself; a guest of libvirt's does it, or not. */
+static json_object *
+end_guest(Call *call, json_object *args, gboolean reboot)
+{
+    const char *id = json_object_get_string(json_object_array_get_idx(args, 0));
+    Vm *vm = id ? g_hash_table_lookup(call->agent->vms, id) : NULL;
+    g_autoptr(json_object) facts = NULL;
+
+    if (vm == NULL || vm->record == NULL)
+        return call_fail_pair(call, "Does_not_exist", "VM", id ? id : "");
+    if (strcmp(vm_power(vm), "Running") != 0)
+        return call_fail_pair(call, "Bad_power_state", vm_power(vm), "Running");
+    facts = json_tokener_parse(
+        "{\"power_state\":\"Halted\",\"domids\":[],\"consoles\":[],\"devices\":{}}");
+    vm_learn(call->agent, vm, facts);
+    ended_by_itself(call->agent, vm, reboot ? "reboot" : "shutdown");
+    return NULL;
+}
+
+json_object *
+debug_trigger(Call *call)
+{
+    const char *cmd = arg_text(call, "cmd");
+    json_object *args = arg(call, "args");
+    gboolean simulated = strcmp(call->agent->backend, "simulator") == 0;
+
+    if (cmd == NULL)
+        return NULL;
+    if (!json_object_is_type(args, json_type_array))
+        return call_fail_argument(call, "parameter 'args' has to be an array");
+    if (strcmp(cmd, "set-cancel-trigger") == 0)
+        return set_cancel_trigger(call, args);
+    if (simulated && (strcmp(cmd, "reboot") == 0 || strcmp(cmd, "halt") == 0))
+        return end_guest(call, args, *cmd == 'r');
+    return call_fail(call, "Unimplemented", json_object_new_string(cmd));
 }
 
 static gboolean

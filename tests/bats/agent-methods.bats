@@ -245,9 +245,9 @@ refused("Unimplemented", "VM.migrate", id="u1", xenops_url="http://root:pw@10.0.
 refused("Unimplemented", "VM.migrate", id="u1", destination="qemu+ssh://h/system", vdi_map={"a": "b"})
 refused("Internal_error", "VM.migrate", id="u1")
 refused("Does_not_exist", "VM.migrate", id="u2", destination="qemu+ssh://h/system")
-task = run("VM.migrate", id="u1", xenops_url="qemu+ssh://h/system", vdi_map={}, vif_map={}, pci_map={},
-           compress=False, verify_dest=True, localhost_migration=False)
-assert task["state"] == ["Failed", ["Unimplemented", "VM.migrate"]], task'
+ok("VM.start", id="u1"), ok("VM.unpause", id="u1")
+ok("VM.migrate", id="u1", xenops_url="qemu+ssh://h/system", vdi_map={}, vif_map={}, pci_map={},
+           compress=False, verify_dest=True, localhost_migration=False)'
 }
 
 @test "DEBUG.shutdown: answered, then status 0; workers go on" {
@@ -261,4 +261,30 @@ assert call("DEBUG.shutdown") is None' >"$BATS_TEST_TMPDIR/task"
     core_start
     AGENT_TASK=$(<"$BATS_TEST_TMPDIR/task") py '
 assert wait(os.environ["AGENT_TASK"])["state"][0] == "Completed" and power("u1") == "Paused"'
+}
+
+@test "B17: DEBUG.trigger: a simulated guest reboots or halts by itself, and its record says what follows" {
+    py '
+add("u1"), ok("VM.start", id="u1")
+assert refused("Bad_power_state", "DEBUG.trigger", cmd="halt", args=["u1"]) == ["Paused", "Running"]
+ok("VM.unpause", id="u1")
+before = state("u1")["domids"]
+assert call("DEBUG.trigger", cmd="reboot", args=["u1"]) is None
+until(lambda: len(state("u1")["domids"]) == 1 and state("u1")["domids"] != before)
+ok("VM.unpause", id="u1")
+assert call("DEBUG.trigger", cmd="halt", args=["u1"]) is None
+assert (power("u1"), state("u1")["domids"]) == ("Halted", [])
+add("u2", on_reboot=["Shutdown"], on_shutdown=["Start"])
+for cmd, follows in (("reboot", []), ("halt", ["VM.delay", "VM.start"])):
+    ok("VM.start", id="u2"), ok("VM.unpause", id="u2")
+    call("DEBUG.trigger", cmd=cmd, args=["u2"])
+    waiting = [t for t in call("Task.list") if t["vm"] == "u2" and t["state"][0] == "Pending"]
+    assert sorted(t["operation"] for t in waiting) == follows, waiting
+    for task in waiting:
+        call("Task.cancel", id=task["id"])
+refused("Does_not_exist", "DEBUG.trigger", cmd="halt", args=["u3"])
+for cmd in ("check-vbd-plug-ordering", ""):
+    refused("Unimplemented", "DEBUG.trigger", cmd=cmd, args=[])
+for args in (None, 7, [], ["a"], ["a", 0], ["a", "x"]):
+    refused("Internal_error", "DEBUG.trigger", cmd="set-cancel-trigger", args=args)'
 }
