@@ -246,6 +246,19 @@ def known(report, programs):
             raise Problem("agent: not all VMs are known after a restart")
 
 
+def settle(client):
+    """Until the agent has seen what others have done to the VM, and has nothing to do."""
+    end = time.monotonic() + 30
+    while True:
+        state = client("VM.stat", id=vmm.UUID)[1]
+        if (state["power_state"], state["unknown"]) == ("Halted", False) and \
+                not json.loads(client("get_diagnostics"))["workers"]:
+            return
+        if time.monotonic() > end:
+            raise Problem(f"agent: the VM does not come to rest: {state}")
+        time.sleep(0.01)
+
+
 def start(report, programs, floor):
     """VM.start of a libvirt document, against the same calls of libvirt in C."""
     domain = vmm.Domain(floor)
@@ -254,6 +267,7 @@ def start(report, programs, floor):
         client("VM.add", vm={"id": vmm.UUID, "uuid": vmm.UUID, "name": vmm.NAME,
                              "xml": domain.xml.decode()})
         for turn in range(report.runs + 1):
+            settle(client)
             token = client("UPDATES.last_id")
             begin = time.perf_counter()
             token = client.follow([client("VM.start", id=vmm.UUID)], token)
