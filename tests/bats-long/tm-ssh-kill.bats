@@ -29,3 +29,5 @@ teardown() {
     mv_killed_at host02 1 -e EIO
     mv_killed_at host02 1 -e ENOSPC
 }
+
+@test "the driver is stopped at 100 random moments" { mv_stopped 100; }

@@ -36,6 +36,8 @@ teardown() {
     done
 }
 
+@test "the driver is stopped at random moments" { mv_stopped 6; }
+
 # --- a failed migration, and what people do then -------------------------------------------
 
 reason_of() { # CAUSE

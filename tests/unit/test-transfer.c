@@ -229,7 +229,6 @@ test_cut(Place *place, gconstpointer unused)
 static void
 test_lie(Place *place, gconstpointer unused)
 {
-    g_autofree char *target = g_build_filename(place->target, "disk.0", NULL);
     guint found = 0;
 
     (void)unused;

@@ -76,3 +76,27 @@ mv_killed_at() { # NODE EVERY fault-option...
     [ "$points" -gt 0 ] || fail "no call was counted"
     echo "# points tried: mv, $node, $*: $points" >&3
 }
+
+# Stopped at a random moment of its first 0.6 s: the VM is whole where it was, with nothing
+# left of the work but what the next try continues with, or where it goes; and that try
+# works at once.
+mv_stopped() { # HOW-OFTEN
+    local n delay done=0
+    for ((n = 0; n < $1; n++)); do
+        lay_vm
+        delay=0.$(printf %03d $((RANDOM % 600)))
+        run lab_exec fe timeout -s TERM -k 10 "$delay" "$REMOTES/tm/ssh/mv" \
+            "host01:$SYS/25" "host02:$SYS/25" 25 0
+        echo "stopped after $delay: $status"
+        [ "$status" -ne 137 ] || fail "it does not stop"
+        if has_disk host02; then
+            done=$((done + 1))
+        else
+            assert_there host01 "${VM_FILES[@]}"
+            run lab_exec host02 sh -c "ls -A $SYS | grep -v -e '^.monitor$' -e '^.incoming-25$'"
+            assert_output ""
+        fi
+        assert_completes
+    done
+    echo "# random stops: $1, of which $done came too late" >&3
+}
