@@ -152,7 +152,9 @@ receive_file(Receiving *at, guint number, GError **error)
             return FALSE;
         if (at->head.type != DRV_WIRE_BLOCKS)
             break;
-        if (at->head.offset != number || !receive_window(at, &file, has, blocks, error))
+        if (at->head.offset != number)
+            return drv_wire_throw(at->peer, at->head.type, error);
+        if (!receive_window(at, &file, has, blocks, error))
             return FALSE;
     }
     if (!drv_arrival_end(&file, error))
