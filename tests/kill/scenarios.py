@@ -213,7 +213,8 @@ for _fmt in ("raw", "qcow2"):
 
 def clone(world, fmt, action="clone", name="disk.0", **more):
     source = image(world, fmt)
-    world.vm(VM, disk(fmt, "YES" if action == "clone" else "NO", SOURCE=source, **more))
+    is_clone = action.startswith("clone")
+    world.vm(VM, disk(fmt, "YES" if is_clone else "NO", SOURCE=source, **more))
     return Plan(world.tm("qcow2", action, f"fe:{source}", at(world, name), str(VM), "1"),
                 undo=delete(world, name), gone=[f"0/{VM}"])
 
@@ -227,6 +228,27 @@ scenario("tm.clone.raw.larger")(lambda world: clone(world, "raw", SIZE=8, SPARSE
 scenario("tm.clone.kernel")(lambda world: clone(world, "raw", name="kernel"))
 scenario("tm.ln.qcow2")(lambda world: clone(world, "qcow2", "ln"))
 scenario("tm.ln.raw")(lambda world: clone(world, "raw", "ln"))
+scenario("tm.clone.ssh.qcow2")(lambda world: clone(world, "qcow2", "clone.ssh"))
+scenario("tm.ln.ssh.qcow2")(lambda world: clone(world, "qcow2", "ln.ssh"))
+scenario("tm.ln.ssh.raw")(lambda world: clone(world, "raw", "ln.ssh"))
+
+
+def mvds_ssh(fmt, snapshots, world):
+    """A persistent disk that was brought to the host goes back, changed."""
+    source = image(world, fmt)
+    world.vm(VM, disk(fmt, "NO", SOURCE=source))
+    world.do(world.tm("qcow2", "ln.ssh", f"fe:{source}", at(world), str(VM), "1"))
+    path = f"{world.sys}/{VM}/disk.0"
+    for number in range(snapshots):
+        write_to(world, path, fmt, number * 65536, 200 + number)
+        world.do(world.tm("qcow2", "snap_create.ssh", at(world), str(number), str(VM), "1"))
+    write_to(world, path, fmt, snapshots * 65536, 210)
+    return Plan(world.tm("qcow2", "mvds.ssh", at(world), source, str(VM), "1"))
+
+
+scenario("tm.mvds.ssh.qcow2", "qcow2", 0)(mvds_ssh)
+scenario("tm.mvds.ssh.qcow2.snapshots", "qcow2", 2)(mvds_ssh)
+scenario("tm.mvds.ssh.raw.snapshots", "raw", 2)(mvds_ssh)
 
 
 @scenario("tm.clone.qcow2.again")
