@@ -16,7 +16,7 @@ in_root() {
 }
 
 @test "lintian finds nothing" {
-    run lintian --allow-root --fail-on=error,warning,info "$DEBS"/one-native{_,-agent_,-doc_,-host_}*.deb
+    run lintian --allow-root --fail-on=error,warning,info "$DEBS"/one-native{_,-agent_,-doc_,-host_,-mqtt_}*.deb
     assert_success
     assert_output ""
 }
