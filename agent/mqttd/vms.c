@@ -137,7 +137,6 @@ vm_find(Work *work, const char *name, Vm *vm, GError **error)
 gboolean
 vm_own(Work *work, const char *name, Vm *vm, GError **error)
 {
-    g_autofree char *id = NULL;
     g_autofree char *step = g_strdup_printf("adopt %s", name);
 
     if (!vm_find(work, name, vm, error))

@@ -52,6 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (error == NULL) {
         g_autoptr(GPtrArray) vms = container_vms(message, &alone);
 
+        g_assert(vms->len <= 2 * message->items->len); /* a swap has two */
         for (guint i = 0; i < message->items->len; i++)
             check_item(message, g_ptr_array_index(message->items, i));
     }
