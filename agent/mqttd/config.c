@@ -90,6 +90,7 @@ static const Field hypervisor[] = {
     NUMBER("stop-timeout", stop_timeout_s, 1, 86400),
     NUMBER("probe-port", probe_port, 1, 65535),
     TEXT("rdma-suffix", rdma_suffix),
+    TEXT("pci-devices", pci_devices),
     TEXT("swap-directory", swap_directory),
     NUMBER("memory-reserve", memory_reserve_kib, 0, G_GINT64_CONSTANT(1) << 50),
     END,
@@ -181,6 +182,7 @@ put_defaults(Config *config)
     config->driver = g_strdup("qemu");
     config->transport = g_strdup("ssh");
     config->rdma_suffix = g_strdup("-ib");
+    config->pci_devices = g_strdup("/sys/bus/pci/devices");
     config->start_timeout_s = config->stop_timeout_s = 60;
     config->probe_port = 22;
     config->pscom_request_topic = g_strdup("fast/pscom/<vm_name>/any_proc/request");
@@ -199,26 +201,13 @@ void
 config_free(Config *config)
 {
     char **const texts[] = {
-        &config->client_id,
-        &config->subscribe_topic,
-        &config->publish_topic,
-        &config->host,
-        &config->username,
-        &config->password,
-        &config->password_file,
-        &config->ca_file,
-        &config->ca_directory,
-        &config->cert_file,
-        &config->key_file,
-        &config->driver,
-        &config->transport,
-        &config->rdma_suffix,
-        &config->socket,
-        &config->directory,
-        &config->pscom_request_topic,
-        &config->swap_directory,
-        &config->scheduler,
-        &config->pscom_response_topic,
+        &config->client_id,      &config->subscribe_topic, &config->publish_topic,
+        &config->host,           &config->username,        &config->password,
+        &config->password_file,  &config->ca_file,         &config->ca_directory,
+        &config->cert_file,      &config->key_file,        &config->driver,
+        &config->transport,      &config->rdma_suffix,     &config->pci_devices,
+        &config->socket,         &config->directory,       &config->pscom_request_topic,
+        &config->swap_directory, &config->scheduler,       &config->pscom_response_topic,
         &config->hostname,
     };
 

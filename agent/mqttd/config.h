@@ -19,7 +19,7 @@ typedef struct {
     /* hypervisor */
     int hypervisor_type;
     char **nodes; /* may be NULL */
-    char *driver, *transport, *rdma_suffix;
+    char *driver, *transport, *rdma_suffix, *pci_devices;
     gint64 start_timeout_s, stop_timeout_s, probe_port, memory_reserve_kib;
 
     /* pscom-handler */

@@ -20,6 +20,7 @@ item_free(Item *item)
     g_free(item->transport);
     g_strfreev(item->destinations);
     json_object_put(item->cpus);
+    g_clear_pointer(&item->pci_ids, g_array_unref);
     item_free(item->swap);
     g_free(item);
 }
@@ -156,10 +157,57 @@ read_cpus(const Node *node, gpointer into, GError **error)
     return TRUE;
 }
 
+/* As the original reads them and lspci writes them: hexadecimal, with or without 0x. */
+static gboolean
+read_pci_number(const Node *node, gpointer number, GError **error)
+{
+    const char *text = node->kind == NODE_TEXT ? node->text : "";
+
+    if (g_ascii_strncasecmp(text, "0x", 2) == 0)
+        text += 2;
+    return g_ascii_string_to_signed(text, 16, 0, G_MAXUINT16, number, NULL) ||
+           field_refuse(node, "has to be a hexadecimal number, such as 0x15b3", error);
+}
+
+static gboolean
+read_pci_id(const Node *node, GArray *ids, GError **error)
+{
+    const Node *vendor = node_find(node, "vendor"), *device = node_find(node, "device");
+    PciId id;
+
+    if (vendor == NULL || device == NULL)
+        return field_refuse(node, "has to have a vendor and a device", error);
+    if (!read_pci_number(vendor, &id.vendor, error) ||
+        !read_pci_number(device, &id.device, error))
+        return FALSE;
+    g_array_append_val(ids, id);
+    return TRUE;
+}
+
+static gboolean
+read_pci_ids(const Node *node, gpointer into, GError **error)
+{
+    Item *item = into;
+
+    g_clear_pointer(&item->pci_ids, g_array_unref);
+    item->pci_ids = g_array_new(FALSE, TRUE, sizeof(PciId));
+    if (node->kind != NODE_LIST || node->items->len > ITEM_MAX_PCI)
+        return field_refuse(
+            node, "has to be a list of at most 32 vendors and devices", error);
+    for (guint i = 0; i < node->items->len; i++) {
+        if (!read_pci_id(g_ptr_array_index(node->items, i), item->pci_ids, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Clients write down what they do not ask for: an empty list, an empty text. */
 static gboolean
 refuse_unsupported(const Node *node, gpointer into, GError **error)
 {
     (void)into;
+    if (node->kind == NODE_TEXT ? *node->text == '\0' : node->items->len == 0)
+        return TRUE;
     return field_refuse(node, "is not supported", error);
 }
 
@@ -212,7 +260,7 @@ static const Field start_fields[] = {
     TEXT("xml", xml),
     NUMBER("memory", memory_kib, 1, G_GINT64_CONSTANT(1) << 50),
     NUMBER("vcpus", vcpus, 1, 65535),
-    CUSTOM("pci-ids", refuse_unsupported),
+    CUSTOM("pci-ids", read_pci_ids),
     FLAG("transient", transient),
     FLAG("probe-with-ssh", probe),
     TEXT("probe-hostname", probe_hostname),

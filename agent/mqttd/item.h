@@ -12,6 +12,12 @@ typedef enum { MIGRATE_WARM, MIGRATE_LIVE, MIGRATE_OFFLINE } MigrateType;
 typedef enum { MODE_AUTO, MODE_COMPACT, MODE_SCATTER } EvacuateMode;
 
 #define PROCS_AUTO (-1)
+#define ITEM_MAX_PCI 32
+
+/* What lspci -nn shows, 15b3:1004. */
+typedef struct {
+    gint64 vendor, device;
+} PciId;
 
 /* One element of a task's list; a task without a list is one item.  Which members count
  * depends on the task.
@@ -20,6 +26,7 @@ typedef struct Item Item;
 struct Item {
     char *name, *regex, *xml;
     gint64 memory_kib, vcpus; /* 0: as they are */
+    GArray *pci_ids;          /* PciId; NULL: none */
     gboolean transient, probe, force, undefine;
     char *probe_hostname; /* NULL: the name */
 

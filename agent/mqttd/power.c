@@ -2,6 +2,7 @@
 /* stop vm, suspend vm, resume vm, repin vm. */
 #include <string.h>
 
+#include "agent/mqttd/pci.h"
 #include "agent/mqttd/work.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -37,7 +38,7 @@ forget(Work *work, const Vm *vm, GError **error)
     if (work->item->undefine && !vm_run(work, vm, "delete", "VM.delete", NULL, error))
         return FALSE;
     if (vm->persistent && !work->item->undefine)
-        return TRUE;
+        return pci_take_back(work, vm, error) || drv_prefix(error, "it is off, but");
     if (rpc_call(&work->rpc, "VM.remove", rpc_id(vm->id), NULL, &why) ||
         drv_error_is(why, DRV_ERROR_NOT_FOUND))
         return TRUE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/common/vm-uuid.h"
+#include "agent/mqttd/pci.h"
 #include "agent/mqttd/peer.h"
 #include "agent/mqttd/probe.h"
 #include "agent/mqttd/vm-xml.h"
@@ -150,18 +151,27 @@ probe(Work *work, const char *name, GError **error)
                        "Timeout while trying to reach domain with SSH.  The VM runs");
 }
 
+/* One that runs has its devices, or the start is refused. */
+static gboolean
+give_devices(Work *work, const Vm *vm, const char *name, GError **error)
+{
+    return strcmp(vm->power, "Halted") != 0 || pci_give(work, vm, name, error);
+}
+
 static gboolean
 start(Work *work, char **name, GError **error)
 {
     g_auto(Vm) vm = { 0 };
+    gboolean ok;
 
     if (work->item->xml ? !prepare_xml(work, name, &vm, error)
                         : !prepare_named(work, &vm, error))
         return FALSE;
-    return is_nowhere_else(work, *name, error) &&
-           vm_run(work, &vm, "start", "VM.start", NULL, error) &&
-           vm_run(work, &vm, "unpause", "VM.unpause", NULL, error) &&
-           probe(work, *name, error);
+    ok = is_nowhere_else(work, *name, error) && give_devices(work, &vm, *name, error) &&
+         vm_run(work, &vm, "start", "VM.start", NULL, error) &&
+         vm_run(work, &vm, "unpause", "VM.unpause", NULL, error);
+    pci_start_is_over(&vm);
+    return ok && probe(work, *name, error);
 }
 
 void

@@ -6,6 +6,7 @@
  * both see, the other is fetched, and the file is restored there.  Whatever fails, each
  * VM is active at one host, and the answer says at which half it was.
  */
+#include "agent/mqttd/pci.h"
 #include "agent/mqttd/peer.h"
 #include "agent/mqttd/pscom.h"
 #include "agent/mqttd/transfer.h"
@@ -84,6 +85,7 @@ suspend_ours(Work *work, Swap *swap)
     gint64 began = g_get_monotonic_time();
     g_auto(Vm) vm = { 0 };
     gboolean ok = file && vm_own(work, swap->ours.name, &vm, &swap->ours_error) &&
+                  pci_may_leave(work, vm.id, &swap->ours_error) &&
                   vm_run(work,
                          &vm,
                          "suspend",

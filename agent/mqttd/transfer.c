@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/mqttd/pci.h"
 #include "agent/mqttd/pscom.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -150,7 +151,8 @@ transfer_move(
     g_auto(Vm) vm = { 0 };
     gboolean ok;
 
-    if (!find_mover(work, transfer->name, &vm, error))
+    if (!find_mover(work, transfer->name, &vm, error) ||
+        !pci_may_leave(work, vm.id, error))
         return FALSE;
     ok = transfer->rdma && transfer->type != MIGRATE_OFFLINE
              ? move_by_rdma(work, transfer, vm.id, retries, note, error)

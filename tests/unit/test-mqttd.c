@@ -86,7 +86,12 @@ test_wrong_tasks(void)
         { "id: 7\ntask: start vm\nlist:\n- vm-name: a\n  memory: much\n",
           "'list[0].memory' has to be a number from 1" },
         { "id: 7\ntask: start vm\nlist:\n- vm-name: a\n  pci-ids: [{vendor: 0x1}]\n",
-          "'list[0].pci-ids' is not supported" },
+          "'list[0].pci-ids[0]' has to have a vendor and a device" },
+        { "id: 7\ntask: start vm\nlist:\n- vm-name: a\n"
+          "  pci-ids: [{vendor: 0x15b3, device: 0x10000}]\n",
+          "'list[0].pci-ids[0].device' has to be a hexadecimal number" },
+        { "id: 7\ntask: start vm\nlist:\n- vm-name: a\n  ivshmem: {id: a, size: 1}\n",
+          "'list[0].ivshmem' is not supported" },
         { "id: 7\ntask: start vm\nlist:\n- vm-name: a\n  transient: true\n",
           "'transient' needs" },
         { "id: 7\ntask: migrate vm\nvm-name: a\n", "destination is missing" },
@@ -168,6 +173,28 @@ test_old_spellings(void)
     item = g_ptr_array_index(third->items, 0);
     g_assert_cmpstr(item->name, ==, "a");
     g_assert_true(item->probe);
+}
+
+/* As lspci and as C write them; what is asked for with nothing in it is not asked for. */
+static void
+test_pci_ids(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Message) message =
+        read_message("task: start vm\nvm-configurations:\n- vm-name: a\n  devs: []\n"
+                     "  ivshmem: {}\n  memnode-map: ''\n  base-name:\n"
+                     "  pci-ids:\n  - {vendor: 0x15b3, device: 1004}\n"
+                     "- vm-name: b\n  pci-ids: []\n",
+                     &error);
+    const Item *item;
+
+    g_assert_no_error(error);
+    item = g_ptr_array_index(message->items, 0);
+    g_assert_cmpuint(item->pci_ids->len, ==, 1);
+    g_assert_cmpint(g_array_index(item->pci_ids, PciId, 0).vendor, ==, 0x15b3);
+    g_assert_cmpint(g_array_index(item->pci_ids, PciId, 0).device, ==, 0x1004);
+    item = g_ptr_array_index(message->items, 1);
+    g_assert_cmpuint(item->pci_ids->len, ==, 0);
 }
 
 /* --- the plan --------------------------------------------------------------------------
@@ -365,6 +392,7 @@ main(int argc, char **argv)
     g_test_add_func("/mqttd/id-of-a-broken-document", test_id_of_a_broken_document);
     g_test_add_func("/mqttd/migrate", test_migrate);
     g_test_add_func("/mqttd/old-spellings", test_old_spellings);
+    g_test_add_func("/mqttd/pci-ids", test_pci_ids);
     g_test_add_func("/mqttd/plan", test_plan);
     g_test_add_func("/mqttd/plan-without-hosts", test_plan_without_hosts);
     g_test_add_func("/mqttd/spool", test_spool);
