@@ -87,6 +87,25 @@ test_all_hosts_down(void)
     g_assert_cmpuint(request.runs, ==, 3);
 }
 
+/* A host that does not reach the storage has begun nothing, but may have read a stream.
+ */
+static void
+test_no_storage(void)
+{
+    static const DrvSourceOps no_data = { .read = NULL };
+    g_autoptr(DrvSource) in = drv_source_new(&no_data, NULL, "nothing");
+    Request request = { .fail_first = DRV_ERROR_NO_STORAGE, .fails = 1 };
+    Request streamed = request;
+    g_autofree char *result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    must(drv_dispatch_any(three, &op, &request, NULL, &result, &error));
+    g_assert_cmpstr(result, ==, "at try 2");
+    g_assert_false(drv_dispatch_any(three, &op, &streamed, in, NULL, &error));
+    g_assert_error(error, DRV_ERROR, DRV_ERROR_NO_STORAGE);
+    g_assert_cmpuint(streamed.runs, ==, 1);
+}
+
 /* What may have been begun at one host is never begun at another. */
 static void
 test_no_next_host(void)
@@ -95,7 +114,7 @@ test_no_next_host(void)
         Request request = { .fail_first = code, .fails = 1 };
         g_autoptr(GError) error = NULL;
 
-        if (code == DRV_ERROR_NO_HOST)
+        if (code == DRV_ERROR_NO_HOST || code == DRV_ERROR_NO_STORAGE)
             continue;
         g_assert_false(drv_dispatch_any(three, &op, &request, NULL, NULL, &error));
         g_assert_error(error, DRV_ERROR, (int)code);
@@ -148,6 +167,7 @@ main(int argc, char **argv)
     g_test_add_func("/place/is-here", test_is_here);
     g_test_add_func("/place/next-host", test_next_host);
     g_test_add_func("/place/all-hosts-down", test_all_hosts_down);
+    g_test_add_func("/place/no-storage", test_no_storage);
     g_test_add_func("/place/no-next-host", test_no_next_host);
     g_test_add_func("/place/complete", test_complete);
     g_test_add_func("/place/nothing", test_nothing);
