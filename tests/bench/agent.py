@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 
-import mqtt
 import vmm
 from measure import Problem
 
@@ -315,6 +314,7 @@ def run(report, out):
         if any(report.wants(part) for part in name.split()):
             measure(report, programs)
     if report.wants("agent.mqtt"):
+        import mqtt  # it needs paho, which no other group does
         with Agent(programs, "--backend", "simulator") as agent:
             mqtt.run(report, agent, programs)
     if report.wants("agent.start"):
