@@ -2,6 +2,9 @@
 /* VM.*: what the agent owns, and what is done to it. */
 #include "agent/agentd/methods.h"
 
+#include "agent/common/json.h"
+#include "base/json.h"
+
 /* Ours besides the interface: a VM that runs keeps its definition. */
 json_object *
 vm_add(Call *call)
@@ -151,22 +154,67 @@ vm_operation(Call *call)
     return vm ? enqueue(call, vm, call->operation, options_of(call)) : NULL;
 }
 
-/* What moves disks or NICs to others on the way is not here. */
+/* TRUE when the device is at @place now, which is written in full or as its path only. */
 static gboolean
-moves_only(Call *call)
+is_at(const Device *device, json_object *place)
 {
-    static const char *const maps[] = { "vdi_map", "vif_map", "pci_map" };
+    const char *key = device->class == CLASS_PCI ? "address" : "backend";
+    json_object *now = drv_json_member(device->record, key), *path = NULL;
 
-    for (guint i = 0; i < G_N_ELEMENTS(maps); i++) {
-        json_object *map = arg(call, maps[i]);
+    (void)agent_json_variant(now, &path);
+    return json_object_equal(now, place) || (path && json_object_equal(path, place));
+}
+
+/* A map says where devices are at the destination: where they are here, each of them. */
+static gboolean
+stays(Call *call, const Vm *vm, Class class, const char *key, json_object *map)
+{
+    json_object_object_foreach(map, name, place)
+    {
+        Device *device = vm_device(vm, class, name);
         g_autofree char *text = NULL;
 
-        if (map == NULL || (json_object_is_type(map, json_type_object) &&
-                            json_object_object_length(map) == 0))
+        if (device && is_at(device, place))
             continue;
-        text = g_strdup_printf("VM.migrate with %s: devices stay as they are", maps[i]);
-        (void)call_fail(call, "Unimplemented", json_object_new_string(text));
+        text =
+            g_strdup_printf("VM.migrate with %s of '%s' to %s: devices stay as they are",
+                            key,
+                            name,
+                            json_object_to_json_string(place));
+        if (device)
+            (void)call_fail(call, "Unimplemented", json_object_new_string(text));
+        else
+            (void)call_fail_pair(call, "Does_not_exist", class_name(class), name);
         return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+all_stay(Call *call, const Vm *vm)
+{
+    static const struct {
+        Class class;
+        const char *key;
+    } maps[] = { { CLASS_VBD, "vdi_map" },
+                 { CLASS_VIF, "vif_map" },
+                 { CLASS_PCI, "pci_map" } };
+
+    for (guint i = 0; i < G_N_ELEMENTS(maps); i++) {
+        const char *key = maps[i].key;
+        json_object *map = arg(call, key);
+
+        if (map == NULL)
+            continue;
+        if (!json_object_is_type(map, json_type_object)) {
+            g_autofree char *text =
+                g_strdup_printf("parameter '%s' has to be a map", key);
+
+            (void)call_fail_argument(call, text);
+            return FALSE;
+        }
+        if (!stays(call, vm, maps[i].class, key, map))
+            return FALSE;
     }
     return TRUE;
 }
@@ -181,7 +229,7 @@ vm_migrate(Call *call)
     const char *uri = vm ? arg_text(call, key) : NULL;
     json_object *options;
 
-    if (uri == NULL || !moves_only(call))
+    if (uri == NULL || !all_stay(call, vm))
         return NULL;
     if (g_ascii_strncasecmp(uri, "http:", 5) == 0 ||
         g_ascii_strncasecmp(uri, "https:", 6) == 0)

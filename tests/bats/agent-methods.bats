@@ -238,16 +238,39 @@ assert call("PCI.dequarantine", pci_addr={"domain": 0, "bus": 0, "dev": 0, "fn":
 refused("Internal_error", "PCI.dequarantine")'
 }
 
-@test "migrate: a xenopsd is no destination, and disks are not moved on the way" {
+@test "migrate: a xenopsd is no destination; what the interface has besides is accepted" {
     py '
 add("u1")
 refused("Unimplemented", "VM.migrate", id="u1", xenops_url="http://root:pw@10.0.0.1/services/xenops")
-refused("Unimplemented", "VM.migrate", id="u1", destination="qemu+ssh://h/system", vdi_map={"a": "b"})
 refused("Internal_error", "VM.migrate", id="u1")
 refused("Does_not_exist", "VM.migrate", id="u2", destination="qemu+ssh://h/system")
 ok("VM.start", id="u1"), ok("VM.unpause", id="u1")
 ok("VM.migrate", id="u1", xenops_url="qemu+ssh://h/system", vdi_map={}, vif_map={}, pci_map={},
            compress=False, verify_dest=True, localhost_migration=False)'
+}
+
+@test "migrate: maps of devices that stay where they are; another place is an error that names it" {
+    py '
+add("u1")
+call("VBD.add", vbd={"id": ["u1", "xvda"], "backend": ["Local", "/d/a.qcow2"]})
+call("VIF.add", vif={"id": ["u1", "0"], "backend": ["Local", "br0"]})
+call("VIF.add", vif={"id": ["u1", "1"]})
+address = {"domain": 0, "bus": 1, "dev": 2, "fn": 3}
+call("PCI.add", pci={"id": ["u1", "p"], "address": address, "position": 0})
+def migrate(method, *want, **maps):
+    return method(*want, "VM.migrate", id="u1", destination="qemu+ssh://h/system", **maps)
+for key, name, other in (("vif_map", "0", ["Local", "br1"]), ("vif_map", "1", "br0"),
+                         ("vdi_map", "xvda", "/d/b.qcow2"), ("pci_map", "p", {**address, "bus": 2}),
+                         ("vif_map", "0", None)):
+    why = migrate(refused, "Unimplemented", **{key: {name: other}})
+    assert f"{key} of " + repr(name) in why[:90], why
+assert migrate(refused, "Does_not_exist", vif_map={"0": "br0", "7": "br0"}) == ["Vif", "7"]
+assert migrate(refused, "Does_not_exist", vdi_map={"0": "br0"}) == ["Vbd", "0"]
+assert "vif_map" in migrate(refused, "Internal_error", vif_map=["0"])
+assert call("Task.list") == []
+ok("VM.start", id="u1"), ok("VM.unpause", id="u1")
+migrate(ok, vdi_map={"xvda": "/d/a.qcow2"}, pci_map={"p": address},
+        vif_map={"0": ["Local", "br0"], "1": ["Local", "xenbr0"]})'
 }
 
 @test "DEBUG.shutdown: answered, then status 0; workers go on" {
