@@ -297,18 +297,40 @@ set_marker(Agent *agent, Vm *vm, Task *task, GError **error)
 /* The task is on record with its process before that gets to know what to do: one that a
  * later core would not know of finds the end of stdin, and has done nothing.
  */
+static Process *
+hand_over(Agent *agent, Task *task, const char *text, gboolean *again, GError **error)
+{
+    gboolean kept = agent->idle.head != NULL, stored;
+    Process *process = process_take(agent, error);
+
+    *again = FALSE;
+    if (process == NULL)
+        return NULL;
+    task->pid = process->pid;
+    task->pid_start = process->start;
+    stored = task_store(agent, task, error);
+    if (stored && process_send(process, text, error))
+        return process;
+    *again = stored && kept;
+    task->pid = 0;
+    process_done(process, FALSE);
+    return NULL;
+}
+
+/* A kept process may have died unseen: it has read nothing, and the next one gets it. */
 static gboolean
 begin(Agent *agent, Vm *vm, Task *task, const char *text, int out, GError **error)
 {
-    Process *process = process_take(agent, error);
+    g_autoptr(GError) why = NULL;
+    gboolean again;
+    Process *process = hand_over(agent, task, text, &again, &why);
 
-    if (process == NULL)
-        return FALSE;
-    task->pid = process->pid;
-    task->pid_start = process->start;
-    if (!task_store(agent, task, error) || !process_send(process, text, error)) {
-        task->pid = 0;
-        process_done(process, FALSE);
+    while (again) {
+        g_clear_error(&why);
+        process = hand_over(agent, task, text, &again, &why);
+    }
+    if (process == NULL) {
+        g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
     follow(agent, vm, task, process, out);

@@ -598,31 +598,55 @@ ok("VM.shutdown", id="u2", force=False)
 assert wait(first)["state"][0] == "Completed"'
 }
 
-@test "C30: what waits when the core is killed goes on in its order, unless the host has booted" {
-    AGENT_KEEP=1 core_stop
-    core_start --workers 1
-    local queue='
-add("u1", sim_delay_ms=400), add("u2")
+# A program that stands in for the simulator, with --programs $BATS_TEST_TMPDIR/programs;
+# its text is on stdin.
+worker_is() {
+    mkdir -p "$BATS_TEST_TMPDIR/programs"
+    cat - >"$BATS_TEST_TMPDIR/programs/drv-agent-simulator"
+    chmod +x "$BATS_TEST_TMPDIR/programs/drv-agent-simulator"
+}
+
+# Six operations, the first of which has a worker that waits for the gate; then the core
+# is killed.  Their ids are in $BATS_TEST_TMPDIR/ids, $worker is that one's pid.
+fill_queue() {
+    py '
+add("u1"), add("u2")
 ids = [call("VM." + m, id="u1") for m in ("start", "unpause", "pause", "shutdown", "start")]
 ids.append(call("VM.start", id="u2"))
-until(lambda: call("Task.stat", id=ids[0])["state"][1] > 0)
-json.dump(ids, open("'"$BATS_TEST_TMPDIR"'/ids", "w"))'
-    local check='
+until(lambda: [w["task"] for w in diagnostics()["workers"]] == ids[:1])
+json.dump(ids, open("'"$BATS_TEST_TMPDIR"'/ids", "w"))
+print(diagnostics()["workers"][0]["pid"])' >"$BATS_TEST_TMPDIR/pid"
+    worker=$(cat "$BATS_TEST_TMPDIR/pid")
+    core_kill
+}
+
+@test "C30: what waits when the core is killed goes on in its order, unless the host has booted" {
+    AGENT_KEEP=1 core_stop
+    worker_is <<END
+#!/bin/bash
+flock "$BATS_TEST_TMPDIR/gate" true && exec "$DRV_OUT/agent/drv-agent-simulator"
+END
+    exec 7>"$BATS_TEST_TMPDIR/gate"
+    flock 7
+    core_start --workers 1 --programs "$BATS_TEST_TMPDIR/programs"
+    local worker check='
 ids = json.load(open("'"$BATS_TEST_TMPDIR"'/ids"))
 tasks = wait(*ids)
 results = [t["state"][0] for t in tasks]'
-    py "$queue"
-    core_kill
-    core_start --workers 1
+    fill_queue
+    flock -u 7
+    core_start --workers 1 --programs "$BATS_TEST_TMPDIR/programs"
     py "$check"'
 assert results == ["Completed"] * 6, tasks
 ctimes = [t["ctime"] for t in tasks]
 assert ctimes == sorted(ctimes) and power("u1") == power("u2") == "Paused"
 ok("VM.shutdown", id="u1"), ok("VM.shutdown", id="u2")'
-    py "${queue/400/4000}" # so that the first is in its middle when all is killed
-    core_kill
+    AGENT_KEEP=1 core_stop # and with it the process that waits
+    core_start --workers 1 --programs "$BATS_TEST_TMPDIR/programs"
+    flock 7
+    fill_queue
+    kill -KILL -- "-$worker"
     echo 00000000-another-boot >"$AGENT_DIRECTORY/boot"
-    core_workers | xargs -r kill -KILL
     core_start --workers 1
     py "$check"'
 assert results == ["Failed"] * 6, tasks
@@ -678,6 +702,44 @@ print(third)' >"$BATS_TEST_TMPDIR/third"
     # With the core goes the stdin of those that wait.
     core_kill
     wait_until 20 test ! -e "/proc/$(cat "$BATS_TEST_TMPDIR/third")"
+}
+
+@test "a kept process that died, or reads no more, is not given an operation: another is" {
+    AGENT_KEEP=1 core_stop
+    # Reads one document and no other, and does not end.
+    worker_is <<END
+#!/bin/bash
+IFS= read -r line
+exec <&-
+"$DRV_OUT/agent/drv-agent-simulator" <<<"\$line"
+exec sleep 300
+END
+    core_start --workers 1 --grace 1 --programs "$BATS_TEST_TMPDIR/programs"
+    py '
+add("u1")
+for _ in range(5):
+    ok("VM.start", id="u1"), ok("VM.shutdown", id="u1")'
+    AGENT_KEEP=1 core_stop
+    core_start --workers 1
+    # Dead, and its end is perhaps not seen yet.
+    py '
+def kept():
+    with open("/proc/{0}/task/{0}/children".format(os.environ["AGENT_PID"])) as file:
+        return [int(pid) for pid in file.read().split()]
+def ended(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+for _ in range(50):
+    ok("VM.start", id="u1")
+    for pid in kept():
+        os.kill(pid, 9)
+        while not ended(pid):
+            pass
+    ok("VM.shutdown", id="u1")'
+    echo "# injected: SIGKILL of an idle worker, 50 times; one that reads no more, 9 times" >&3
 }
 
 @test "metrics: what was done, by operation, result and time; what waits, works and is unknown" {

@@ -35,9 +35,10 @@ core_answers() {
 
 # The worker processes of this test's agent end as well.
 core_stop() {
-    [ -n "${AGENT_JOB-}" ] || return 0
-    kill "$AGENT_JOB" 2>/dev/null || true
-    end_job "$AGENT_JOB"
+    if [ -n "${AGENT_JOB-}" ]; then
+        kill "$AGENT_JOB" 2>/dev/null || true
+        end_job "$AGENT_JOB"
+    fi
     AGENT_JOB=
     core_workers | xargs -r kill -KILL
     [ -n "${AGENT_KEEP-}" ] || rm -rf "$AGENT_DIRECTORY"
