@@ -31,6 +31,7 @@ struct Broker {
     GHashTable *flying; /* mid → name */
     GPtrArray *listeners;
     GQueue left; /* topics to unsubscribe from */
+    char *why;   /* libmosquitto's last error; NULL: none */
 };
 
 /* The thread has something to do. */

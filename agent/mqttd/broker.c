@@ -225,9 +225,9 @@ drain_wake(Broker *broker)
 }
 
 /* Poll, read, write.  What is written comes after what was read was handled: see
- * broker_new().  FALSE: the connection is over.
+ * broker_new().  If not MOSQ_ERR_SUCCESS, the connection is over.
  */
-static gboolean
+static int
 turn(Broker *broker)
 {
     struct pollfd fds[2] = { { .fd = mosquitto_socket(broker->mosquitto),
@@ -236,7 +236,7 @@ turn(Broker *broker)
     int said = MOSQ_ERR_SUCCESS;
 
     if (fds[0].fd < 0)
-        return FALSE;
+        return MOSQ_ERR_NO_CONN;
     if (mosquitto_want_write(broker->mosquitto))
         fds[0].events |= POLLOUT;
     if (drv_poll(fds, 2, MISC_MS, NULL) < 0)
@@ -244,7 +244,7 @@ turn(Broker *broker)
     if (fds[1].revents)
         drain_wake(broker);
     if (broker->stopping)
-        return FALSE;
+        return MOSQ_ERR_NO_CONN;
     if (fds[0].revents & (POLLIN | POLLERR | POLLHUP))
         said = mosquitto_loop_read(broker->mosquitto, 1);
     if (said == MOSQ_ERR_SUCCESS && !broker->broken) {
@@ -256,7 +256,38 @@ turn(Broker *broker)
         said = mosquitto_loop_write(broker->mosquitto, 1);
     if (said == MOSQ_ERR_SUCCESS && !broker->broken)
         said = mosquitto_loop_misc(broker->mosquitto);
-    return said == MOSQ_ERR_SUCCESS && !broker->broken;
+    return said == MOSQ_ERR_SUCCESS && broker->broken ? MOSQ_ERR_NO_CONN : said;
+}
+
+/* What libmosquitto knows of a failed handshake is in its log only, for example
+ * "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed".
+ */
+static void
+on_log(struct mosquitto *mosquitto, void *data, int level, const char *text)
+{
+    Broker *broker = data;
+    const char *colon = strrchr(text, ':');
+
+    (void)mosquitto;
+    if (level != MOSQ_LOG_ERR)
+        return;
+    g_free(broker->why);
+    broker->why = g_strstrip(g_strdup(colon ? colon + 1 : text));
+}
+
+/* Why there is no connection now; what we broke off was logged when that was decided. */
+static void
+report(Broker *broker, int said)
+{
+    const char *reason = broker->why              ? broker->why
+                         : said == MOSQ_ERR_ERRNO ? g_strerror(errno)
+                                                  : mosquitto_strerror(said);
+
+    if (!broker->broken && broker->connected)
+        drv_warn("the connection to the broker is lost: %s", reason);
+    else if (!broker->broken)
+        drv_warn("cannot reach the broker at '%s': %s", broker->config->host, reason);
+    g_clear_pointer(&broker->why, g_free);
 }
 
 /* Until the time is over or something woke us to stop. */
@@ -290,17 +321,10 @@ run(gpointer data)
 
     while (!broker->stopping) {
         broker->broken = FALSE;
-        if (said == MOSQ_ERR_SUCCESS) {
-            while (turn(broker))
-                ;
-            if (!broker->stopping)
-                drv_warn("the connection to the broker is lost");
-        } else {
-            drv_warn("cannot reach the broker at '%s': %s",
-                     config->host,
-                     said == MOSQ_ERR_ERRNO ? g_strerror(errno)
-                                            : mosquitto_strerror(said));
-        }
+        while (said == MOSQ_ERR_SUCCESS)
+            said = turn(broker);
+        if (!broker->stopping)
+            report(broker, said);
         g_mutex_lock(&broker->lock);
         broker->connected = FALSE;
         g_mutex_unlock(&broker->lock);
@@ -380,6 +404,7 @@ broker_new(
     (void)mosquitto_threaded_set(broker->mosquitto, true);
     /* A result behind an acknowledgement is not held back for the broker's own. */
     (void)mosquitto_int_option(broker->mosquitto, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_log_callback_set(broker->mosquitto, on_log);
     mosquitto_connect_callback_set(broker->mosquitto, on_connect);
     mosquitto_subscribe_callback_set(broker->mosquitto, on_subscribe);
     mosquitto_message_callback_set(broker->mosquitto, on_message);
@@ -410,6 +435,7 @@ broker_free(Broker *broker)
     g_ptr_array_unref(broker->listeners);
     g_queue_clear_full(&broker->outgoing, g_free);
     g_queue_clear_full(&broker->left, g_free);
+    g_free(broker->why);
     g_mutex_clear(&broker->lock);
     g_cond_clear(&broker->changed);
     g_free(broker);

@@ -11,6 +11,7 @@
 MQTTD=$DRV_OUT/agent/drv-mqttd
 MQTT_DIR=$BATS_TEST_TMPDIR/mqtt
 RESULTS=$BATS_TEST_TMPDIR/results
+SCHEDULER_OPTIONS=() # of mosquitto_pub and mosquitto_sub
 TOPIC=fast/migfra/node/task
 
 # --- broker -----------------------------------------------------------------------------
@@ -92,7 +93,7 @@ mqttd_kill() {
 
 scheduler_start() {
     : >>"$RESULTS"
-    mosquitto_sub -h 127.0.0.1 -p "$MQTT_PORT" -i scheduler -c -q 1 -t 'fast/migfra/+/result' \
+    mosquitto_sub "${SCHEDULER_OPTIONS[@]}" -h 127.0.0.1 -p "$MQTT_PORT" -i scheduler -c -q 1 -t 'fast/migfra/+/result' \
         -F '%p' >>"$RESULTS" 2>/dev/null 3>&- &
     SCHEDULER=$!
     wait_until 20 grep -q "Sending SUBACK to scheduler" "$BATS_TEST_TMPDIR/broker.log"
@@ -106,7 +107,7 @@ scheduler_stop() {
 }
 
 publish() { # < document
-    mosquitto_pub -h 127.0.0.1 -p "$MQTT_PORT" -q 1 -t "$TOPIC" -s "$@"
+    mosquitto_pub "${SCHEDULER_OPTIONS[@]}" -h 127.0.0.1 -p "$MQTT_PORT" -q 1 -t "$TOPIC" -s "$@"
 }
 
 # Value of a Python expression on r, the results with this id, of which there is one more than
