@@ -100,6 +100,18 @@ now(void)
     return (double)g_get_real_time() / G_USEC_PER_SEC;
 }
 
+/* What failed, and how the VM was found; one that has left is off at this host only. */
+static char *
+failure_text(const Task *task, const char *found)
+{
+    gboolean left = strcmp(task->operation, "VM.migrate") == 0;
+
+    if (strcmp(agent_json_variant(task->answer, NULL), "Bad_power_state") == 0)
+        return g_strdup(task->message); /* it says so itself */
+    return g_strdup_printf(
+        "%s; %sthe VM is %s", task->message, left ? "at this host " : "", found);
+}
+
 /* The look is over, or does not come. */
 static void
 settle(Agent *agent, Vm *vm)
@@ -114,9 +126,7 @@ settle(Agent *agent, Vm *vm)
     if (task->timer)
         g_source_remove(task->timer);
     task->timer = 0;
-    message = strcmp(agent_json_variant(task->answer, NULL), "Bad_power_state") == 0
-                  ? g_strdup(task->message) /* it says so itself */
-                  : g_strdup_printf("%s; the VM is %s", task->message, found);
+    message = failure_text(task, found);
     task->found = g_strdup(found);
     commit_output(agent, task->id);
     subtasks_end(task, vm->unknown_since > 0 ? TASK_FAILED : TASK_COMPLETED, now());

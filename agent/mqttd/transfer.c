@@ -17,6 +17,12 @@ transfer_uri(const Config *config, const char *transport, const char *host)
                            host);
 }
 
+char *
+transfer_rdma_uri(const Config *config, const char *host)
+{
+    return g_strdup_printf("rdma://%s%s", host, config->rdma_suffix);
+}
+
 /* Any name will do that two VMs cannot share and that is no path. */
 char *
 transfer_file(const Config *config, const char *name, GError **error)
@@ -36,15 +42,13 @@ static json_object *
 transfer_options(const Config *config, const Transfer *transfer, gboolean rdma)
 {
     json_object *options = json_object_new_object();
+    g_autofree char *uri = transfer_rdma_uri(config, transfer->destination);
     g_autoptr(GString) words = g_string_new(NULL);
 
     if (transfer->type == MIGRATE_WARM)
         g_string_append(words, "--no-live ");
     if (rdma)
-        g_string_append_printf(words,
-                               "--migrateuri rdma://%s%s",
-                               transfer->destination,
-                               config->rdma_suffix);
+        g_string_append_printf(words, "--migrateuri %s", uri);
     json_with_text(options, "words", words->str);
     json_with(options, "tries", json_object_new_int64(transfer->retries + 1));
     if (transfer->cpus)

@@ -17,6 +17,9 @@ typedef struct {
 /* "qemu+ssh://HOST/system"; caller frees. */
 char *transfer_uri(const Config *config, const char *transport, const char *host);
 
+/* "rdma://HOST-ib", where the data of a migration by RDMA go; caller frees. */
+char *transfer_rdma_uri(const Config *config, const char *host);
+
 /* Move this host's VM there.  *retries: how many it took; *note: what else is to be said
  * of a success (NULL: nothing), the caller's.
  */

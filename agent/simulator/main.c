@@ -6,13 +6,14 @@
  *
  *     sim-delay-ms   each step takes so long
  *     sim-hang       at the step of this name it stops for ever, and ignores SIGTERM
- *     sim-fail       the step of this name fails with IO_error
+ *     sim-fail       the step of this name fails with IO_error ("arrived": a migration,
+ *                    when the VM is at its destination)
  *     sim-die        at the step of this name it kills itself
  *     sim-garble     at the step of this name it writes what is not UTF-8, and goes on
  *     sim-fail-tries so many tries of a migration fail
  *
  * Of another host: "c3" has 3 CPUs, "c3m64" also 64 MiB of memory left; others have 8
- * CPUs and 8 GiB.  A host "down..." is not reached.
+ * CPUs and 8 GiB.  A host "down..." is not reached, and "noib..." not by RDMA.
  */
 #include <errno.h>
 #include <poll.h>
@@ -91,8 +92,7 @@ pause_for(int ms)
     }
 }
 
-/* "build": whatever operation comes to it; "VM.reboot build": of that one. */
-static gboolean
+gboolean
 is_told(const char *key, const char *name)
 {
     const char *told = text(platform, key);

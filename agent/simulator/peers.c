@@ -44,6 +44,19 @@ peers_look(void)
     return TRUE;
 }
 
+/* The words of a migration end with the URI. */
+static gboolean
+has_rdma(const char *words)
+{
+    const char *uri = strstr(words, "rdma://");
+    g_autofree char *message = NULL;
+
+    if (uri == NULL || !g_str_has_prefix(uri, "rdma://noib"))
+        return TRUE;
+    message = g_strdup_printf("no way to '%s'", uri);
+    return fail("IO_error", NULL, message);
+}
+
 gboolean
 peers_migrate(void)
 {
@@ -55,9 +68,13 @@ peers_migrate(void)
         return bad_power("Running");
     if (!reach(text(options, "destination")) || !step(0.1, "migrate"))
         return FALSE;
+    if (!has_rdma(text(options, "words")))
+        return FALSE;
     if (failures >= tries)
         return fail("IO_error", NULL, "still runs on the source: told to fail");
     become("Halted", FALSE);
+    if (is_told("sim-fail", "arrived"))
+        return fail("IO_error", NULL, "it has arrived, without vcpu-map: told to fail");
     result = json_object_new_object();
     json_object_object_add(result, "retries", json_object_new_int64(failures));
     return TRUE;

@@ -13,6 +13,8 @@ const char *text(json_object *object, const char *key);
 /* Report a step, with what it was told to do there; FALSE: it failed, that is reported.
  */
 gboolean step(double progress, const char *name);
+/* The step @name is to do what @key says; "VM.reboot build": that of one operation. */
+gboolean is_told(const char *key, const char *name);
 gboolean fail(const char *variant, json_object *argument, const char *message);
 gboolean bad_power(const char *expected);
 

@@ -190,7 +190,25 @@ migrate_document() { # ID NAME DESTINATION [line of parameter...]
     assert_result 1 '(only["status"], only["details"])' "('success', 2)"
     migrate_document 2 db c2 "retry_counter: 1" | publish
     assert_result 2 '(only["status"], only["details"])' \
-        "('error', 'still runs on the source: told to fail; the VM is Running')"
+        "('error', 'still runs on the source: told to fail; at this host the VM is Running')"
+}
+
+@test "RDMA: the URI is the host's with -ib; where that fails, it migrates without and says so" {
+    mqtt_up
+    vms web db
+    migrate_document 1 web c2 "rdma-migration: true" | publish
+    assert_result 1 '(only["status"], only.get("details"))' "('success', None)"
+    migrate_document 2 db noib2 "rdma-migration: true" | publish
+    assert_result 2 '(only["status"], only["details"])' "('success', \"migrated without RDMA, \
+which failed: no way to 'rdma://noib2-ib'; at this host the VM is Running\")"
+}
+
+@test "a migration that fails after the arrival does not call the VM off" {
+    mqtt_up
+    vms web='{"sim-fail": "VM.migrate arrived"}'
+    migrate_document 1 web c2 "vcpu-map: [[0]]" | publish
+    assert_result 1 '(only["status"], only["details"])' "('error', 'it has arrived, \
+without vcpu-map: told to fail; at this host the VM is Halted')"
 }
 
 @test "a value that is not known names its key; a destination that is not a host is refused" {

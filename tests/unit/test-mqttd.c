@@ -8,6 +8,7 @@
 #include "agent/mqttd/message.h"
 #include "agent/mqttd/plan.h"
 #include "agent/mqttd/spool.h"
+#include "agent/mqttd/transfer.h"
 #include "scratch.h"
 
 /* --- documents -------------------------------------------------------------------------
@@ -195,6 +196,21 @@ test_pci_ids(void)
     g_assert_cmpint(g_array_index(item->pci_ids, PciId, 0).device, ==, 0x1004);
     item = g_ptr_array_index(message->items, 1);
     g_assert_cmpuint(item->pci_ids->len, ==, 0);
+}
+
+/* The form that the framework's hosts have: the host's name, and -ib. */
+static void
+test_uris(void)
+{
+    char suffix[] = "-ib", driver[] = "qemu", transport[] = "ssh";
+    Config config = { .rdma_suffix = suffix, .driver = driver, .transport = transport };
+    g_autofree char *rdma = transfer_rdma_uri(&config, "node2.example");
+    g_autofree char *plain = transfer_uri(&config, NULL, "node2.example");
+    g_autofree char *tcp = transfer_uri(&config, "tcp", "node2");
+
+    g_assert_cmpstr(rdma, ==, "rdma://node2.example-ib");
+    g_assert_cmpstr(plain, ==, "qemu+ssh://node2.example/system");
+    g_assert_cmpstr(tcp, ==, "qemu+tcp://node2/system");
 }
 
 /* --- the plan --------------------------------------------------------------------------
@@ -393,6 +409,7 @@ main(int argc, char **argv)
     g_test_add_func("/mqttd/migrate", test_migrate);
     g_test_add_func("/mqttd/old-spellings", test_old_spellings);
     g_test_add_func("/mqttd/pci-ids", test_pci_ids);
+    g_test_add_func("/mqttd/uris", test_uris);
     g_test_add_func("/mqttd/plan", test_plan);
     g_test_add_func("/mqttd/plan-without-hosts", test_plan_without_hosts);
     g_test_add_func("/mqttd/spool", test_spool);
