@@ -51,7 +51,7 @@ stop(Work *work, const char *name, GError **error)
 {
     g_auto(Vm) vm = { 0 };
 
-    if (!vm_own(work, name, &vm, error))
+    if (!vm_own_again(work, name, &vm, error))
         return FALSE;
     /* In a second process what stopped it may have been this very task. */
     if (strcmp(vm.power, "Halted") == 0 && !work->rpc.again && !work->item->undefine)

@@ -130,23 +130,6 @@ forget_record(Work *work, const char *id)
         drv_warn("the record of '%s' stays here: %s", id, error->message);
 }
 
-/* In a second process the VM may have left already, by a task that is known by its name.
- */
-static gboolean
-find_mover(Work *work, const char *name, Vm *vm, GError **error)
-{
-    g_autoptr(GError) why = NULL;
-
-    if (vm_own(work, name, vm, &why))
-        return TRUE;
-    if (work->rpc.again && drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
-        vm->id = g_strdup(name);
-        return TRUE;
-    }
-    g_propagate_error(error, g_steal_pointer(&why));
-    return FALSE;
-}
-
 gboolean
 transfer_move(
     Work *work, const Transfer *transfer, gint64 *retries, char **note, GError **error)
@@ -155,7 +138,7 @@ transfer_move(
     g_auto(Vm) vm = { 0 };
     gboolean ok;
 
-    if (!find_mover(work, transfer->name, &vm, error) ||
+    if (!vm_own_again(work, transfer->name, &vm, error) ||
         !pci_may_leave(work, vm.id, error))
         return FALSE;
     ok = transfer->rdma && transfer->type != MIGRATE_OFFLINE

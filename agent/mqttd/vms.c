@@ -149,6 +149,22 @@ vm_own(Work *work, const char *name, Vm *vm, GError **error)
     return find_in_list(work, name, vm, error);
 }
 
+gboolean
+vm_own_again(Work *work, const char *name, Vm *vm, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (vm_own(work, name, vm, &why))
+        return TRUE;
+    if (work->rpc.again && drv_error_is(why, DRV_ERROR_NOT_FOUND)) {
+        vm->id = g_strdup(name);
+        vm->power = g_strdup("Halted");
+        return TRUE;
+    }
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
 GPtrArray *
 vm_active(Work *work, GError **error)
 {

@@ -64,6 +64,12 @@ vm_find(Work *work, const char *name, Vm *vm, GError **error) G_GNUC_WARN_UNUSED
 gboolean
 vm_own(Work *work, const char *name, Vm *vm, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same; in a second process the VM may be gone already, by a step that is known by
+ * its name: then it is off, and its id is @name.
+ */
+gboolean vm_own_again(Work *work, const char *name, Vm *vm, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
 /* Names of those that are active; caller frees. */
 GPtrArray *vm_active(Work *work, GError **error);
 

@@ -97,3 +97,40 @@ task_runs() { drv --json task list | grep -q VM.start; }
     mqttd_start
     assert_result 1 'len(r)' 1
 }
+
+active() { drv --json vm list | grep -c Running; }
+some_are_gone() { [ "$(active)" -lt "$1" ]; } # OF
+
+# Killed when some are done and others under way; each has one item, and there is one result.
+kill_half_way() { # ID OF
+    wait_until 30 some_are_gone "$2"
+    assert [ "$(active)" -gt 0 ]
+    mqttd_kill
+    mqttd_start
+    assert_result "$1" 'sorted((i["vm-name"], i["status"]) for i in only["list"])' \
+        "$(python3 -c "print([(f'vm{n}', 'success') for n in range($2)])")"
+    assert_equal "$(active)" 0
+    assert_equal "$(results "$1" 'len(r)')" 1
+}
+
+slow_vms() { # COUNT
+    local n names=()
+    for n in $(seq 0 $(($1 - 1))); do names+=("vm$n={\"sim-delay-ms\": \"100\"}"); done
+    vms "${names[@]}"
+}
+
+@test "68: SIGKILL in the middle of an evacuation: it goes on, what had moved is in its result" {
+    up
+    mqttd_start
+    slow_vms 8
+    evacuate_document 1 auto true c2 c4 | publish
+    kill_half_way 1 8
+}
+
+@test "68: SIGKILL in the middle of a stop by regex: it goes on, what had stopped is in its result" {
+    up
+    mqttd_start
+    slow_vms 6
+    printf 'task: stop vm\nid: 1\nlist:\n  - regex: vm.*\n    force: true\n' | publish
+    kill_half_way 1 6
+}

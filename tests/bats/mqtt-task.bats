@@ -150,17 +150,6 @@ c = s.accept()[0]; c.sendall(b"SSH-2.0-guest\r\n"); c.recv(1)' 3>&- &
     MQTTD_JOB=
 }
 
-# VMs of the simulator, known to the agent by name; they run.
-vms() { # NAME[=JSON of platform]...
-    local word
-    for word; do
-        printf '{"name": "%s", "id": "%s", "platform": %s}' "${word%%=*}" "${word%%=*}" \
-            "$(if [[ $word == *=* ]]; then echo "${word#*=}"; else echo '{}'; fi)" |
-            drv vm add - >/dev/null
-        drv --quiet vm start "${word%%=*}"
-    done
-}
-
 migrate_document() { # ID NAME DESTINATION [line of parameter...]
     printf 'host: node\ntask: migrate vm\nid: %s\nvm-name: %s\ndestination: %s\n' "$1" "$2" "$3"
     shift 3
@@ -220,13 +209,6 @@ without vcpu-map: told to fail; at this host the VM is Halted')"
     assert_result 2 '"has to be a host" in only["list"][0]["details"]' True
 }
 
-evacuate_document() { # ID MODE OVERBOOKING HOST...
-    printf 'task: evacuate node\nid: %s\nparameter:\n  mode: %s\n  overbooking: %s\ndestinations:\n' \
-        "$1" "$2" "$3"
-    shift 3
-    printf '  - %s\n' "$@"
-}
-
 @test "65: evacuate: success means that nothing runs any more; none left is an error of that VM" {
     mqtt_up
     vms a b c d
@@ -240,6 +222,17 @@ evacuate_document() { # ID MODE OVERBOOKING HOST...
     assert_result 2 '[i["status"] for i in only["list"]]' "['success']"
     evacuate_document 3 auto true c2 | publish
     assert_result 3 'only["list"]' "[]"
+}
+
+@test "65: two evacuations at once: each VM moves once, the second finds what is left" {
+    mqtt_up
+    vms a b c d
+    evacuate_document 1 scatter false c2 c3 | publish
+    evacuate_document 2 compact false c2 c3 | publish
+    assert_result 1 'sorted((i["vm-name"], i["status"]) for i in only["list"])' \
+        "[('a', 'success'), ('b', 'success'), ('c', 'success'), ('d', 'success')]"
+    assert_result 2 'only["list"]' "[]"
+    assert_equal "$(drv --json vm list)" ""
 }
 
 pscom_peers() { # NUMBER: so many processes answer each request of VM "web"

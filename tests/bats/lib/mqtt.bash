@@ -143,6 +143,26 @@ assert_result() { # ID EXPRESSION VALUE
     assert_equal "$(result "$1" "$2")" "$3"
 }
 
+# --- VMs --------------------------------------------------------------------------------
+
+# VMs of the simulator, known to the agent by name; they run.
+vms() { # NAME[=JSON of platform]...
+    local word
+    for word; do
+        printf '{"name": "%s", "id": "%s", "platform": %s}' "${word%%=*}" "${word%%=*}" \
+            "$(if [[ $word == *=* ]]; then echo "${word#*=}"; else echo '{}'; fi)" |
+            drv vm add - >/dev/null
+        drv --quiet vm start "${word%%=*}"
+    done
+}
+
+evacuate_document() { # ID MODE OVERBOOKING HOST...
+    printf 'task: evacuate node\nid: %s\nparameter:\n  mode: %s\n  overbooking: %s\ndestinations:\n' \
+        "$1" "$2" "$3"
+    shift 3
+    printf '  - %s\n' "$@"
+}
+
 # --- all --------------------------------------------------------------------------------
 
 mqtt_up() { # [section.key=value...]
