@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # drv-mqttd and a broker that is careful: TLS, user and password, rights on topics; and
 # configurations that are wrong.
-# shellcheck disable=SC2154,SC2034 # run sets variables
+# shellcheck disable=SC2154,SC2034,SC2030,SC2031 # run sets variables, each test is a process
 load lib/drv
 load lib/core
 load lib/drv-command
