@@ -70,8 +70,7 @@ print_failure(Summary *summary, const char *where, const char *mend, const char 
 static gboolean
 look_here(Summary *summary, const Cloud *cloud, GError **error)
 {
-    DoctorLook *look = cloud_look_at(cloud, NULL);
-    g_autoptr(DrvRequest) freed = &look->head;
+    g_autoptr(DoctorLook) look = cloud_look_at(cloud, NULL);
     g_autofree char *text = NULL;
     g_autoptr(json_object) report = NULL;
 
@@ -114,8 +113,7 @@ check_clock(Summary *summary, const char *where, gint64 began, json_object *repo
 static void
 look_at(Summary *summary, const Cloud *cloud, const CloudHost *host, DrvRemote *remote)
 {
-    DoctorLook *look = cloud_look_at(cloud, host);
-    g_autoptr(DrvRequest) freed = &look->head;
+    g_autoptr(DoctorLook) look = cloud_look_at(cloud, host);
     g_autofree char *mend = g_strdup_printf("ssh %s true", host->name);
     g_autofree char *text = NULL;
     g_autoptr(json_object) report = NULL;

@@ -24,6 +24,7 @@ typedef struct {
     char **datastores;  /* each as doctor_datastore_word() makes it */
     char **peers;       /* hosts that this one must reach by ssh */
 } DoctorLook;
+DRV_REQUEST_AUTOPTR(DoctorLook)
 
 extern const DrvRequestType doctor_look_request;
 extern const DrvOp doctor_look;

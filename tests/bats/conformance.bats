@@ -34,7 +34,7 @@ programs() { # of all drivers, as paths below the remotes
     for mad in shared qcow2 ssh local ceph dummy dev; do
         for action in $TM_ACTIONS; do echo "tm/$mad/$action"; done
     done
-    for mad in shared qcow2; do
+    for mad in shared qcow2 ceph; do
         for action in $SSH_ACTIONS; do echo "tm/$mad/$action.ssh"; done
     done
 }
