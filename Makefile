@@ -336,7 +336,7 @@ install-mqtt: all
 	    >$(DESTDIR)$(UNITDIR)/drv-mqttd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/drv-mqttd.service
 	test -e $(DESTDIR)$(SYSCONFDIR)/one-native/mqttd.yaml || \
-	    install -m 640 packaging/mqttd.yaml $(DESTDIR)$(SYSCONFDIR)/one-native/mqttd.yaml
+	    install -m 644 packaging/mqttd.yaml $(DESTDIR)$(SYSCONFDIR)/one-native/mqttd.yaml
 
 uninstall-agent:
 	rm -f $(DESTDIR)$(UNITDIR)/drv-mqttd.service
