@@ -281,7 +281,7 @@ peer_write(gpointer state, gconstpointer data, gsize size, GError **error)
 }
 
 static gboolean
-await_data(DrvSession *talk, GError **error)
+await_data(DrvSession *talk, guint timeout_ms, GError **error)
 {
     gboolean done = FALSE;
 
@@ -290,7 +290,7 @@ await_data(DrvSession *talk, GError **error)
     while (talk->data->len == 0) {
         DrvFrame frame;
 
-        if (!drv_session_next(talk, DRV_TALK_SILENCE_MS, &frame, error) ||
+        if (!drv_session_next(talk, timeout_ms, &frame, error) ||
             !handle_frame(talk, &frame, NULL, &done, error))
             return FALSE;
         if (done)
@@ -300,16 +300,39 @@ await_data(DrvSession *talk, GError **error)
     return TRUE;
 }
 
+static gboolean
+fetch_data(DrvSession *talk, guint timeout_ms, GError **error)
+{
+    return send_out(talk, 0, error) &&
+           (talk->data_done < talk->data->len || await_data(talk, timeout_ms, error));
+}
+
+/* Cancelled, we ask the other side to stop and listen for the moment that it gets: it may
+ * have been past the point where it could.  Then what it says is its last word, and our
+ * side has to know it, too.
+ */
+static gboolean
+fetch_last_data(DrvSession *talk)
+{
+    DRV_CANCEL_SHIELD();
+    g_autoptr(GError) ignored = NULL;
+
+    drv_session_say_stop(talk);
+    return fetch_data(talk, (guint)drv_session_stop_left_ms(talk), &ignored);
+}
+
 static gssize
 peer_read(gpointer state, gpointer data, gsize size, GError **error)
 {
     DrvSession *talk = state;
+    g_autoptr(GError) why = NULL;
     gsize n;
 
-    if (!send_out(talk, 0, error))
+    if (!fetch_data(talk, DRV_TALK_SILENCE_MS, &why) &&
+        !(drv_error_is(why, DRV_ERROR_CANCELLED) && fetch_last_data(talk))) {
+        g_propagate_error(error, g_steal_pointer(&why));
         return -1;
-    if (talk->data_done == talk->data->len && !await_data(talk, error))
-        return -1;
+    }
     n = MIN(size, talk->data->len - talk->data_done);
     memcpy(data, talk->data->data + talk->data_done, n);
     talk->data_done += n;
@@ -346,8 +369,9 @@ drv_session_converse(DrvSession *talk,
     talk->converses = TRUE;
     if (talk_fn(&peer, data, &why))
         return await_end(talk, result, error);
-    if (drv_error_is(why, DRV_ERROR_CANCELLED) && is_done_after_all(talk, result))
-        return TRUE;
+    /* Even if the other side is done: ours is not, so all together is not. */
+    if (drv_error_is(why, DRV_ERROR_CANCELLED))
+        (void)is_done_after_all(talk, NULL);
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
 }

@@ -482,6 +482,61 @@ test_cancelled(void)
     g_assert_cmpint(sigtimedwait(&set, NULL, &now), ==, SIGTERM);
 }
 
+/* Our side of a conversation: it is stopped after a byte, and needs a 'y' as the next. */
+static gboolean
+want_yes(DrvPeer *peer, gpointer data, GError **error)
+{
+    char *byte = data;
+
+    if (!drv_peer_read(peer, byte, 1, error))
+        return FALSE;
+    raise(SIGTERM);
+    return drv_peer_read(peer, byte, 1, error) &&
+           (*byte == 'y' || drv_throw(error, DRV_ERROR_REMOTE, "not yes"));
+}
+
+/* Stopped while it waits: what the worker says by the time that it has unwound counts,
+ * but that the worker is done does not make our side done.
+ */
+static const struct {
+    const char *name, *words;
+    gboolean done;
+    int code; /* of the error */
+} last_words[] = {
+    { "yes", "r,fDa,w%s,fDy,k", TRUE, 0 },
+    { "yes-among-others", "r,fDa,w%s,fA,fDy,fL3x,k", TRUE, 0 },
+    { "no", "r,fDa,w%s,fDn,k", FALSE, DRV_ERROR_REMOTE },
+    { "done-only", "r,fDa,w%s,k", FALSE, DRV_ERROR_CANCELLED },
+    { "failed", "r,fDa,w%s,x13gone", FALSE, DRV_ERROR_CANCELLED },
+    { "nothing", "r,fDa,w%s", FALSE, DRV_ERROR_CANCELLED },
+    { "hangs", "r,fDa,h", FALSE, DRV_ERROR_CANCELLED },
+};
+
+static void
+test_last_words(gconstpointer data)
+{
+    guint i = GPOINTER_TO_UINT(data);
+    const struct timespec now = { 0, 0 };
+    g_autoptr(Scratch) dir = scratch_new();
+    g_autofree char *file = g_build_filename(dir, "file", NULL);
+    g_auto(GStrv) parts = g_strsplit(last_words[i].words, "%s", 2);
+    g_autofree char *words = g_strjoinv(file, parts);
+    g_auto(DrvSession) talk = DRV_SESSION_INIT;
+    g_autoptr(GError) error = NULL;
+    char byte = 0;
+    sigset_t set;
+
+    start(&talk, words);
+    g_assert_true(
+        drv_session_converse(&talk, "op", no_fields(), want_yes, &byte, NULL, &error) ==
+        last_words[i].done);
+    if (!last_words[i].done)
+        g_assert_error(error, DRV_ERROR, last_words[i].code);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    g_assert_cmpint(sigtimedwait(&set, NULL, &now), ==, SIGTERM);
+}
+
 static void
 test_hangs(void)
 {
@@ -558,6 +613,8 @@ main(int argc, char **argv)
     g_test_add_func("/talk/bad-source", test_bad_source);
     g_test_add_func("/talk/timeout", test_timeout);
     g_test_add_func("/talk/cancelled", test_cancelled);
+    for (guint i = 0; i < G_N_ELEMENTS(last_words); i++)
+        add_data_test("/talk/last-words/", last_words[i].name, i, test_last_words);
     g_test_add_func("/talk/hangs", test_hangs);
     g_test_add_func("/talk/status", test_status);
     g_test_add_func("/talk/no-program", test_no_program);
