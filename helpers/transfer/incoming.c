@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -114,7 +115,8 @@ drv_incoming_open(DrvIncoming *in,
         g_hash_table_insert(offered, entry->path, (gpointer)entry);
     }
     in->stage = drv_stage_open(target_fd, receive->dir, receive->key, error);
-    if (in->stage == NULL)
+    /* Whom a cancelled attempt has left behind must not come between those after it. */
+    if (in->stage == NULL || !drv_cancel_check(error))
         return FALSE;
     in->fd = drv_path_make_beneath(target_fd, receive->dir, in->name, error);
     return in->fd >= 0 && prune(in, offered, in->fd, "", error) && make_dirs(in, error);
@@ -280,6 +282,14 @@ drv_transfer_forget(int dir_fd, const char *where, const char *key, GError **err
     g_autofree char *name = g_strconcat(PREFIX, key, NULL);
 
     return drv_path_remove_tree(dir_fd, where, name, error);
+}
+
+void
+drv_transfer_plan_forget(DrvStage *stage, const char *key)
+{
+    g_autofree char *name = g_strconcat(PREFIX, key, NULL);
+
+    drv_stage_remove(stage, name);
 }
 
 gboolean

@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #include "source/peer.h"
+#include "stage/stage.h"
 
 /* What has arrived, is on disk, and is where it belongs. */
 typedef struct {
@@ -99,6 +100,9 @@ gboolean drv_transfer_forget(int dir_fd,
                              const char *where,
                              const char *key,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Plan: what an unfinished transfer to @key has left goes with what @stage commits. */
+void drv_transfer_plan_forget(DrvStage *stage, const char *key);
 
 /* Set aside an existing @name in @dir, as ".aside-<name>-<time>", with a warning; TRUE
  * when there is nothing.

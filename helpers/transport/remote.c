@@ -416,6 +416,12 @@ free_answered(gpointer state)
     drv_remote_free(state);
 }
 
+gboolean
+drv_remote_confirm(DrvRemote *remote, GError **error)
+{
+    return !remote->talk.prepared || drv_session_confirm(&remote->talk, error);
+}
+
 void
 drv_remote_leave_to_answer(DrvRemote *remote)
 {

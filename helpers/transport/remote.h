@@ -38,6 +38,11 @@ gboolean drv_remote_run(DrvRemote *remote,
                         char **result,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What drv_remote_run() or drv_remote_converse() has prepared is to be done; TRUE when it
+ * was done without.
+ */
+gboolean drv_remote_confirm(DrvRemote *remote, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Free @remote; but when what drv_remote_run() has prepared has to be confirmed, not
  * before the answer is out (base/answer.h).
  */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ends of mv: the source is locked while it is sent, and goes only against the
- * receipt; what stands in the way at the destination is set aside.
+/* The sender of mv: the source is locked while it is sent, and goes only against the
+ * receipt, as the last step of all.
  */
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/answer.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/status.h"
 #include "stage/stage.h"
-#include "tm/ops/tm-dir.h"
 #include "tm/ssh/ssh.h"
 #include "transport/remote.h"
 
@@ -68,7 +68,53 @@ send_dir(SshMoveEnd *end, DrvPeer *peer, int dir_fd, const char *where, GError *
     if (end->request->copy)
         return TRUE;
     drv_stage_remove(stage, name);
+    drv_transfer_plan_forget(stage, name);
+    end->removal = g_steal_pointer(&stage);
+    return TRUE;
+}
+
+void
+ssh_mv_end_clear(SshMoveEnd *end)
+{
+    g_clear_pointer(&end->removal, drv_stage_free);
+    g_clear_pointer(&end->result, g_free);
+}
+
+/* What can fail is the removal itself. */
+static gboolean
+prepare_removal(gpointer stage, GError **error)
+{
+    (void)stage, (void)error;
+    return TRUE;
+}
+
+static gboolean
+do_removal(gpointer stage, GError **error)
+{
     return drv_stage_commit(stage, error);
+}
+
+static void
+drop_removal(gpointer stage)
+{
+    drv_stage_free(stage);
+}
+
+/* The source goes when the front-end confirms.  Until then it may be cancelled or die,
+ * and what it reports is true: the source is there.
+ */
+static void
+leave_to_caller(SshMoveEnd *end, char **result)
+{
+    static const DrvAnswerOps removal = {
+        .prepare = prepare_removal,
+        .keep = do_removal,
+        .free = drop_removal,
+    };
+
+    *result = g_steal_pointer(&end->result);
+    if (end->removal)
+        drv_answer_hold(&removal, g_steal_pointer(&end->removal));
 }
 
 gboolean
@@ -93,13 +139,13 @@ name_ends(const TmMove *request)
 static gboolean
 send_to_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
 {
-    SshMoveEnd end = { .request = data };
-    gboolean ok;
+    g_auto(SshMoveEnd) end = { .request = data };
 
     name_ends(data);
-    ok = ssh_mv_send_talk(peer, &end, error);
-    *result = end.result;
-    return ok;
+    if (!ssh_mv_send_talk(peer, &end, error))
+        return FALSE;
+    leave_to_caller(&end, result);
+    return TRUE;
 }
 
 const DrvOp ssh_mv_send = {
@@ -116,7 +162,7 @@ static gboolean
 push(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const TmMove *request = data;
-    SshMoveEnd end = { .request = request };
+    g_auto(SshMoveEnd) end = { .request = request };
     g_autoptr(GError) why = NULL;
     g_autoptr(DrvRemote) to = NULL;
 
@@ -130,10 +176,9 @@ push(gconstpointer data, DrvSource *in, char **result, GError **error)
                                   &end,
                                   NULL,
                                   &why)) {
-        *result = end.result;
+        leave_to_caller(&end, result);
         return TRUE;
     }
-    g_free(end.result);
     if (!drv_error_is(why, DRV_ERROR_NO_HOST)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
@@ -148,41 +193,3 @@ const DrvOp ssh_mv_push = {
     .run = push,
 };
 DRV_OP_REGISTER(ssh_mv_push);
-
-/* --- receiving -------------------------------------------------------------------------
- */
-
-gboolean
-ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error)
-{
-    const SshMoveEnd *end = data;
-    g_autofree char *target = drv_path_collapse(end->request->target);
-    g_autofree char *dir = g_path_get_dirname(target);
-    g_autofree char *name = g_path_get_basename(target);
-    DrvReceive receive = { .dir = dir, .key = name, .keep = TRUE };
-
-    return drv_transfer_receive(peer, &receive, error);
-}
-
-static gboolean
-receive_from_caller(gconstpointer data, DrvPeer *peer, char **result, GError **error)
-{
-    const TmMove *request = data;
-    SshMoveEnd end = { .request = request };
-    g_autofree char *target = drv_path_collapse(request->target);
-    g_autofree char *ds = g_path_get_dirname(target);
-    gboolean ok;
-
-    (void)result;
-    name_ends(data);
-    ok = (request->unprobed || tm_dir_monitor(ds, error)) &&
-         ssh_mv_receive_talk(peer, &end, error);
-    return ok;
-}
-
-const DrvOp ssh_mv_receive = {
-    .name = "ssh.mv_receive",
-    .request = &tm_mv,
-    .converse = receive_from_caller,
-};
-DRV_OP_REGISTER(ssh_mv_receive);

@@ -20,33 +20,36 @@ open_end(const TmMove *request, gboolean source, gboolean agent, GError **error)
 static gboolean
 push_from_here(const TmMove *request, char **result, GError **error)
 {
-    SshMoveEnd end = { .request = request };
+    g_auto(SshMoveEnd) end = { .request = request };
     g_autoptr(DrvRemote) to = open_end(request, FALSE, FALSE, error);
-    gboolean ok = to && drv_remote_converse(to,
-                                            ssh_mv_receive.name,
-                                            drv_request_pack(request),
-                                            ssh_mv_send_talk,
-                                            &end,
-                                            NULL,
-                                            error);
 
-    *result = end.result;
-    return ok;
+    if (to == NULL || !drv_remote_converse(to,
+                                           ssh_mv_receive.name,
+                                           drv_request_pack(request),
+                                           ssh_mv_send_talk,
+                                           &end,
+                                           NULL,
+                                           error))
+        return FALSE;
+    *result = g_steal_pointer(&end.result);
+    return end.removal == NULL || drv_stage_commit(end.removal, error);
 }
 
 static gboolean
 pull_to_here(const TmMove *request, char **result, GError **error)
 {
-    SshMoveEnd end = { .request = request };
+    g_auto(SshMoveEnd) end = { .request = request };
     g_autoptr(DrvRemote) from = open_end(request, TRUE, FALSE, error);
 
-    return from && drv_remote_converse(from,
-                                       ssh_mv_send.name,
-                                       drv_request_pack(request),
-                                       ssh_mv_receive_talk,
-                                       &end,
-                                       result,
-                                       error);
+    return from &&
+           drv_remote_converse(from,
+                               ssh_mv_send.name,
+                               drv_request_pack(request),
+                               ssh_mv_receive_talk,
+                               &end,
+                               result,
+                               error) &&
+           drv_remote_confirm(from, error);
 }
 
 /* --- by way of us ----------------------------------------------------------------------
@@ -86,13 +89,15 @@ relay(const TmMove *request, char **result, GError **error)
     g_autoptr(DrvRemote) to = from ? open_end(request, FALSE, FALSE, error) : NULL;
     Relay both = { .request = request, .to = to };
 
-    return to && drv_remote_converse(from,
-                                     ssh_mv_send.name,
-                                     drv_request_pack(request),
-                                     relay_from,
-                                     &both,
-                                     result,
-                                     error);
+    return to &&
+           drv_remote_converse(from,
+                               ssh_mv_send.name,
+                               drv_request_pack(request),
+                               relay_from,
+                               &both,
+                               result,
+                               error) &&
+           drv_remote_confirm(from, error);
 }
 
 static gboolean
@@ -105,7 +110,7 @@ between_hosts(const TmMove *request, char **result, GError **error)
             from, ssh_mv_push.name, drv_request_pack(request), NULL, result, error))
         return FALSE;
     if (*result == NULL || !g_str_has_prefix(*result, "unreachable "))
-        return TRUE;
+        return drv_remote_confirm(from, error);
     drv_info("the data go by way of the front-end, because %s cannot reach %s: %s",
              request->source_host,
              request->host,

@@ -133,7 +133,11 @@ extern const DrvOp ssh_mv_push;
 typedef struct {
     const TmMove *request;
     char *result; /* of the sender: "near", "same", or the receipt */
+    /* Of the sender, with the receipt: holds the source, and takes it when committed. */
+    DrvStage *removal;
 } SshMoveEnd;
+void ssh_mv_end_clear(SshMoveEnd *end);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SshMoveEnd, ssh_mv_end_clear)
 gboolean ssh_mv_send_talk(DrvPeer *peer, gpointer data, GError **error);
 gboolean ssh_mv_receive_talk(DrvPeer *peer, gpointer data, GError **error);
 
