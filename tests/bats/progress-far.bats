@@ -141,16 +141,65 @@ cancel_on() { # NODE: the first action there; $ms
 
 crowd_runs() { [ ! -e "$CROWD/$1.rc" ]; }
 
-is_there() { lab_exec "$1" test -e "$SYS/25/disk.0"; } # NODE
-
-@test "30 cancels at random moments: old or new state, nothing else, usable at once" {
-    local n cancelled=0
+# For the tests below.
+no_limit() {
     lab_exec host01 sed -i /TRANSFER_LIMIT/d /var/tmp/one/etc/one-native.conf
     lab_exec host02 sed -i /TRANSFER_LIMIT/d /var/tmp/one/etc/one-native.conf
+}
+
+one_waits_for_lock() { # NODE
+    drv_on "$1" --json ps | grep -q '"waits_for": *"lock"'
+}
+
+slow_to_end() { # NODE
+    local pid
+    begin_mv
+    wait_until 20 has_moved fe 4000000
+    pid=$(shown "$1" pid)
+    lab_exec "$1" kill -STOP "$pid"
+    cancel_on fe
+    finish mv
+    result mv
+    assert_error "cancelled"
+    assert_disk_on host01
+    no_limit
+    begin next ssh mv "host01:$SYS/25" "host02:$SYS/25" 25 0
+    wait_until 15 one_waits_for_lock "$1"
+    lab_exec "$1" kill -CONT "$pid"
+    finish next
+    result next
+    assert_success
+    assert_disk_on host02
+    assert_nothing_on host01
+    assert_there host02 25 25/disk.0
+    for node in host01 host02; do
+        lab_exec "$node" sh -c "echo TRANSFER_LIMIT=$LIMIT >>/var/tmp/one/etc/one-native.conf"
+    done
+}
+
+@test "a sender that is slow to end after a cancel: the next action waits for it" {
+    slow_to_end host01
+}
+
+@test "a receiver that is slow to end after a cancel: the next action waits for it" {
+    slow_to_end host02
+}
+
+@test "what an unfinished transfer has left beside the source goes with it" {
+    clone_to host01
+    no_limit
+    lab_exec host01 sh -c "mkdir -p $SYS/.incoming-25/25 && echo half >$SYS/.incoming-25/25/disk.0"
+    move host01 host02
+    assert_success
+    assert_disk_on host02
+    assert_nothing_on host01
+}
+
+@test "30 cancels at random moments: old or new state, nothing else, usable at once" {
+    local n cancelled=0 from=host01 to=host02
+    no_limit
     clone_to host01
     for n in $(seq 30); do
-        local from=host01 to=host02
-        is_there host01 || { from=host02 && to=host01; }
         begin mv ssh mv "$from:$SYS/25" "$to:$SYS/25" 25 0
         sleep "0.$((RANDOM % 10))$((RANDOM % 10))"
         lab_exec fe pkill -TERM -f "^$REMOTES/tm/ssh/mv " || true
@@ -158,15 +207,17 @@ is_there() { lab_exec "$1" test -e "$SYS/25/disk.0"; } # NODE
         result mv
         if [ "$status" = 0 ]; then
             assert_disk_on "$to"
+            assert_nothing_on "$from"
+            read -r from to <<<"$to $from"
         else
             ((cancelled += 1))
-            is_there "$from" && assert_disk_on "$from" || assert_disk_on "$to"
+            # 143: before it had set up how it takes a signal
+            [ "$status" = 143 ] || assert_error "cancelled"
+            assert_disk_on "$from" # whatever has arrived
         fi
     done
     echo "# $cancelled of 30 were cancelled" >&3
     [ "$cancelled" -gt 5 ]
-    local from=host01 to=host02
-    is_there host01 || { from=host02 && to=host01; }
     move "$from" "$to"
     assert_success
     assert_nothing_on "$from"
