@@ -9,25 +9,6 @@
 
 #define MAX_SETTINGS ((gsize)1024 * 1024)
 
-static void
-add(json_object *findings,
-    const char *subject,
-    const char *why,
-    const char *mend,
-    const char *level,
-    char *what) /* freed */
-{
-    json_object *finding = json_object_new_object();
-
-    drv_json_add_text(finding, "level", level);
-    drv_json_add_text(finding, "subject", subject);
-    drv_json_add_text(finding, "what", what);
-    drv_json_add_text(finding, "why", why);
-    drv_json_add_text(finding, "mend", mend);
-    json_object_array_add(findings, finding);
-    g_free(what);
-}
-
 /* --- oned.conf -------------------------------------------------------------------------
  */
 
@@ -77,12 +58,14 @@ check_listed(const char *text,
         "add it to ARGUMENTS of %s in %s, and restart oned", driver, path);
 
     if (*name && !is_listed(text, driver, name))
-        add(findings,
-            subject,
-            "oned starts no action of it",
-            mend,
-            "error",
-            g_strdup_printf("its driver %s is not in the list of %s", name, driver));
+        doctor_add(findings,
+                   DOCTOR_ERROR,
+                   subject,
+                   "oned starts no action of it",
+                   mend,
+                   "its driver %s is not in the list of %s",
+                   name,
+                   driver);
 }
 
 static void
@@ -129,12 +112,13 @@ check_driver(const char *family,
     if (!g_strv_contains(ours, driver) || !g_hash_table_add(seen, g_strdup(name)) ||
         is_program(path))
         return;
-    add(findings,
-        name,
-        "a stock action runs in its place, or none",
-        "dpkg-reconfigure one-native, or install-remotes again",
-        "error",
-        g_strdup_printf("%s is not a program of one-native", path));
+    doctor_add(findings,
+               DOCTOR_ERROR,
+               name,
+               "a stock action runs in its place, or none",
+               "dpkg-reconfigure one-native, or install-remotes again",
+               "%s is not a program of one-native",
+               path);
 }
 
 static void
@@ -173,12 +157,13 @@ check_settings(json_object *findings)
         g_autofree char *name = g_match_info_fetch(match, 1);
 
         if (!g_strv_contains(known, name))
-            add(findings,
-                "one-native.conf",
-                "what it is meant to change stays as it is",
-                "correct the name: man 7 drv-protocol, README",
-                "warning",
-                g_strdup_printf("%s is a setting that nothing reads", name));
+            doctor_add(findings,
+                       DOCTOR_WARNING,
+                       "one-native.conf",
+                       "what it is meant to change stays as it is",
+                       "correct the name: man 7 drv-protocol, README",
+                       "%s is a setting that nothing reads",
+                       name);
     }
 }
 

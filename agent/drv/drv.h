@@ -16,8 +16,8 @@ typedef struct {
     gboolean no_wait;
 } Drv;
 
-/* What the shell may offer for a word.  Verbs of actions (of drivers, on this machine)
- * need no agent.
+/* What the shell may offer for a word.  Verbs of actions (of drivers, on this machine),
+ * and all that are done here, need no agent.
  */
 typedef enum { WORD_ANY, WORD_FILE, WORD_VM, WORD_TASK, WORD_ACTION, WORD_HERE } WordKind;
 

@@ -46,22 +46,28 @@ print_finding(Summary *summary, const char *where, json_object *finding)
 static void
 print_findings(Summary *summary, const char *where, json_object *findings)
 {
-    for (gsize i = 0; i < json_size(findings); i++)
-        print_finding(summary, where, json_element(findings, i));
+    for (gsize i = 0; i < json_size(findings); i++) {
+        json_object *finding = json_element(findings, i);
+
+        if (json_object_is_type(finding, json_type_object)) /* a host may say anything */
+            print_finding(summary, where, finding);
+    }
 }
 
 /* What a look could not say, since it did not take place. */
 static void
 print_failure(Summary *summary, const char *where, const char *mend, const char *what)
 {
-    g_autoptr(json_object) finding = json_object_new_object();
+    g_autoptr(json_object) findings = json_object_new_array();
 
-    drv_json_add_text(finding, "level", "error");
-    drv_json_add_text(finding, "subject", "worker");
-    drv_json_add_text(finding, "what", what);
-    drv_json_add_text(finding, "why", "no action can be done there");
-    drv_json_add_text(finding, "mend", mend);
-    print_finding(summary, where, finding);
+    doctor_add(findings,
+               DOCTOR_ERROR,
+               "worker",
+               "no action can be done there",
+               mend,
+               "%s",
+               what);
+    print_findings(summary, where, findings);
 }
 
 /* --- the front-end ---------------------------------------------------------------------
@@ -88,26 +94,20 @@ look_here(Summary *summary, const Cloud *cloud, GError **error)
  */
 
 static void
-check_clock(Summary *summary, const char *where, gint64 began, json_object *report)
+check_clock(gint64 began, json_object *report, json_object *findings)
 {
     gint64 there = drv_json_number(report, "time", 0);
     gint64 now = g_get_real_time();
     gint64 off = there < began ? there - began : there > now ? there - now : 0;
-    g_autoptr(json_object) finding = NULL;
-    g_autofree char *what = NULL;
 
-    if (ABS(off) < CLOCK_US)
-        return;
-    what = g_strdup_printf("it differs from the front-end's by %+.1f s",
-                           (double)off / G_USEC_PER_SEC);
-    finding = json_object_new_object();
-    drv_json_add_text(finding, "level", "warning");
-    drv_json_add_text(finding, "subject", "clock");
-    drv_json_add_text(finding, "what", what);
-    drv_json_add_text(
-        finding, "why", "times in logs and of monitoring do not fit; migrations stumble");
-    drv_json_add_text(finding, "mend", "timedatectl set-ntp true");
-    print_finding(summary, where, finding);
+    if (ABS(off) >= CLOCK_US)
+        doctor_add(findings,
+                   DOCTOR_WARNING,
+                   "clock",
+                   "times in logs and of monitoring do not fit; migrations stumble",
+                   "timedatectl set-ntp true",
+                   "it differs from the front-end's by %+.1f s",
+                   (double)off / G_USEC_PER_SEC);
 }
 
 static void
@@ -115,6 +115,7 @@ look_at(Summary *summary, const Cloud *cloud, const CloudHost *host, DrvRemote *
 {
     g_autoptr(DoctorLook) look = cloud_look_at(cloud, host);
     g_autofree char *mend = g_strdup_printf("ssh %s true", host->name);
+    g_autoptr(json_object) ours = json_object_new_array();
     g_autofree char *text = NULL;
     g_autoptr(json_object) report = NULL;
     g_autoptr(GError) error = NULL;
@@ -127,7 +128,8 @@ look_at(Summary *summary, const Cloud *cloud, const CloudHost *host, DrvRemote *
         print_failure(summary, host->name, mend, error->message);
         return;
     }
-    check_clock(summary, host->name, began, report);
+    check_clock(began, report, ours);
+    print_findings(summary, host->name, ours);
     print_findings(summary, host->name, drv_json_member(report, "findings"));
 }
 
@@ -193,7 +195,7 @@ static const Verb verbs[] = {
       "whether front-end and hosts fit together",
       0,
       0,
-      WORD_ACTION,
+      WORD_HERE,
       NULL,
       doctor },
     { NULL, NULL, NULL, 0, 0, WORD_ANY, NULL, NULL },

@@ -23,24 +23,18 @@ static const GOptionEntry options[] = {
 };
 
 static void
-add_datastore(GPtrArray *all, const char *path)
+add_datastore(GPtrArray *all, const char *path, gboolean sizes)
 {
     g_auto(DrvFd) fd = drv_path_open_dir(path, NULL);
-    g_autoptr(GPtrArray) found = fd < 0 ? NULL : drv_deleted_list(fd, path, TRUE, NULL);
+    g_autoptr(GPtrArray) found = fd < 0 ? NULL : drv_deleted_list(fd, path, sizes, NULL);
 
     while (found && found->len > 0)
         g_ptr_array_add(all, g_ptr_array_steal_index(found, 0));
 }
 
-static void
-free_deleted(gpointer deleted)
-{
-    drv_deleted_free(deleted);
-}
-
-/* Of all datastores, each by its own directory. */
+/* Of all datastores, each by its own directory; @sizes cost a walk through the trees. */
 static GPtrArray *
-find_all(GError **error)
+find_all(gboolean sizes, GError **error)
 {
     g_autofree char *usual = g_build_filename(drv_action_var_dir(), "datastores", NULL);
     const char *root = directory ? directory : usual;
@@ -50,11 +44,11 @@ find_all(GError **error)
 
     if (names == NULL)
         return NULL;
-    all = g_ptr_array_new_with_free_func(free_deleted);
+    all = g_ptr_array_new_with_free_func(drv_deleted_free);
     for (guint i = 0; names[i]; i++) {
         g_autofree char *path = g_build_filename(root, names[i], NULL);
 
-        add_datastore(all, path);
+        add_datastore(all, path, sizes);
     }
     return all;
 }
@@ -133,7 +127,7 @@ bring_back(const Drv *drv, GPtrArray *all, const char *id, GError **error)
 static gboolean
 undelete(Drv *drv, char **words, GError **error)
 {
-    g_autoptr(GPtrArray) all = find_all(error);
+    g_autoptr(GPtrArray) all = find_all(words[0] == NULL || drv->json, error);
 
     if (all == NULL)
         return FALSE;

@@ -18,20 +18,16 @@
 #define ENTRIES_MAX 10000 /* files of one directory that are looked at */
 
 void
-drv_status_entry_free(DrvStatusEntry *entry)
+drv_status_entry_free(gpointer data)
 {
+    DrvStatusEntry *entry = data;
+
     if (entry == NULL)
         return;
     g_free(entry->dir);
     g_free(entry->id);
     g_hash_table_unref(entry->lines);
     g_free(entry);
-}
-
-static void
-free_entry(gpointer entry)
-{
-    drv_status_entry_free(entry);
 }
 
 const char *
@@ -184,7 +180,7 @@ add_dir(GPtrArray *entries, const char *path, GError **error)
 GPtrArray *
 drv_status_list_dir(const char *dir, GError **error)
 {
-    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(free_entry);
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(drv_status_entry_free);
 
     if (!add_dir(entries, dir, error))
         return NULL;
@@ -226,7 +222,7 @@ all_dirs(void)
 GPtrArray *
 drv_status_list(GError **error)
 {
-    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(free_entry);
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(drv_status_entry_free);
     g_autoptr(GPtrArray) dirs = all_dirs();
 
     for (guint i = 0; i < dirs->len; i++) {

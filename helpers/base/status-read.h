@@ -17,7 +17,7 @@ typedef struct {
     GHashTable *lines; /* name → value */
 } DrvStatusEntry;
 
-void drv_status_entry_free(DrvStatusEntry *entry);
+void drv_status_entry_free(gpointer entry); /* a DrvStatusEntry, or NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvStatusEntry, drv_status_entry_free)
 
 /* Of all living processes, in the order of their start; our own dead ones are removed.

@@ -26,14 +26,14 @@ static void
 check_absent(const DoctorDatastore *datastore,
              const char *subject,
              gboolean front_end,
-             DoctorReport *report)
+             json_object *findings)
 {
     g_autofree char *parent = g_path_get_dirname(datastore->path);
     g_autofree char *mend = g_strdup_printf("mount the share at %s", datastore->path);
 
     if (doctor_datastore_is_shared(datastore)) {
         if (!front_end || !datastore->is_system)
-            doctor_add(report,
+            doctor_add(findings,
                        DOCTOR_ERROR,
                        subject,
                        "disks and images in it cannot be found here",
@@ -43,7 +43,7 @@ check_absent(const DoctorDatastore *datastore,
     } else if (!front_end && faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) < 0) {
         const char *why = g_strerror(errno);
 
-        doctor_add(report,
+        doctor_add(findings,
                    DOCTOR_ERROR,
                    subject,
                    "no VM can be started here",
@@ -64,17 +64,14 @@ doctor_datastore_is_proved(const DoctorDatastore *datastore)
 }
 
 static void
-check_same(const DoctorDatastore *datastore,
-           const char *subject,
-           int fd,
-           DoctorReport *report)
+check_same(const DoctorDatastore *datastore, const char *subject, json_object *findings)
 {
     g_autofree char *mend =
         g_strdup_printf("findmnt -T %s, here and on the front-end", datastore->path);
 
     if (*datastore->nonce && doctor_datastore_is_shared(datastore) &&
-        !drv_path_exists(fd, datastore->nonce))
-        doctor_add(report,
+        !doctor_datastore_is_proved(datastore))
+        doctor_add(findings,
                    DOCTOR_ERROR,
                    subject,
                    "images that the front-end registers are not here, and a disk that is "
@@ -88,7 +85,7 @@ static void
 check_room(const DoctorDatastore *datastore,
            const char *subject,
            int fd,
-           DoctorReport *report)
+           json_object *findings)
 {
     g_autofree char *mend =
         g_strdup_printf("df -h %s; df -i %s", datastore->path, datastore->path);
@@ -98,7 +95,7 @@ check_room(const DoctorDatastore *datastore,
         return;
     if (fs.f_blocks > 0 &&
         (guint64)fs.f_bavail * 100 < (guint64)fs.f_blocks * LOW_PERCENT)
-        doctor_add(report,
+        doctor_add(findings,
                    DOCTOR_WARNING,
                    subject,
                    "new disks and images will soon be refused, and VMs paused",
@@ -107,7 +104,7 @@ check_room(const DoctorDatastore *datastore,
                    (guint64)fs.f_bavail * fs.f_frsize >> 20,
                    (guint64)fs.f_blocks * fs.f_frsize >> 20);
     if (fs.f_files > 0 && (guint64)fs.f_favail * 100 < (guint64)fs.f_files * LOW_PERCENT)
-        doctor_add(report,
+        doctor_add(findings,
                    DOCTOR_WARNING,
                    subject,
                    "files can soon not be made, however much room there is",
@@ -120,19 +117,19 @@ check_room(const DoctorDatastore *datastore,
 void
 doctor_check_datastore(const DoctorDatastore *datastore,
                        gboolean front_end,
-                       DoctorReport *report)
+                       json_object *findings)
 {
     g_autofree char *subject = subject_of(datastore);
     g_auto(DrvFd) fd = open(datastore->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 && errno == ENOENT) {
-        check_absent(datastore, subject, front_end, report);
+        check_absent(datastore, subject, front_end, findings);
         return;
     }
     if (fd < 0 || faccessat(AT_FDCWD, datastore->path, W_OK | X_OK, AT_EACCESS) < 0) {
         const char *why = g_strerror(errno);
 
-        doctor_add(report,
+        doctor_add(findings,
                    DOCTOR_ERROR,
                    subject,
                    "every action on it fails here",
@@ -143,6 +140,6 @@ doctor_check_datastore(const DoctorDatastore *datastore,
         return;
     }
     if (!front_end)
-        check_same(datastore, subject, fd, report);
-    check_room(datastore, subject, fd, report);
+        check_same(datastore, subject, findings);
+    check_room(datastore, subject, fd, findings);
 }

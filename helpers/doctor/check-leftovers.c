@@ -40,13 +40,13 @@ static void
 report_stage(const DoctorDatastore *datastore,
              const char *dir,
              const char *stage,
-             DoctorReport *report)
+             json_object *findings)
 {
     g_autofree char *subject =
         g_strdup_printf("datastore %" G_GUINT64_FORMAT, datastore->id);
     const char *key = stage + strlen(".drv-");
 
-    doctor_add(report,
+    doctor_add(findings,
                DOCTOR_WARNING,
                subject,
                "room is taken, and a change waits to be completed or undone",
@@ -65,7 +65,7 @@ look_into(const DoctorDatastore *datastore,
           const char *dir,
           gboolean deeper,
           guint left,
-          DoctorReport *report)
+          json_object *findings)
 {
     g_auto(GStrv) names = drv_path_list(fd, dir, NULL);
     guint seen = 0;
@@ -73,23 +73,23 @@ look_into(const DoctorDatastore *datastore,
     for (char **name = names; name && *name && seen < left; name++, seen++) {
         if (g_str_has_prefix(*name, ".drv-")) {
             if (is_old(fd, *name) && is_dead(fd, *name))
-                report_stage(datastore, dir, *name, report);
+                report_stage(datastore, dir, *name, findings);
         } else if (deeper && g_ascii_isdigit(**name)) {
             g_auto(DrvFd) vm =
                 openat(fd, *name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
             if (vm >= 0)
-                seen += look_into(datastore, vm, *name, FALSE, left - seen, report);
+                seen += look_into(datastore, vm, *name, FALSE, left - seen, findings);
         }
     }
     return seen;
 }
 
 void
-doctor_check_leftovers(const DoctorDatastore *datastore, DoctorReport *report)
+doctor_check_leftovers(const DoctorDatastore *datastore, json_object *findings)
 {
     g_auto(DrvFd) fd = open(datastore->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0)
-        (void)look_into(datastore, fd, "", datastore->is_system, MAX_ENTRIES, report);
+        (void)look_into(datastore, fd, "", datastore->is_system, MAX_ENTRIES, findings);
 }

@@ -51,7 +51,7 @@ is_here(const char *name)
 }
 
 void
-doctor_check_programs(const DoctorLook *look, gboolean ceph, DoctorReport *report)
+doctor_check_programs(const DoctorLook *look, gboolean ceph, json_object *findings)
 {
     guint part = look->front_end ? FRONT_END : HOST | (ceph ? CEPH_HOST : 0);
 
@@ -59,7 +59,7 @@ doctor_check_programs(const DoctorLook *look, gboolean ceph, DoctorReport *repor
         g_autofree char *mend = g_strconcat("apt-get install ", needed[i].package, NULL);
 
         if ((needed[i].parts & part) && !is_here(needed[i].name))
-            doctor_add(report,
+            doctor_add(findings,
                        DOCTOR_ERROR,
                        needed[i].name,
                        needed[i].why,
@@ -83,7 +83,7 @@ answers(const char *path)
 }
 
 void
-doctor_check_libvirt(DoctorReport *report)
+doctor_check_libvirt(json_object *findings)
 {
     gboolean refused;
     g_autofree char *mend = NULL;
@@ -95,7 +95,7 @@ doctor_check_libvirt(DoctorReport *report)
     why = g_strerror(errno);
     mend = refused ? g_strdup_printf("usermod -a -G libvirt %s", g_get_user_name())
                    : g_strdup("systemctl start libvirtd");
-    doctor_add(report,
+    doctor_add(findings,
                DOCTOR_ERROR,
                "libvirt",
                "no VM can be started, watched or stopped here",
@@ -140,7 +140,7 @@ reach(const char *host, GError **error)
 }
 
 void
-doctor_check_peers(char *const *peers, DoctorReport *report)
+doctor_check_peers(char *const *peers, json_object *findings)
 {
     for (; *peers; peers++) {
         g_autofree char *mend = g_strdup_printf("ssh %s true", *peers);
@@ -148,7 +148,7 @@ doctor_check_peers(char *const *peers, DoctorReport *report)
         g_autoptr(GError) error = NULL;
 
         if (!reach(*peers, &error))
-            doctor_add(report,
+            doctor_add(findings,
                        DOCTOR_ERROR,
                        subject,
                        "VMs cannot be moved from here to there",
@@ -162,7 +162,7 @@ doctor_check_peers(char *const *peers, DoctorReport *report)
  */
 
 void
-doctor_check_probes(DoctorReport *report)
+doctor_check_probes(json_object *findings)
 {
     static const struct {
         const char *stock, *ours;
@@ -172,7 +172,7 @@ doctor_check_probes(DoctorReport *report)
 
     for (guint i = 0; fd >= 0 && i < G_N_ELEMENTS(probes); i++) {
         if (drv_path_exists(fd, probes[i].stock) && drv_path_exists(fd, probes[i].ours))
-            doctor_add(report,
+            doctor_add(findings,
                        DOCTOR_WARNING,
                        probes[i].stock,
                        "a stock client reports what both say; ours skips it",

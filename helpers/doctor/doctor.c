@@ -7,10 +7,6 @@
 
 #define MAX_DATASTORES 4096
 
-struct DoctorReport {
-    json_object *findings;
-};
-
 static const DrvField fields[] = {
     DRV_FIELD(DoctorLook, front_end, .fallback = "NO"),
     DRV_FIELD(DoctorLook, libvirt, .fallback = "NO"),
@@ -21,7 +17,7 @@ const DrvRequestType doctor_look_request =
     DRV_REQUEST_TYPE("doctor.look", DoctorLook, fields);
 
 void
-doctor_add(DoctorReport *report,
+doctor_add(json_object *findings,
            DoctorLevel level,
            const char *subject,
            const char *why,
@@ -41,7 +37,7 @@ doctor_add(DoctorReport *report,
     drv_json_add_text(finding, "what", what);
     drv_json_add_text(finding, "why", why);
     drv_json_add_text(finding, "mend", mend);
-    json_object_array_add(report->findings, finding);
+    json_object_array_add(findings, finding);
 }
 
 /* --- datastores, as words of a request: "ID:system:TM:NONCE:PATH" ----------------------
@@ -108,7 +104,7 @@ is_hosts_own(const DoctorDatastore *datastore)
 static gboolean
 check_datastores(const DoctorLook *look,
                  gboolean *ceph,
-                 DoctorReport *report,
+                 json_object *findings,
                  GError **error)
 {
     if (g_strv_length(look->datastores) > MAX_DATASTORES)
@@ -124,9 +120,9 @@ check_datastores(const DoctorLook *look,
             *ceph = TRUE;
         if (!has_files(&datastore) || (look->front_end && is_hosts_own(&datastore)))
             continue;
-        doctor_check_datastore(&datastore, look->front_end, report);
+        doctor_check_datastore(&datastore, look->front_end, findings);
         if (look->front_end || !doctor_datastore_is_proved(&datastore))
-            doctor_check_leftovers(&datastore, report);
+            doctor_check_leftovers(&datastore, findings);
     }
     return TRUE;
 }
@@ -136,19 +132,19 @@ look_here(gconstpointer data, DrvSource *in, char **result, GError **error)
 {
     const DoctorLook *look = data;
     g_autoptr(json_object) all = json_object_new_object();
-    DoctorReport report = { json_object_new_array() };
+    json_object *findings = json_object_new_array();
     gboolean ceph = FALSE;
 
     (void)in;
-    json_object_object_add(all, "findings", report.findings);
+    json_object_object_add(all, "findings", findings);
     json_object_object_add(all, "time", json_object_new_int64(g_get_real_time()));
-    if (!check_datastores(look, &ceph, &report, error))
+    if (!check_datastores(look, &ceph, findings, error))
         return FALSE;
-    doctor_check_programs(look, ceph, &report);
+    doctor_check_programs(look, ceph, findings);
     if (look->libvirt)
-        doctor_check_libvirt(&report);
-    doctor_check_probes(&report);
-    doctor_check_peers(look->peers, &report);
+        doctor_check_libvirt(findings);
+    doctor_check_probes(findings);
+    doctor_check_peers(look->peers, findings);
     *result = drv_json_print(all);
     return TRUE;
 }

@@ -41,16 +41,15 @@ char *doctor_datastore_word(const DoctorDatastore *datastore);
 /* Whether its directory is one and the same on all machines: drivers' names say so. */
 gboolean doctor_datastore_is_shared(const DoctorDatastore *datastore);
 
-/* --- for checks ------------------------------------------------------------------------
+/* --- findings, of checks here and of drv
+ * ------------------------------------------------------------------------
  */
-typedef struct DoctorReport DoctorReport;
-
 typedef enum { DOCTOR_WARNING, DOCTOR_ERROR } DoctorLevel;
 
 /* @subject is what it is about ("datastore 1"), @why what it leads to, @mend the command
  * that mends it; the rest says what was found.
  */
-void doctor_add(DoctorReport *report,
+void doctor_add(json_object *findings,
                 DoctorLevel level,
                 const char *subject,
                 const char *why,
@@ -61,11 +60,11 @@ void doctor_add(DoctorReport *report,
 /* The checks: each adds what it finds. */
 void doctor_check_datastore(const DoctorDatastore *datastore,
                             gboolean front_end,
-                            DoctorReport *report);
+                            json_object *findings);
 /* It is the front-end's, which has looked already. */
 gboolean doctor_datastore_is_proved(const DoctorDatastore *datastore);
-void doctor_check_leftovers(const DoctorDatastore *datastore, DoctorReport *report);
-void doctor_check_programs(const DoctorLook *look, gboolean ceph, DoctorReport *report);
-void doctor_check_libvirt(DoctorReport *report);
-void doctor_check_peers(char *const *peers, DoctorReport *report);
-void doctor_check_probes(DoctorReport *report);
+void doctor_check_leftovers(const DoctorDatastore *datastore, json_object *findings);
+void doctor_check_programs(const DoctorLook *look, gboolean ceph, json_object *findings);
+void doctor_check_libvirt(json_object *findings);
+void doctor_check_peers(char *const *peers, json_object *findings);
+void doctor_check_probes(json_object *findings);

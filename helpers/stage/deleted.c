@@ -134,19 +134,15 @@ drv_deleted_delete(DrvStage *stage,
  */
 
 void
-drv_deleted_free(DrvDeleted *deleted)
+drv_deleted_free(gpointer data)
 {
+    DrvDeleted *deleted = data;
+
     if (deleted == NULL)
         return;
     g_free(deleted->where);
     g_ptr_array_unref(deleted->names);
     g_free(deleted);
-}
-
-static void
-free_deleted(gpointer deleted)
-{
-    drv_deleted_free(deleted);
 }
 
 /* Bytes on disk of a file, or of all in a directory of the same file system. */
@@ -205,7 +201,7 @@ drv_deleted_list(int dir_fd, const char *where, gboolean sizes, GError **error)
 
     if (names == NULL)
         return NULL;
-    all = g_ptr_array_new_with_free_func(free_deleted);
+    all = g_ptr_array_new_with_free_func(drv_deleted_free);
     for (guint i = 0; names[i]; i++) {
         const char *id = names[i] + strlen(PREFIX);
         DrvDeleted *deleted;

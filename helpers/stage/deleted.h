@@ -45,7 +45,7 @@ typedef struct {
     guint64 bytes;    /* on disk */
 } DrvDeleted;
 
-void drv_deleted_free(DrvDeleted *deleted);
+void drv_deleted_free(gpointer deleted); /* a DrvDeleted, or NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrvDeleted, drv_deleted_free)
 
 /* All of a datastore, oldest first; with @sizes, trees are walked for their bytes. */
