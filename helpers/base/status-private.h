@@ -27,7 +27,7 @@ typedef struct {
 void drv_status_step_clear(DrvStatusStep *step);
 /* Append its bytes, rate and rest as lines; @now is monotonic. */
 void drv_status_step_add(GString *text, const DrvStatusStep *step, gint64 now);
-/* Read the lines of a worker's status; each counts once. */
+/* Read the lines of a worker's status. */
 void drv_status_step_parse(DrvStatusStep *step, const char *text);
 
 /* One line, control characters as \xNN; a number without decimals. */

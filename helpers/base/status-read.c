@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/status-private.h"
+#include "base/status.h"
 
 #define ENTRIES_MAX 10000 /* files of one directory that are looked at */
 
@@ -78,23 +79,14 @@ is_alive(const char *dir, const char *id)
 }
 
 static DrvStatusEntry *
-parse(const char *dir, const char *id, uid_t owner, char *text)
+parse(const char *dir, const char *id, uid_t owner, const char *text)
 {
     DrvStatusEntry *entry = g_new0(DrvStatusEntry, 1);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     entry->dir = g_strdup(dir);
     entry->id = g_strdup(id);
     entry->owner = owner;
-    entry->lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    for (guint i = 0; lines[i]; i++) {
-        char *value = strchr(lines[i], '=');
-
-        if (value == NULL)
-            continue;
-        *value++ = '\0';
-        g_hash_table_insert(entry->lines, g_strdup(lines[i]), g_strdup(value));
-    }
+    entry->lines = drv_status_lines(text);
     return entry;
 }
 

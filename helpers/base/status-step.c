@@ -3,8 +3,10 @@
 
 #include "base/log.h"
 #include "base/status-private.h"
+#include "base/status.h"
 
 #define TEXT_MAX 200 /* of what others say */
+#define LINES_MAX 64
 
 void
 drv_status_add_text(GString *text, const char *key, const char *value)
@@ -53,54 +55,58 @@ drv_status_step_clear(DrvStatusStep *step)
     memset(step, 0, sizeof *step);
 }
 
-/* The texts of a step that are heard; a line twice counts once. */
-static void
-hear_text(char **to, const char *value, gsize max)
+GHashTable *
+drv_status_lines(const char *text)
 {
-    if (*to == NULL)
-        *to = g_strndup(value, max);
+    GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", LINES_MAX + 1);
+
+    for (guint i = 0; i < LINES_MAX && lines[i]; i++) {
+        char *value = strchr(lines[i], '=');
+
+        if (value == NULL)
+            continue;
+        *value++ = '\0';
+        if (!g_hash_table_contains(all, lines[i]))
+            g_hash_table_insert(all, g_strdup(lines[i]), g_strdup(value));
+    }
+    return all;
 }
 
-static void
-hear_number(guint64 *to, const char *value)
+static char *
+text_of(GHashTable *lines, const char *name, gsize max)
 {
-    (void)g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, to, NULL);
+    const char *value = g_hash_table_lookup(lines, name);
+
+    return value ? g_strndup(value, max) : NULL;
 }
 
-static void
-hear_line(DrvStatusStep *step, const char *name, const char *value)
+static guint64
+number_of(GHashTable *lines, const char *name)
 {
-    if (g_str_equal(name, "phase"))
-        hear_text(&step->phase, value, TEXT_MAX);
-    else if (g_str_equal(name, "waits_for"))
-        hear_text(&step->waits_for, value, TEXT_MAX);
-    else if (g_str_equal(name, "undone"))
-        hear_text(&step->undone, value, DRV_STATUS_UNDONE_MAX);
-    else if (g_str_equal(name, "bytes_total"))
-        hear_number(&step->total, value);
-    else if (g_str_equal(name, "bytes_moved"))
-        hear_number(&step->moved, value);
-    else if (g_str_equal(name, "bytes_kept"))
-        hear_number(&step->kept, value);
-    else if (g_str_equal(name, "rate"))
-        step->rate = CLAMP(g_ascii_strtod(value, NULL), 0.0, 1e15);
+    const char *value = g_hash_table_lookup(lines, name);
+    guint64 number = 0;
+
+    if (value)
+        (void)g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, &number, NULL);
+    return number;
 }
 
 void
 drv_status_step_parse(DrvStatusStep *step, const char *text)
 {
-    g_auto(GStrv) lines = g_strsplit(text, "\n", 64);
+    g_autoptr(GHashTable) lines = drv_status_lines(text);
+    const char *rate = g_hash_table_lookup(lines, "rate");
 
-    for (guint i = 0; lines[i]; i++) {
-        char *value = strchr(lines[i], '=');
-
-        if (value) {
-            *value++ = '\0';
-            hear_line(step, lines[i], value);
-        }
-    }
+    step->phase = text_of(lines, "phase", TEXT_MAX);
     if (step->phase == NULL)
         step->phase = g_strdup("");
+    step->waits_for = text_of(lines, "waits_for", TEXT_MAX);
+    step->undone = text_of(lines, "undone", DRV_STATUS_UNDONE_MAX);
+    step->total = number_of(lines, "bytes_total");
+    step->moved = number_of(lines, "bytes_moved");
+    step->kept = number_of(lines, "bytes_kept");
+    step->rate = rate ? CLAMP(g_ascii_strtod(rate, NULL), 0.0, 1e15) : 0;
 }
 
 void

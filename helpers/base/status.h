@@ -79,5 +79,7 @@ void drv_status_hear(const char *where, const char *text);
 
 /* The lines as they are now, NULL when there is no status; caller frees. */
 char *drv_status_text(void);
+/* Name → value of the first 64 lines of @text; of two of one name, the first. */
+GHashTable *drv_status_lines(const char *text);
 /* @at_end is called once by drv_status_end(), before anything goes. */
 void drv_status_call_at_end(void (*at_end)(void));

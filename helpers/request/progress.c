@@ -30,16 +30,11 @@ static struct {
 
 /* The value of line @name, in a template's quotes. */
 static char *
-line_of(const char *lines, const char *name)
+line_of(GHashTable *lines, const char *name)
 {
-    g_autofree char *begin = g_strdup_printf("\n%s=", name);
-    const char *at = strstr(lines, begin);
-    char *value;
+    const char *found = g_hash_table_lookup(lines, name);
+    char *value = g_strndup(found ? found : "", VALUE_MAX);
 
-    if (at == NULL)
-        return g_strdup("");
-    at += strlen(begin);
-    value = g_strndup(at, MIN(strcspn(at, "\n"), VALUE_MAX));
     for (char *c = value; *c; c++) {
         if (!g_ascii_isprint(*c) || strchr("\"\\<>&[]", *c))
             *c = '?';
@@ -48,17 +43,18 @@ line_of(const char *lines, const char *name)
 }
 
 static double
-number_of(const char *lines, const char *name)
+number_of(GHashTable *lines, const char *name)
 {
-    g_autofree char *value = line_of(lines, name);
+    const char *value = g_hash_table_lookup(lines, name);
 
-    return g_ascii_strtod(value, NULL);
+    return value ? g_ascii_strtod(value, NULL) : 0;
 }
 
 /* "tm/ssh/mv: sending, 37 % of 1024.0 MiB, 112.0 MiB/s, 56 s left, waits for disk" */
 static char *
-value_of(const char *lines)
+value_of(const char *text)
 {
+    g_autoptr(GHashTable) lines = drv_status_lines(text);
     g_autofree char *action = line_of(lines, "action");
     g_autofree char *phase = line_of(lines, "phase");
     g_autofree char *waits_for = line_of(lines, "waits_for");
